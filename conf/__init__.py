@@ -1,0 +1,1 @@
+"""The configuration files of the console scripts, read by Hydra as a package."""

@@ -1,0 +1,363 @@
+"""The words of nasframe: what passes between its parts, and what each part promises.
+
+Nothing here imports torch; the types of tensors and modules are only named in annotations.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from nasframe.errors import NasframeError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Metrics: TypeAlias = Mapping[str, float | tuple[float, ...]]
+"""What is known of one architecture: numbers by name; a series has one value an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One categorical decision of a search space.
+
+    Args:
+        name: what is decided, unique in its space, for example ``normal.block0.left_op``.
+        options: what can be chosen; a token is an index into it.
+    """
+
+    name: str
+    options: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise NasframeError(f"choice {self.name!r} has no options")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A point of a search space: the index of the chosen option, for each active choice."""
+
+    tokens: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        """The tokens as text, ``3-0-1``: how people name an architecture on a command line."""
+        return "-".join(map(str, self.tokens))
+
+    def named(self, choices: Sequence[Choice]) -> dict[str, Any]:
+        """The chosen options by the names of their choices."""
+        return {
+            choice.name: choice.options[token]
+            for choice, token in zip(choices, self.tokens, strict=False)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a controller asked for: tokens, and numbers that it wants back with the result."""
+
+    tokens: tuple[int, ...]
+    info: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A proposal with its result.
+
+    Args:
+        number: the proposal's number, from 0, in the order of asking.
+        architecture: what was evaluated.
+        info: the numbers that the controller gave with its proposal; empty if a user enqueued it.
+        metrics: what meters and evaluator measured.
+        reward: what the objective made of the metrics; ``None`` if the trial failed.
+        seconds: how long measuring and training took.
+        error: why the trial failed.
+        rejected: why the objective refused to have it trained (its reward is then 0).
+        duplicate_of: the number of the earlier proposal whose metrics these are.
+    """
+
+    number: int
+    architecture: Architecture
+    info: Mapping[str, float] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
+    reward: float | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    rejected: str | None = None
+    duplicate_of: int | None = None
+
+
+class TaskShape(Protocol):
+    """All that a search space may know of a task: enough to build a network for it."""
+
+    @property
+    def kind(self) -> str:
+        """What the data are: ``image`` or ``sequence``."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input without the batch: (channels, height, width) of an image."""
+
+    @property
+    def outputs(self) -> int:
+        """How many values the network gives for each input: the classes of a classification."""
+
+
+class SearchSpace(ABC):
+    """An ordered list of choices, and the way from an architecture to a network.
+
+    Attributes:
+        choices: the decisions in the order in which a controller makes them.
+        kinds: the kinds of task that its networks fit.
+    """
+
+    choices: tuple[Choice, ...]
+    kinds: tuple[str, ...]
+
+    @abstractmethod
+    def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
+        """Make the untrained network; its weights come from torch's global generator."""
+
+    def active(self, number: int) -> int:
+        """How many choices, from the first, are decided for proposal ``number``: all of them."""
+        return len(self.choices)
+
+    def canonical(self, architecture: Architecture) -> Hashable:
+        """A key that architectures share when they are known to be the same network.
+
+        Children are seeded by its ``repr``: use tuples of numbers and strings.
+        """
+        return architecture.tokens
+
+    def describe(self, architecture: Architecture) -> str:
+        """The architecture in words, on one line."""
+        return ", ".join(f"{k}={v}" for k, v in architecture.named(self.choices).items())
+
+    @property
+    def size(self) -> int:
+        """The number of architectures with every choice active."""
+        return math.prod(len(choice.options) for choice in self.choices)
+
+
+class Task(ABC):
+    """Data, and what is asked of it.
+
+    Shapes are known at once; the data are read on first use. A batch is whatever the task's own
+    ``loss`` and ``tally`` understand: ``(x_NCHW, y_N)`` for images.
+
+    Attributes:
+        kind: ``image`` or ``sequence``.
+        input_shape: the shape of one input, without the batch.
+        outputs: how many values the network gives.
+        provides: the names of the metrics that ``metrics`` returns.
+        data_config: how inputs are prepared, in timm's words: ``input_size``, ``mean``, ``std``.
+    """
+
+    kind: str
+    input_shape: tuple[int, ...]
+    outputs: int
+    provides: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def data_config(self) -> Mapping[str, Any]:
+        """How inputs are prepared, in plain values (may read the data)."""
+
+    @abstractmethod
+    def train_batches(
+        self, batch_size: int, device: torch.device, generator: torch.Generator
+    ) -> Iterator[Any]:
+        """One epoch of training batches on ``device``, shuffled and augmented by ``generator``."""
+
+    @abstractmethod
+    def train_steps(self, batch_size: int) -> int:
+        """How many batches an epoch has."""
+
+    @abstractmethod
+    def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Any]:
+        """All validation batches on ``device``, in a fixed order, not augmented."""
+
+    @abstractmethod
+    def loss(self, module: nn.Module, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
+        """The mean training loss of one batch, and the state to carry to the next one."""
+
+    @abstractmethod
+    def tally(self, module: nn.Module, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
+        """Sums over one validation batch, as one float tensor that is added up over batches."""
+
+    @abstractmethod
+    def metrics(self, tally: Sequence[float]) -> dict[str, float]:
+        """The metrics of an epoch from the sums over its validation batches."""
+
+
+class Controller(ABC):
+    """Proposes architectures and learns from their rewards.
+
+    ``ask`` changes nothing and draws from generators seeded by the study's seed and the numbers;
+    ``tell`` is the only change, and deterministic. So a controller is recovered by replay.
+
+    Attributes:
+        batch: how many proposals it likes to be asked for at once.
+    """
+
+    batch: int
+
+    @abstractmethod
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Propose one architecture for each number."""
+
+    @abstractmethod
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learn from trials; one whose reward is ``None`` has failed and is ignored."""
+
+
+class Objective(ABC):
+    """Makes one reward of an architecture's metrics; higher is better.
+
+    Attributes:
+        needs: the names of the metrics that it reads.
+    """
+
+    needs: tuple[str, ...]
+
+    @abstractmethod
+    def score(self, metrics: Metrics) -> float:
+        """The reward."""
+
+    def rejects(self, metrics: Metrics) -> str | None:
+        """Why a network with these meter metrics is not worth training, or ``None`` if it is."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an evaluator or a meter is given beside the architecture.
+
+    Args:
+        folder: the study's folder.
+        device: where to work: ``auto``, ``cpu``, ``cuda:1``.
+        seed: the child's own seed: a stable hash of ``evaluator.seed`` and the canonical key.
+        report: tell the metrics reached after an epoch (from 1); false means: stop now.
+        cancelled: whether the study wants the child to end at once.
+        weights: where to leave the trained weights (safetensors), or ``None``.
+    """
+
+    folder: Path
+    device: str
+    seed: int
+    report: Callable[[int, Metrics], bool]
+    cancelled: Callable[[], bool]
+    weights: Path | None = None
+
+
+class Evaluator(ABC):
+    """Turns an architecture into metrics: by training a child, or by looking it up.
+
+    Attributes:
+        provides: the names of the metrics that it returns.
+    """
+
+    provides: tuple[str, ...]
+
+    @abstractmethod
+    def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
+        """Measure the architecture.
+
+        An exception is a failed trial, but a ``NasframeError`` ends the study: it says that the
+        configuration or the data are at fault.
+        """
+
+
+class Meter(ABC):
+    """A source of metrics that needs no training.
+
+    Attributes:
+        provides: the names of the metrics that it returns.
+    """
+
+    provides: tuple[str, ...]
+
+    @abstractmethod
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        """Measure the untrained network; an exception is a failed trial."""
+
+
+class Stopper(ABC):
+    """Ends a child early. Lives in the driver; its decisions are journaled."""
+
+    @abstractmethod
+    def decide(self, number: int, epoch: int, metrics: Metrics) -> bool:
+        """Whether trial ``number`` goes on after ``epoch`` (from 1)."""
+
+
+class Step(StrEnum):
+    """The two steps of a trial: meters on the untrained network, then the evaluator."""
+
+    MEASURE = "measure"
+    TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A child's metrics after an epoch; the child waits for ``Executor.reply``."""
+
+    number: int
+    epoch: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one step of a trial: metrics, or the error.
+
+    Args:
+        number: of the trial.
+        step: which step ended.
+        metrics: what it measured.
+        seconds: how long it took.
+        error: why it failed.
+        fatal: whether the study must end, as its configuration, data or disk is at fault.
+    """
+
+    number: int
+    step: Step
+    metrics: Metrics
+    seconds: float
+    error: str | None = None
+    fatal: bool = False
+
+
+class Executor(ABC):
+    """Where evaluations run. Only numbers, steps and tokens go in; only plain values come out."""
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many steps can run at the same time, now."""
+
+    @abstractmethod
+    def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
+        """Begin a step of a trial."""
+
+    @abstractmethod
+    def wait(self) -> list[Report | Result]:
+        """Block until at least one running step has reported or ended."""
+
+    @abstractmethod
+    def reply(self, number: int, go_on: bool) -> None:
+        """Answer a ``Report``: whether the child goes on."""
+
+    @abstractmethod
+    def cancel(self, number: int) -> None:
+        """End a running step as soon as possible; no result of it is returned any more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything that runs and give all resources back."""

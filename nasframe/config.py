@@ -1,0 +1,234 @@
+"""Configuration: one base dataclass for each kind of part, and the study's own.
+
+An option is a dataclass whose fields are its settings and whose ``build`` makes the part. The
+heavy imports are inside ``build``. Field types are those that OmegaConf can check: ``int``,
+``float``, ``str``, ``bool``, ``Enum``, ``Path``, ``list``, ``dict``, and ``| None``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe.errors import NasframeError
+
+if TYPE_CHECKING:
+    from nasframe.api import (
+        Choice,
+        Controller,
+        Evaluator,
+        Executor,
+        Meter,
+        Objective,
+        SearchSpace,
+        Stopper,
+        Task,
+    )
+
+
+def setting(
+    default: Any,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    free: bool = False,
+) -> Any:
+    """A dataclass field with bounds that are checked when the configuration is made.
+
+    Args:
+        default: the value if none is given; a list or a dict is copied for each instance;
+            ``dataclasses.MISSING`` makes the setting mandatory.
+        least: the smallest value allowed.
+        most: the largest value allowed.
+        above: a value that must be exceeded.
+        free: whether a study may be resumed with another value.
+    """
+    metadata = {"least": least, "most": most, "above": above, "free": free}
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    if default is MISSING:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(kw_only=True)
+class Config:
+    """Base of every configuration: numbers must be finite and within their bounds."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            values = value if isinstance(value, list | tuple) else [value]
+            for number in values:
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    _check_number(item.name, value, number, item.metadata)
+
+
+def _check_number(name: str, value: object, number: float, bounds: Any) -> None:
+    least, most, above = (bounds.get(k) for k in ("least", "most", "above"))
+    wanted = None
+    if not math.isfinite(number):
+        wanted = "a finite number"
+    elif least is not None and number < least:
+        wanted = f"at least {least}"
+    elif most is not None and number > most:
+        wanted = f"at most {most}"
+    elif above is not None and number <= above:
+        wanted = f"greater than {above}"
+    if wanted:
+        raise NasframeError(f"{name}={value}: must be {wanted}")
+
+
+@dataclass(kw_only=True)
+class SearchSpaceConfig(Config, ABC):
+    """Settings of a search space."""
+
+    @abstractmethod
+    def build(self) -> SearchSpace:
+        """Make the search space."""
+
+
+@dataclass(kw_only=True)
+class TaskConfig(Config, ABC):
+    """Settings of a task."""
+
+    @abstractmethod
+    def build(self) -> Task:
+        """Make the task: shapes at once, data on first use."""
+
+
+@dataclass(kw_only=True)
+class ControllerConfig(Config, ABC):
+    """Settings of a controller."""
+
+    @abstractmethod
+    def build(
+        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
+    ) -> Controller:
+        """Make the controller for a list of choices.
+
+        Args:
+            choices: the search space's choices.
+            seed: the study's seed.
+            active: how many choices, from the first, are decided for a proposal's number.
+        """
+
+
+@dataclass(kw_only=True)
+class ObjectiveConfig(Config, ABC):
+    """Settings of an objective."""
+
+    @abstractmethod
+    def build(self) -> Objective:
+        """Make the objective."""
+
+
+@dataclass(kw_only=True)
+class EvaluatorConfig(Config, ABC):
+    """Settings of an evaluator.
+
+    Attributes:
+        seed: from which, with the architecture, each child's own seed is made.
+    """
+
+    seed: int = setting(0, least=0)
+
+    @abstractmethod
+    def build(self, space: SearchSpace, task: Task) -> Evaluator:
+        """Make the evaluator."""
+
+
+@dataclass(kw_only=True)
+class MeterConfig(Config, ABC):
+    """Settings of a meter."""
+
+    @abstractmethod
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+
+
+@dataclass(kw_only=True)
+class StopperConfig(Config, ABC):
+    """Settings of a stopper."""
+
+    @abstractmethod
+    def build(self) -> Stopper | None:
+        """Make the stopper; ``None`` lets every child train to its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a worker needs to build space, task, evaluator and meters on its side.
+
+    Attributes:
+        search_space: settings of the search space.
+        task: settings of the task.
+        evaluator: settings of the evaluator.
+        meters: settings of the meters by name.
+        folder: the study's folder.
+        keep_weights: whether children leave their trained weights in the folder.
+    """
+
+    search_space: SearchSpaceConfig
+    task: TaskConfig
+    evaluator: EvaluatorConfig
+    meters: dict[str, MeterConfig]
+    folder: Path
+    keep_weights: bool
+
+
+@dataclass(kw_only=True)
+class ExecutorConfig(Config, ABC):
+    """Settings of an executor."""
+
+    @abstractmethod
+    def build(self, parts: Parts) -> Executor:
+        """Make the executor."""
+
+
+@dataclass(kw_only=True)
+class StudyConfig(Config):
+    """One search.
+
+    Attributes:
+        dir: the study's folder; the same folder again goes on with the study.
+        seed: of the controller; children have their own (``evaluator.seed``).
+        trials: how many trials to run; ``None`` for no limit.
+        hours: after how many hours of running no further trial is begun; ``None`` for no limit.
+        batch: how many proposals are asked for at once; ``None`` takes the controller's own.
+        synchronous: tell a batch in the order of its numbers once it is complete.
+        keep: of how many of the best children the weights stay in the folder.
+        enqueue: a file of architectures to evaluate first.
+        max_failures: the study ends after so many failed trials in a row.
+        max_duplicates: the study ends after so many proposals in a row without a new network.
+    """
+
+    search_space: SearchSpaceConfig
+    task: TaskConfig
+    controller: ControllerConfig
+    objective: ObjectiveConfig
+    evaluator: EvaluatorConfig
+    executor: ExecutorConfig
+    stopper: StopperConfig
+    meters: dict[str, MeterConfig] = field(default_factory=dict)
+    dir: Path = setting(Path("runs/study"), free=True)
+    seed: int = setting(0, least=0)
+    trials: int | None = setting(30, least=1, free=True)
+    hours: float | None = setting(None, above=0, free=True)
+    batch: int | None = setting(None, least=1)
+    synchronous: bool = True
+    keep: int = setting(3, least=0, free=True)
+    enqueue: Path | None = None
+    max_failures: int = setting(10, least=1)
+    max_duplicates: int = setting(1000, least=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.dir = Path(self.dir).expanduser()
+        if self.trials is None and self.hours is None:
+            raise NasframeError("trials and hours are both null: give the study one limit")

@@ -1,0 +1,22 @@
+"""The one exception whose message is meant for the person at the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NasframeError(ValueError):
+    """A mistake in the configuration, the data or the environment, told in one or two lines.
+
+    The command line prints the message without a traceback and ends with status 2.
+    """
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A phrase that offers the nearest of the known names, or all of them."""
+    names = sorted(known)
+    near = get_close_matches(word, names, 3, 0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there is {', '.join(names) if names else 'none'}"

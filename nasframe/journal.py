@@ -1,0 +1,144 @@
+"""The study's append-only log: JSON lines with one writer; everything else is derived from it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nasframe.errors import NasframeError
+
+SCHEMA = 1
+"""The version of the format; a journal with a higher one is refused."""
+
+FILE = "journal.jsonl"
+
+
+class Journal:
+    """The journal of one folder, locked against every other writer until it is closed.
+
+    Args:
+        folder: the study's folder, made if it is not there.
+
+    Raises:
+        NasframeError: if another process writes there, or the file cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._mend_tail()
+            self._size = os.fstat(self._file).st_size
+        except BlockingIOError:
+            os.close(self._file)
+            raise NasframeError(
+                f"another process is at work in {folder}: wait for it, or choose another dir"
+            ) from None
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _mend_tail(self) -> None:
+        """Cut off a last line that was only partly written, or end one that lacks its newline."""
+        data = self.path.read_bytes()
+        tail = data[data.rfind(b"\n") + 1 :]
+        if not tail:
+            return
+        start = b'{"event"'
+        if tail[: len(start)] != start[: len(tail)]:
+            number = data.count(b"\n") + 1
+            raise _damaged(self.path, number)
+        if _parse(tail) is None:
+            os.ftruncate(self._file, len(data) - len(tail))
+        else:
+            os.write(self._file, b"\n")
+
+    def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
+        """Write one event as a line; with ``sync`` all lines are on the disk when this returns.
+
+        Raises:
+            NasframeError: if the disk is full or fails; the file is as it was before.
+        """
+        line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(0, "the disk is full")
+            if sync:
+                os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._size)
+            raise NasframeError(
+                f"cannot write to {self.path}: {error.strerror}\n"
+                "What was told before is kept: make room and run the same command again"
+            ) from error
+        self._size += len(line)
+
+    def clear(self) -> None:
+        """Forget everything: for a journal in which nothing was told yet."""
+        os.ftruncate(self._file, 0)
+        self._size = 0
+
+    def close(self) -> None:
+        """Bring everything to the disk and give the lock back."""
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of a journal in order; a last line that is still being written is left out.
+
+    Raises:
+        NasframeError: if there is no journal, a line is damaged, or nasframe is too old for it.
+    """
+    path = folder / FILE
+    try:
+        lines = path.open("rb")
+    except OSError as error:
+        raise NasframeError(f"no study in {folder}: {path}: {error.strerror}") from error
+    with lines:
+        for number, line in enumerate(lines, 1):
+            event = _parse(line)
+            if event is None:
+                if not line.endswith(b"\n"):
+                    return
+                raise _damaged(path, number)
+            if number == 1:
+                _check_header(path, event)
+            yield event
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _check_header(path: Path, event: Mapping[str, Any]) -> None:
+    if event["event"] != "study":
+        raise _damaged(path, 1)
+    if event["schema"] > SCHEMA:
+        raise NasframeError(
+            f"{path} was written by nasframe {event['versions']['nasframe']}, which is newer than "
+            "this one: install that version, or choose another dir"
+        )
+
+
+def _damaged(path: Path, number: int) -> NasframeError:
+    return NasframeError(
+        f"{path}, line {number}, is damaged; the file was left as it is.\n"
+        f"To go on with what stands before it: mkdir COPY && head -n {number - 1} {path} "
+        f"> COPY/{FILE}, then use dir=COPY"
+    )

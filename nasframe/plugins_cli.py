@@ -1,0 +1,71 @@
+"""The console script ``nasframe-plugins``: what is installed, and whether it works."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
+
+from nasframe.errors import NasframeError
+from nasframe.plugins import Option, Plugin, options, survey
+
+
+def main() -> None:
+    """Run the command line; the status is 1 if a plugin or the environment has a problem."""
+    parser = argparse.ArgumentParser(
+        prog="nasframe-plugins",
+        description="List the installed plugins of nasframe and the options that they offer.",
+    )
+    parser.add_argument(
+        "--doctor",
+        action="store_true",
+        help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
+    )
+    arguments = parser.parse_args()
+    found = survey()
+    _print_plugins(found)
+    problems = plugin_problems(found)
+    if arguments.doctor:
+        from nasframe import doctor
+
+        problems += doctor.examine()
+    for problem in problems:
+        print(f"Problem: {problem}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
+
+
+def plugin_problems(found: Mapping[Plugin, tuple[Option, ...] | NasframeError]) -> list[str]:
+    """What keeps plugins from being used: each by itself, then all together."""
+    broken = [str(state) for state in found.values() if isinstance(state, NasframeError)]
+    if broken:
+        return broken
+    try:
+        options()
+    except NasframeError as error:
+        return [str(error)]
+    return []
+
+
+def _print_plugins(found: Mapping[Plugin, tuple[Option, ...] | NasframeError]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("plugin", "distribution", "version", "offers")
+    for plugin, state in found.items():
+        offers = "broken, see below" if isinstance(state, NasframeError) else _offers(state)
+        cells = (plugin.name, plugin.distribution, plugin.version, offers)
+        table.add_row(*map(Text, cells))
+    console = Console()
+    console.print(table)
+    if blocked := os.environ.get("NASFRAME_BLOCK"):
+        console.print(Text(f"Left out by NASFRAME_BLOCK: {blocked}"))
+
+
+def _offers(found: Iterable[Option]) -> str:
+    """One line for each group."""
+    groups = groupby(sorted(found, key=attrgetter("group", "name")), key=attrgetter("group"))
+    return "\n".join(f"{group}={', '.join(o.name for o in items)}" for group, items in groups)

@@ -1,0 +1,28 @@
+"""What a running study tells whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nasframe.api import Architecture, Report, Trial
+from nasframe.result import StudyResult
+
+
+class Progress:
+    """Hears of everything that happens in a study, and says nothing; the console's says it."""
+
+    def started(self, folder: Path, done: int, trials: int | None) -> None:
+        """The study begins, or goes on after ``done`` trials."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def reported(self, report: Report) -> None:
+        """A child has finished an epoch."""
+
+    def told(self, trial: Trial) -> None:
+        """A proposal has its result."""
+
+    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+        """The study is over, or interrupted."""

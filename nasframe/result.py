@@ -1,0 +1,127 @@
+"""What a study found: its trials, its best networks, and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe import journal
+from nasframe.api import SearchSpace, Trial
+from nasframe.config import SearchSpaceConfig
+from nasframe.errors import NasframeError
+from nasframe.ledger import proposals_of, trial_of
+from nasframe.plain import from_plain, type_name
+from nasframe.plugins import options
+from nasframe.weights import read_weights, weights_path
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """The trials of a study that ended, was interrupted, or still runs.
+
+    Attributes:
+        folder: the study's folder.
+        trials: every proposal with its result, in the order of numbers, duplicates included.
+        ended: why the study ended, in words.
+        interrupted: whether it was ended from outside.
+    """
+
+    folder: Path
+    trials: tuple[Trial, ...]
+    ended: str = ""
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the highest reward, or ``None`` if none succeeded."""
+        return next(iter(self.top(1)), None)
+
+    def top(self, count: int) -> list[Trial]:
+        """The trials of the ``count`` best networks, each network once, the best first."""
+        return rank(self.trials)[:count]
+
+
+def rank(trials: Iterable[Trial]) -> list[Trial]:
+    """Trained trials by falling reward, the earlier first among equals; each network once."""
+    rewards = [
+        (-trial.reward, trial.number, trial)
+        for trial in trials
+        if trial.reward is not None and trial.rejected is None and trial.duplicate_of is None
+    ]
+    return [trial for _, _, trial in sorted(rewards, key=lambda item: item[:2])]
+
+
+def read_result(folder: Path | str) -> StudyResult:
+    """Read a study from its folder; it may still be running.
+
+    Raises:
+        NasframeError: if there is no study, or its journal is damaged.
+    """
+    folder = Path(folder)
+    infos: dict[int, Mapping[str, float]] = {}
+    trials: dict[int, Trial] = {}
+    for event in journal.read(folder):
+        if event["event"] == "asked":
+            proposals = proposals_of(event)
+            infos |= {event["number"] + i: p.info for i, p in enumerate(proposals)}
+        elif event["event"] == "told":
+            number = event["number"]
+            trials[number] = trial_of(event, infos.pop(number))
+    return StudyResult(folder, tuple(trials[number] for number in sorted(trials)))
+
+
+def search_space(header: Mapping[str, Any]) -> SearchSpace:
+    """The search space of a study, from the first line of its journal."""
+    known = {type_name(item.type): item.type for item in options() if item.group == "search_space"}
+    config = from_plain(header["config"]["search_space"], known)
+    assert isinstance(config, SearchSpaceConfig)
+    return config.build()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A ``TaskShape`` without data."""
+
+    kind: str
+    input_shape: tuple[int, ...]
+    outputs: int
+
+
+def load(folder: Path | str, number: int | None = None) -> nn.Module:
+    """Load a trained network of a study, in evaluation mode.
+
+    Its ``data_config`` says how inputs are prepared, in timm's words (``input_size``, ``mean``,
+    ``std``).
+
+    Args:
+        folder: the study's folder.
+        number: of the trial; the best one whose weights were kept if not given.
+
+    Raises:
+        NasframeError: if there is no such study, or no weights of that trial.
+    """
+    folder = Path(folder)
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"{folder} holds no finished trial yet")
+    trials = {trial.number: trial for trial in rank(read_result(folder).trials)}
+    kept = [n for n in trials if weights_path(folder, n).is_file()]
+    if number is None and kept:
+        number = kept[0]
+    if number not in kept:
+        raise NasframeError(
+            f"{folder} holds no weights of {'any trial' if number is None else f'trial {number}'}; "
+            + (f"there are those of {', '.join(map(str, kept))}" if kept else "keep=0 leaves none")
+        )
+    state, metadata = read_weights(weights_path(folder, number))
+    task = metadata["task"]
+    shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+    module = search_space(header).build(trials[number].architecture, shape)
+    module.load_state_dict(state)
+    module.data_config = task["data_config"]
+    return module.eval()

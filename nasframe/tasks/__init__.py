@@ -1,0 +1,1 @@
+"""Data sets, resident in memory or on the device."""

@@ -1,0 +1,115 @@
+"""Images in one ``.npz`` file of NumPy: ``x_train`` and ``y_train``."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from nasframe.errors import NasframeError
+from nasframe.tasks.augment import Augmentation
+from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.split import stratified, validation_count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHANNELS = (1, 3, 4)
+
+
+def arrays_task(path: Path, validation: float, augmentation: Augmentation) -> ImageTask:
+    """Make a task of a file; only its labels and the header of its images are read at once.
+
+    Args:
+        path: the file, with ``x_train`` (uint8 or float; N x H x W x C, N x C x H x W or
+            N x H x W) and ``y_train`` (integers 0..K-1). Other members are not read.
+        validation: the fraction of the training images that is for validation.
+        augmentation: how training images are varied.
+
+    Raises:
+        NasframeError: if the file cannot be used.
+    """
+    shape, dtype = _read(path, "x_train", _header)
+    if dtype != np.uint8 and not np.issubdtype(dtype, np.floating):
+        raise NasframeError(f"{path}: x_train is {dtype}; it must be uint8 or float")
+    size = _image_shape(path, shape)
+    y_N, classes = _check_labels(path, _read(path, "y_train", npy.read_array), shape[0])
+    count = validation_count(len(y_N), validation, classes)
+    return ImageTask(partial(_load, path, y_N, count), size, classes, augmentation)
+
+
+def _load(path: Path, y_N: NDArray[np.int64], count: int) -> ImageData:
+    x_NHWC = _channels_last(_read(path, "x_train", npy.read_array))
+    if not np.isfinite(x_NHWC).all():
+        raise NasframeError(f"{path}: x_train has values that are not finite")
+    train, validation = stratified(y_N, count)
+    return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
+
+
+def _read(path: Path, name: str, reader: Any) -> Any:
+    """What ``reader`` makes of the member's file; pickled objects are refused."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+            return reader(file)
+    except FileNotFoundError:
+        raise NasframeError(f"task.path={path}: there is no such file") from None
+    except KeyError:
+        raise NasframeError(f"{path}: there is no array {name!r}") from None
+    except Exception as error:  # each compression has its own exceptions
+        raise NasframeError(f"{path}: {name} cannot be read: {error}") from error
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _image_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Channels, height and width: a last dimension of 1, 3 or 4 is the channels, else the second.
+
+    Raises:
+        NasframeError: if these are no images.
+    """
+    if len(shape) == 3:
+        return 1, shape[1], shape[2]
+    if len(shape) == 4 and shape[3] in CHANNELS:
+        return shape[3], shape[1], shape[2]
+    if len(shape) == 4 and shape[1] in CHANNELS:
+        return shape[1], shape[2], shape[3]
+    raise NasframeError(
+        f"{path}: x_train has the shape {shape}; it must be (N, H, W), or (N, H, W, C) or "
+        "(N, C, H, W) with 1, 3 or 4 channels"
+    )
+
+
+def _channels_last(x: NDArray[Any]) -> NDArray[Any]:
+    if x.ndim == 3:
+        x = x[..., None]
+    elif x.shape[3] not in CHANNELS:
+        x = x.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+
+
+def _check_labels(path: Path, y: NDArray[Any], images: int) -> tuple[NDArray[np.int64], int]:
+    if y.shape != (images,):
+        raise NasframeError(
+            f"{path}: y_train has the shape {y.shape} and x_train {images} images; "
+            f"y_train must be ({images},)"
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise NasframeError(f"{path}: y_train is {y.dtype}; labels must be integers 0..K-1")
+    found = np.unique(y)
+    if len(found) < 2:
+        raise NasframeError(f"{path}: y_train has {len(found)} class; it needs at least two")
+    if found[0] != 0 or found[-1] != len(found) - 1:
+        raise NasframeError(
+            f"{path}: y_train has {len(found)} classes from {found[0]} to {found[-1]}; "
+            f"they must be 0..{len(found) - 1}"
+        )
+    return y.astype(np.int64), len(found)

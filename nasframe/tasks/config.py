@@ -1,0 +1,135 @@
+"""Settings of the image tasks."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import MISSING, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasframe.config import TaskConfig, setting
+
+if TYPE_CHECKING:
+    from nasframe.api import Task
+    from nasframe.tasks.augment import Augmentation
+
+
+@dataclass(kw_only=True)
+class ImageTaskConfig(TaskConfig, ABC):
+    """How training images are varied; validation images never are.
+
+    Attributes:
+        pad: pixels of padding on each side before a random crop to the image's own size; 0 for
+            none. The padding has the mean colour: zero in normalised values.
+        upsample: the side to which images are enlarged before a random crop to their own size, 40
+            in the NAS and NASNet papers; null for none.
+        flip: mirror a random half of the images left to right.
+        cutout: side in pixels of a square set to the mean colour at a random place; 0 for none.
+    """
+
+    pad: int = setting(0, least=0)
+    upsample: int | None = setting(None, least=1)
+    flip: bool = False
+    cutout: int = setting(0, least=0)
+
+    def augmentation(self) -> Augmentation:
+        """Make the augmentation."""
+        from nasframe.tasks.augment import Augmentation
+
+        return Augmentation(self.pad, self.upsample, self.flip, self.cutout)
+
+
+@dataclass(kw_only=True)
+class DigitsConfig(ImageTaskConfig):
+    """scikit-learn's 1,797 handwritten digits of 8x8 grey pixels: nothing to download.
+
+    1,078 are for training and 359 for validation; 360 are kept for a test.
+    """
+
+    def build(self) -> Task:
+        """Make the task."""
+        from nasframe.tasks.digits import load_digits
+        from nasframe.tasks.images import ImageTask
+
+        return ImageTask(load_digits, (1, 8, 8), 10, self.augmentation())
+
+
+@dataclass(kw_only=True)
+class ArraysConfig(ImageTaskConfig):
+    """Images in a NumPy file, not varied by default: what they show is not known.
+
+    Attributes:
+        path: an ``.npz`` file with ``x_train`` (uint8 or float: N x H x W x C, N x C x H x W or
+            N x H x W) and ``y_train`` (0..K-1). A test set in it is never read.
+        validation: the fraction of the training images that is for validation.
+    """
+
+    path: Path = setting(MISSING)
+    validation: float = setting(0.1, above=0, most=0.9)
+
+    def build(self) -> Task:
+        """Make the task."""
+        from nasframe.tasks.arrays import arrays_task
+
+        return arrays_task(Path(self.path).expanduser(), self.validation, self.augmentation())
+
+
+@dataclass(kw_only=True)
+class FolderConfig(ImageTaskConfig):
+    """Photographs in a folder.
+
+    Attributes:
+        path: has one folder a class, or a folder ``train`` that has.
+        size: the side to which every image is resized.
+        validation: the fraction of the images that is for validation.
+    """
+
+    path: Path = setting(MISSING)
+    size: int = setting(32, least=1)
+    validation: float = setting(0.1, above=0, most=0.9)
+    pad: int = setting(4, least=0)
+    flip: bool = True
+
+    def build(self) -> Task:
+        """Make the task."""
+        from nasframe.tasks.folder import folder_task
+
+        path = Path(self.path).expanduser()
+        return folder_task(path, self.size, self.validation, self.augmentation())
+
+
+class Dataset(Enum):
+    """Data sets of torchvision, by the names of its classes."""
+
+    CIFAR10 = "CIFAR10"
+    CIFAR100 = "CIFAR100"
+    FashionMNIST = "FashionMNIST"
+
+
+@dataclass(kw_only=True)
+class TorchvisionConfig(ImageTaskConfig):
+    """A data set that torchvision downloads.
+
+    Attributes:
+        dataset: which one.
+        root: the folder of all data sets.
+        download: whether to download what is missing.
+        validation: the fraction of the training images that is for validation.
+    """
+
+    dataset: Dataset = Dataset.CIFAR10
+    root: Path = Path("data")
+    download: bool = True
+    validation: float = setting(0.1, above=0, most=0.9)
+    pad: int = setting(4, least=0)
+    flip: bool = True
+
+    def build(self) -> Task:
+        """Make the task."""
+        from nasframe.tasks.downloads import torchvision_task
+
+        root = Path(self.root).expanduser()
+        return torchvision_task(
+            self.dataset.value, root, self.download, self.validation, self.augmentation()
+        )

@@ -1,0 +1,178 @@
+"""Image classification on data that live on the device.
+
+Shapes: N images of a set, B of a batch, H x W pixels, C channels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nasframe.api import Task
+from nasframe.errors import NasframeError
+from nasframe.tasks.augment import Augmentation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ImageData:
+    """Training and validation images (N, H, W, C), ``uint8`` or ``float32``, and their labels."""
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_validation: NDArray[Any]
+    y_validation: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Resident:
+    """What lies on one device; normalised values are ``x * scale + shift``."""
+
+    canvas_NUVC: Tensor
+    y_train_N: Tensor
+    x_validation_NHWC: Tensor
+    y_validation_N: Tensor
+    scale_HWC: Tensor
+    shift_HWC: Tensor
+
+    def to(self, device: torch.device) -> _Resident:
+        return _Resident(*(getattr(self, name).to(device) for name in self.__slots__))
+
+    def normalise(self, x_BHWC: Tensor) -> Tensor:
+        return torch.addcmul(self.shift_HWC, x_BHWC.float(), self.scale_HWC)
+
+
+class ImageTask(Task):
+    """Classification of images of one size.
+
+    An epoch is cut into ``ceil(N / batch_size)`` batches whose sizes differ by one at most: every
+    image is seen, and no small last batch spoils the statistics of batch normalisation. Images
+    are normalised by the mean and the standard deviation of each channel of the training images.
+    A batch is ``(x_NCHW, y_N)`` with the strides of ``channels_last``.
+
+    Args:
+        load: reads the data; called once, on first use.
+        input_shape: channels, height and width.
+        outputs: the number of classes.
+        augmentation: how training images are varied.
+    """
+
+    kind = "image"
+    provides = ("val_accuracy", "val_loss")
+
+    def __init__(
+        self,
+        load: Callable[[], ImageData],
+        input_shape: tuple[int, int, int],
+        outputs: int,
+        augmentation: Augmentation,
+    ) -> None:
+        _, height, width = input_shape
+        side = augmentation.upsample
+        if side is not None and side < max(height, width):
+            raise NasframeError(
+                f"task.upsample={side}: must be at least the images' size, {height}x{width}"
+            )
+        self.input_shape = input_shape
+        self.outputs = outputs
+        self._load = load
+        self._augmentation = augmentation
+        self._resident: dict[torch.device, _Resident] = {}
+
+    @property
+    def data_config(self) -> Mapping[str, Any]:
+        """``input_size``, and ``mean`` and ``std`` of images on the scale from 0 to 1."""
+        return self._prepared[1]
+
+    def train_batches(
+        self, batch_size: int, device: torch.device, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of shuffled and augmented batches; all its randomness is drawn at its begin."""
+        data, augmentation = self._on(device), self._augmentation
+        _, height, width = self.input_shape
+        epoch = augmentation.draw(data.canvas_NUVC, height, width, generator)
+        for draws in epoch.batches(self.train_steps(batch_size)):
+            x_BHWC = augmentation.cut(data.canvas_NUVC, draws, height, width)
+            x_BHWC = augmentation.erase(data.normalise(x_BHWC), draws)
+            yield x_BHWC.permute(0, 3, 1, 2), data.y_train_N[draws.order_N]
+
+    def train_steps(self, batch_size: int) -> int:
+        """The number of training images over the batch size, rounded up."""
+        return -(-len(self._prepared[0].y_train_N) // batch_size)
+
+    def validation_batches(
+        self, batch_size: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The validation images in their order."""
+        data = self._on(device)
+        for start in range(0, len(data.y_validation_N), batch_size):
+            part = slice(start, start + batch_size)
+            x_BHWC = data.normalise(data.x_validation_NHWC[part])
+            yield x_BHWC.permute(0, 3, 1, 2), data.y_validation_N[part]
+
+    def loss(
+        self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
+    ) -> tuple[Tensor, Any]:
+        """Cross entropy."""
+        x_NCHW, y_N = batch
+        return F.cross_entropy(module(x_NCHW), y_N), state
+
+    def tally(
+        self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
+    ) -> tuple[Tensor, Any]:
+        """How many are right, the sum of their cross entropies, and how many they are."""
+        x_NCHW, y_N = batch
+        logits_NK = module(x_NCHW).float()
+        right = (logits_NK.argmax(1) == y_N).sum()
+        loss = F.cross_entropy(logits_NK, y_N, reduction="sum")
+        return torch.stack([right, loss, loss.new_tensor(len(y_N))]), state
+
+    def metrics(self, tally: Sequence[float]) -> dict[str, float]:
+        """``val_accuracy`` from 0 to 1, and ``val_loss``, the mean cross entropy in nats."""
+        right, loss, count = tally
+        return {"val_accuracy": right / count, "val_loss": loss / count}
+
+    def _on(self, device: torch.device) -> _Resident:
+        if device not in self._resident:
+            self._resident[device] = self._prepared[0].to(device)
+        return self._resident[device]
+
+    @cached_property
+    def _prepared(self) -> tuple[_Resident, Mapping[str, Any]]:
+        """The data in main memory, and ``data_config``."""
+        data = self._load()
+        mean_C, std_C = _statistics(data.x_train)
+        channels, *size = self.input_shape
+        resident = _Resident(
+            self._augmentation.canvas(torch.from_numpy(data.x_train), torch.from_numpy(mean_C)),
+            torch.from_numpy(data.y_train),
+            torch.from_numpy(data.x_validation),
+            torch.from_numpy(data.y_validation),
+            torch.from_numpy(1 / std_C).float().expand(*size, channels).contiguous(),
+            torch.from_numpy(-mean_C / std_C).float().expand(*size, channels).contiguous(),
+        )
+        peak = 255 if data.x_train.dtype == np.uint8 else 1
+        mean, std = (tuple((values / peak).tolist()) for values in (mean_C, std_C))
+        return resident, {"input_size": self.input_shape, "mean": mean, "std": std}
+
+
+def _statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel, a thousand images at a time to save memory."""
+    sums, squares = np.zeros((2, x_NHWC.shape[-1]))
+    for start in range(0, len(x_NHWC), 1000):
+        part = x_NHWC[start : start + 1000].astype(np.float64)
+        sums += part.sum((0, 1, 2))
+        squares += np.square(part).sum((0, 1, 2))
+    count = x_NHWC[..., 0].size
+    mean_C = sums / count
+    std_C = np.sqrt(np.maximum(squares / count - mean_C**2, 0))
+    return mean_C, np.where(std_C > 0, std_C, 1)

@@ -1,0 +1,140 @@
+"""An evaluator that trains each child with Lightning, on one device."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
+from nasframe.training.config import Precision, TrainConfig
+from nasframe.training.module import ChildModule
+from nasframe.training.optimizer import check_optimizer, make_optimizer
+from nasframe.training.surroundings import find_device, seeded, threads
+from nasframe.training.trainer import Epochs, fit
+from nasframe.weights import save_weights
+
+
+class TrainEvaluator(Evaluator):
+    """Trains a child from scratch and validates it after each epoch.
+
+    On a CPU, equal seeds and threads give equal metrics, to the last bit.
+
+    Args:
+        config: how to train.
+        space: makes the networks.
+        task: what they are trained on.
+
+    Raises:
+        NasframeError: if the optimizer or the device cannot be used.
+    """
+
+    def __init__(self, config: TrainConfig, space: SearchSpace, task: Task) -> None:
+        check_optimizer(config, find_device(config.device))
+        self._config = config
+        self._space = space
+        self._task = task
+        self.provides = (
+            *task.provides,
+            *(f"{name}_epochs" for name in task.provides),
+            "epochs",
+            "parameters",
+            "train_seconds",
+            "samples_per_second",
+        )
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
+        """Train the child; its ``train_seconds`` include validation.
+
+        Raises:
+            FloatingPointError: if the training diverges.
+            Cancelled: if the study has cancelled the child.
+        """
+        name = self._config.device if context.device == "auto" else context.device
+        device = find_device(name)
+        with threads(self._config.threads), seeded(context.seed, device):
+            network = self._build(architecture)
+            history: list[dict[str, float]] = []
+            start = time.perf_counter()
+            self._fit(network, device, context, history)
+            seconds = time.perf_counter() - start
+        if context.weights is not None:
+            save_weights(network, context.weights, self._metadata(architecture))
+        return self._metrics(network, history, seconds)
+
+    def _build(self, architecture: Architecture) -> nn.Module:
+        """The network, made on the CPU so that it begins with the same weights on any device."""
+        network = self._space.build(architecture, self._task)
+        if self._config.channels_last:
+            return network.to(memory_format=torch.channels_last)
+        network.register_forward_pre_hook(_channels_first)
+        return network
+
+    def _fit(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        context: Context,
+        history: list[dict[str, float]],
+    ) -> None:
+        config, task = self._config, self._task
+
+        def on_epoch(metrics: dict[str, float]) -> bool:
+            history.append(metrics)
+            return context.report(len(history), metrics)
+
+        child = ChildModule(
+            network,
+            task,
+            optimize=partial(make_optimizer, config=config),
+            steps=config.epochs * task.train_steps(config.batch_size),
+            on_epoch=on_epoch,
+            cancelled=context.cancelled,
+        )
+        generator = torch.Generator().manual_seed(context.seed)
+        fit(
+            child,
+            training=Epochs(partial(task.train_batches, config.batch_size, device, generator)),
+            validation=Epochs(partial(task.validation_batches, config.batch_size, device)),
+            epochs=config.epochs,
+            device=device,
+            precision=_precision(config.precision, device),
+            gradient_clip=config.gradient_clip,
+        )
+
+    def _metrics(
+        self, network: nn.Module, history: list[dict[str, float]], seconds: float
+    ) -> Metrics:
+        series = {f"{name}_epochs": tuple(m[name] for m in history) for name in history[-1]}
+        examples = self._task.train_steps(batch_size=1) * len(history)
+        return {
+            **history[-1],
+            **series,
+            "epochs": len(history),
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "train_seconds": seconds,
+            "samples_per_second": examples / seconds,
+        }
+
+    def _metadata(self, architecture: Architecture) -> dict[str, Any]:
+        task = {
+            "kind": self._task.kind,
+            "input_shape": self._task.input_shape,
+            "outputs": self._task.outputs,
+            "data_config": self._task.data_config,
+        }
+        return {"tokens": architecture.tokens, "task": task}
+
+
+def _precision(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+    if precision is Precision.auto:
+        precision = Precision.bfloat16 if device.type == "cuda" else Precision.float32
+    return "bf16-mixed" if precision is Precision.bfloat16 else "32-true"
+
+
+def _channels_first(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Copy a batch, which lies channels last: ``contiguous()`` would keep images of one channel."""
+    return tuple(x.clone(memory_format=torch.contiguous_format) for x in inputs)

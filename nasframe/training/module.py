@@ -1,0 +1,121 @@
+"""The training of one network as a Lightning system; the network itself knows nothing of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from nasframe.api import Task
+from nasframe.training.optimizer import half_cosine
+
+
+class Cancelled(Exception):
+    """The study wants the child to end at once."""
+
+
+class ChildModule(LightningModule):
+    """Trains a network on a task. Only an epoch's end waits for the device.
+
+    Args:
+        network: what is trained.
+        task: gives loss and metrics.
+        optimize: makes the optimizer of a module's weights.
+        steps: training steps in all, the length of the schedule.
+        on_epoch: is told the metrics after each epoch; false ends the training.
+        cancelled: is asked before each batch whether to end at once.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        *,
+        optimize: Callable[[nn.Module], Optimizer],
+        steps: int,
+        on_epoch: Callable[[dict[str, float]], bool],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._task = task
+        self._optimize = optimize
+        self._steps = steps
+        self._on_epoch = on_epoch
+        self._cancelled = cancelled
+        self._state: Any = None
+        self._loss_sum = torch.zeros(())
+        self._tally: Tensor | None = None
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and half a cosine as its schedule."""
+        optimizer = self._optimize(self.network)
+        steps = self._steps
+        schedule = LambdaLR(optimizer, lambda step: half_cosine(step, steps))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """The task's batches are on the device already."""
+        return batch
+
+    def on_train_epoch_start(self) -> None:
+        """Begin with no state and no losses."""
+        self._state = None
+        self._loss_sum = torch.zeros((), device=self.device)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """End a cancelled child."""
+        self._check_cancelled()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        loss, self._state = self._task.loss(self.network, batch, self._state)
+        self._loss_sum += loss.detach()
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin with no state and no sums."""
+        self._state = None
+        self._tally = None
+
+    def on_validation_batch_start(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """End a cancelled child."""
+        self._check_cancelled()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Add up the sums of a batch."""
+        tally, self._state = self._task.tally(self.network, batch, self._state)
+        self._tally = tally if self._tally is None else self._tally + tally
+
+    def on_validation_epoch_end(self) -> None:
+        """Tell the epoch's metrics.
+
+        Raises:
+            FloatingPointError: if the training has diverged.
+        """
+        assert self._tally is not None
+        loss, *tally = torch.cat([self._loss_sum[None], self._tally]).tolist()
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the training loss is {loss} in epoch {self.current_epoch + 1}; "
+                "a lower evaluator.lr may help"
+            )
+        if not self._on_epoch(self._task.metrics(tally)):
+            self.trainer.should_stop = True
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled():
+            raise Cancelled

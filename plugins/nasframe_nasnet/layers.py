@@ -1,0 +1,122 @@
+"""What the operations of a NASNet cell are made of.
+
+Borders follow TensorFlow's ``SAME``, as in the authors' code: a stride of 2 makes a side of n to
+ceil(n / 2), an even side is padded more at its end, and pools leave the padding out. BatchNorm has
+torch's defaults, which are also the authors' values for CIFAR-10.
+
+Shapes: N batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from timm.layers import create_conv2d  # type: ignore[attr-defined]
+from torch import Tensor, nn
+
+Pair = tuple[int, int]
+
+
+def pointwise(channels: int, filters: int, stride: int = 1) -> nn.Conv2d:
+    """A 1x1 convolution without bias."""
+    return nn.Conv2d(channels, filters, 1, stride, bias=False)
+
+
+def conv(
+    channels: int,
+    filters: int,
+    kernel: int | Pair,
+    stride: int | Pair = 1,
+    *,
+    dilation: int = 1,
+    groups: int = 1,
+) -> nn.Conv2d:
+    """A convolution without bias."""
+    settings = {"stride": stride, "dilation": dilation, "groups": groups}
+    layer: nn.Conv2d = create_conv2d(  # type: ignore[no-untyped-call]
+        channels, filters, kernel, padding="same", bias=False, **settings
+    )
+    return layer
+
+
+def relu_pointwise_norm(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
+    """ReLU, 1x1 convolution and batch norm: gives a map ``filters`` channels."""
+    return nn.Sequential(nn.ReLU(), pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
+
+
+def pointwise_norm(channels: int, filters: int) -> nn.Sequential:
+    """1x1 convolution and batch norm: the same without ReLU."""
+    return nn.Sequential(pointwise(channels, filters), nn.BatchNorm2d(filters))
+
+
+class FactorizedReduction(nn.Module):
+    """Halves a map: half of the filters see its even rows and columns, half the odd ones."""
+
+    def __init__(self, channels: int, filters: int) -> None:
+        super().__init__()
+        self.even = pointwise(channels, filters // 2, 2)
+        self.odd = pointwise(channels, filters - filters // 2, 2)
+        self.norm = nn.BatchNorm2d(filters)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """A map of ``filters`` channels and half the size, rounded up."""
+        shifted_NCHW = F.pad(x_NCHW, (-1, 1, -1, 1))
+        y_NCHW: Tensor = self.norm(torch.cat([self.even(x_NCHW), self.odd(shifted_NCHW)], 1))
+        return y_NCHW
+
+
+class AvgPool(nn.Module):
+    """The mean over a square window, of odd side, at stride 1 or 2."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.stride = stride
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """A map with as many channels."""
+        padding = _padding(x_NCHW, self.kernel, self.stride)
+        return F.avg_pool2d(
+            x_NCHW, self.kernel, self.stride, padding, ceil_mode=True, count_include_pad=False
+        )
+
+
+class MaxPool(nn.Module):
+    """The maximum over a square window, of odd side, at stride 1 or 2."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.stride = stride
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """A map with as many channels."""
+        padding = _padding(x_NCHW, self.kernel, self.stride)
+        return F.max_pool2d(x_NCHW, self.kernel, self.stride, padding, ceil_mode=True)
+
+
+def _padding(x_NCHW: Tensor, kernel: int, stride: int) -> Pair:
+    # Before the first pixel; ceil_mode lets the last window go over the end.
+    height, width = (kernel // 2 - (stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
+    return height, width
+
+
+class Add(nn.Module):
+    """Combines two maps to their sum."""
+
+    def forward(self, left_NCHW: Tensor, right_NCHW: Tensor) -> Tensor:
+        """A map with as many channels."""
+        return left_NCHW + right_NCHW
+
+
+class Concat(nn.Module):
+    """Combines two maps of ``filters`` channels: concatenated, and brought back to ``filters``."""
+
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        self.fit = relu_pointwise_norm(2 * filters, filters)
+
+    def forward(self, left_NCHW: Tensor, right_NCHW: Tensor) -> Tensor:
+        """A map with as many channels as each of the two."""
+        y_NCHW: Tensor = self.fit(torch.cat([left_NCHW, right_NCHW], 1))
+        return y_NCHW

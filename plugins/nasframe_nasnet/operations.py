@@ -1,0 +1,107 @@
+"""The thirteen operations of a NASNet cell and its two ways to combine (section 3, appendix A.4).
+
+Convolutions come as ReLU, convolution, batch norm. A separable convolution is applied twice, with
+nothing between its depthwise and its pointwise part. What the paper leaves open is as in the
+authors' TensorFlow code: an identity that must change the shape is ReLU, strided 1x1 convolution
+and batch norm; a pool that must change the channels is followed by 1x1 convolution and batch norm.
+That code lacks the factored, the dilated and the plain convolutions, so these are ours: both halves
+of a factored convolution have their ReLU and batch norm; the dilated one is dense, with dilation 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from nasframe_nasnet.layers import (
+    Add,
+    AvgPool,
+    Concat,
+    MaxPool,
+    conv,
+    pointwise,
+    pointwise_norm,
+    relu_pointwise_norm,
+)
+
+MakeOp = Callable[[int, int, int], nn.Module]
+"""Makes an operation from the channels that it reads, those that it gives, and its stride."""
+
+
+def _identity(channels: int, filters: int, stride: int) -> nn.Module:
+    if stride == 1 and channels == filters:
+        return nn.Identity()
+    return relu_pointwise_norm(channels, filters, stride)
+
+
+def _pool(pool: type[AvgPool | MaxPool], kernel: int) -> MakeOp:
+    def make(channels: int, filters: int, stride: int) -> nn.Module:
+        if channels == filters:
+            return pool(kernel, stride)
+        return nn.Sequential(pool(kernel, stride), *pointwise_norm(channels, filters))
+
+    return make
+
+
+def _conv3x3(dilation: int) -> MakeOp:
+    def make(channels: int, filters: int, stride: int) -> nn.Module:
+        return nn.Sequential(
+            nn.ReLU(),
+            conv(channels, filters, 3, stride, dilation=dilation),
+            nn.BatchNorm2d(filters),
+        )
+
+    return make
+
+
+def _factored(length: int) -> MakeOp:
+    def make(channels: int, filters: int, stride: int) -> nn.Module:
+        # Each half is strided along its own axis, so that every pixel is seen.
+        return nn.Sequential(
+            nn.ReLU(),
+            conv(channels, filters, (1, length), (1, stride)),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(inplace=True),
+            conv(filters, filters, (length, 1), (stride, 1)),
+            nn.BatchNorm2d(filters),
+        )
+
+    return make
+
+
+def _separable(kernel: int) -> MakeOp:
+    def make(channels: int, filters: int, stride: int) -> nn.Module:
+        return nn.Sequential(
+            nn.ReLU(),
+            conv(channels, channels, kernel, stride, groups=channels),
+            pointwise(channels, filters),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(inplace=True),
+            conv(filters, filters, kernel, groups=filters),
+            pointwise(filters, filters),
+            nn.BatchNorm2d(filters),
+        )
+
+    return make
+
+
+OPERATIONS: Mapping[str, MakeOp] = {
+    "identity": _identity,
+    "conv1x3_3x1": _factored(3),
+    "conv1x7_7x1": _factored(7),
+    "dil3x3": _conv3x3(dilation=2),
+    "avg3x3": _pool(AvgPool, 3),
+    "max3x3": _pool(MaxPool, 3),
+    "max5x5": _pool(MaxPool, 5),
+    "max7x7": _pool(MaxPool, 7),
+    "conv1x1": relu_pointwise_norm,
+    "conv3x3": _conv3x3(dilation=1),
+    "sep3x3": _separable(3),
+    "sep5x5": _separable(5),
+    "sep7x7": _separable(7),
+}
+"""How to make each operation, by its name in a genotype."""
+
+COMBINERS: Mapping[str, Callable[[int], nn.Module]] = {"add": lambda _: Add(), "concat": Concat}
+"""How to make each combination, from the channels of its operands, by its name in a genotype."""

@@ -1,0 +1,27 @@
+"""Random search: every architecture is drawn uniformly, whatever was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nasframe import Choice, Controller, ControllerConfig, hookimpl
+
+
+@dataclass(kw_only=True)
+class RandomConfig(ControllerConfig):
+    """Draws each active choice uniformly from its options."""
+
+    def build(
+        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
+    ) -> Controller:
+        """Make the controller."""
+        from nasframe_random.controller import RandomController
+
+        return RandomController(choices, seed, active)
+
+
+@hookimpl
+def nasframe_controllers() -> Mapping[str, type[ControllerConfig]]:
+    """Random search."""
+    return {"random": RandomConfig}

@@ -1,0 +1,39 @@
+"""The random controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import numpy as np
+
+from nasframe import Choice, Controller, Proposal, Trial
+
+
+@final
+class RandomController(Controller):
+    """Draws uniformly over the options of the active choices.
+
+    A proposal depends on the seed and its number only. As nothing is learned, ``batch`` has no
+    say in what is drawn; it is as large as it is to keep that many workers busy in a synchronous
+    study, which waits for a batch to be complete before it asks for the next.
+    """
+
+    batch = 16
+
+    def __init__(self, choices: Sequence[Choice], seed: int, active: Callable[[int], int]) -> None:
+        self._sizes = np.array([len(choice.options) for choice in choices])
+        self._seed = seed
+        self._active = active
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Draw an architecture for each number."""
+        return [self._propose(number) for number in numbers]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learn nothing."""
+
+    def _propose(self, number: int) -> Proposal:
+        generator = np.random.default_rng([self._seed, number])
+        tokens = generator.integers(self._sizes[: self._active(number)])
+        return Proposal(tuple(tokens.tolist()))

@@ -1,0 +1,230 @@
+"""What must hold for everything that is registered, and for every hook."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import random
+from contextlib import nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import toy_study
+
+from nasframe import (
+    Architecture,
+    Choice,
+    Context,
+    Controller,
+    Evaluator,
+    Executor,
+    Meter,
+    NasframeError,
+    Objective,
+    Parts,
+    SearchSpace,
+    Stopper,
+    Task,
+    Trial,
+    hookspecs,
+    option,
+    run,
+)
+from nasframe.loop import scored
+from nasframe.plugins import GROUPS, Option, options
+
+ROOT = Path(__file__).parents[1]
+HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
+
+
+def named(group: str) -> list[Any]:
+    return [pytest.param(o, id=o.name) for o in options() if o.group == group]
+
+
+def config(item: Option) -> Any:
+    return option(item.group, item.name)
+
+
+def some_architecture(space: SearchSpace, seed: int) -> Architecture:
+    draw = random.Random(seed)
+    return Architecture(tuple(draw.randrange(len(c.options)) for c in space.choices))
+
+
+def alone(folder: Path) -> Context:
+    return Context(folder, "cpu", 0, lambda epoch, metrics: True, lambda: False)
+
+
+def test_each_group_has_a_hook_and_each_hook_a_group() -> None:
+    assert sorted(hook for hook, _ in GROUPS.values()) == sorted(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_hook_is_documented(hook: str) -> None:
+    assert hook in (ROOT / "docs" / "hooks.md").read_text()
+    doc = inspect.getdoc(getattr(hookspecs, hook)) or ""
+    arguments = inspect.signature(getattr(hookspecs, hook)).parameters
+    assert "Returns:" in doc
+    assert all(f"{name}:" in doc for name in arguments)
+
+
+def test_each_hook_has_a_test_of_its_name() -> None:
+    names = {
+        node.name
+        for file in Path(__file__).parent.glob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert {f"test_{hook}" for hook in HOOKS} <= names
+
+
+@pytest.mark.parametrize("item", [pytest.param(o, id=f"{o.group}={o.name}") for o in options()])
+def test_each_setting_is_documented(item: Option) -> None:
+    doc = " ".join(inspect.getdoc(base) or "" for base in item.type.__mro__)
+    missing = [field.name for field in fields(item.type) if f"{field.name}: " not in doc]
+    assert not missing
+    assert (
+        f"{item.type.__module__}.{item.type.__name__}"
+        in (ROOT / "docs" / "settings.md").read_text()
+    )
+
+
+@pytest.mark.parametrize("item", named("search_space"))
+def test_nasframe_search_spaces(item: Option, tmp_path: Path) -> None:
+    """Each space gives a network that trains, from its architecture and nothing else."""
+    space = config(item).build()
+    assert isinstance(space, SearchSpace)
+    assert len({choice.name for choice in space.choices}) == len(space.choices)
+    task = option("task", "digits").build()
+    evaluator = option("evaluator", "train", epochs=1).build(space, task)
+    architecture = some_architecture(space, 1)
+    assert hash(space.canonical(architecture)) is not None
+    assert "\n" not in space.describe(architecture)
+    metrics = evaluator.evaluate(architecture, alone(tmp_path))
+    assert metrics["val_loss_epochs"] == (metrics["val_loss"],)
+
+
+@pytest.mark.parametrize("item", named("task"))
+def test_nasframe_tasks(item: Option, tmp_path: Path) -> None:
+    """Each task knows its shapes at once; one whose data are missing says where it looked."""
+    import torch
+
+    names = {field.name for field in fields(item.type)}
+    places = {name: tmp_path / "nowhere" for name in ("path", "root") if name in names}
+    settings = {**places, **({"download": False} if "download" in names else {})}
+    with nothing_there(bool(places)):
+        task = option("task", item.name, **settings).build()
+        assert isinstance(task, Task)
+        assert len(task.input_shape) == 3
+        assert task.outputs > 1
+        batches = list(task.train_batches(32, torch.device("cpu"), torch.Generator()))
+        assert len(batches) == task.train_steps(32)
+        assert batches[0][0].shape[1:] == task.input_shape
+
+
+def nothing_there(expected: bool) -> Any:
+    return pytest.raises(NasframeError, match="nowhere") if expected else nullcontext()
+
+
+@pytest.mark.parametrize("item", named("controller"))
+def test_nasframe_controllers(item: Option) -> None:
+    """Each controller proposes what is in range, changes nothing by it, and is exact in replay."""
+    choices = tuple(Choice(f"c{i}", tuple(range(2 + i % 3))) for i in range(7))
+
+    def active(number: int) -> int:
+        return 3 if number < 10 else len(choices)
+
+    one, other = (config(item).build(choices, 5, active) for _ in range(2))
+    assert isinstance(one, Controller)
+    first = 0
+    for _ in range(4):
+        numbers = range(first, first + one.batch)
+        proposals = one.ask(numbers)
+        assert proposals == one.ask(numbers)
+        for number, proposal in zip(numbers, proposals, strict=True):
+            assert len(proposal.tokens) == active(number)
+            pairs = zip(proposal.tokens, choices, strict=False)
+            assert all(0 <= token < len(choice.options) for token, choice in pairs)
+        trials = [
+            Trial(
+                number=number,
+                architecture=Architecture(proposal.tokens),
+                info=proposal.info,
+                reward=None if number % 5 == 4 else proposal.tokens[0] / 2,
+                error="failed" if number % 5 == 4 else None,
+            )
+            for number, proposal in zip(numbers, proposals, strict=True)
+        ]
+        one.tell(trials)
+        other.tell(trials)
+        first = numbers[-1] + 1
+        assert one.ask([first]) == other.ask([first])
+
+
+@pytest.mark.parametrize("item", named("objective"))
+def test_nasframe_objectives(item: Option) -> None:
+    """Each objective makes a number of what it needs."""
+    objective = config(item).build()
+    assert isinstance(objective, Objective)
+    assert objective.needs
+    metrics = dict.fromkeys(objective.needs, 0.5)
+    trial = scored(Trial(0, Architecture(()), metrics=metrics), objective)
+    assert trial.error is None
+    assert isinstance(trial.reward, float)
+
+
+@pytest.mark.parametrize("item", named("evaluator"))
+def test_nasframe_evaluators(item: Option, tmp_path: Path) -> None:
+    """Each evaluator gives exactly the metrics that it promises, and the same ones again."""
+    space = option("search_space", "nasnet_small").build()
+    task = option("task", "digits").build()
+    settings = {"epochs": 1} if item.name == "train" else {}
+    evaluator = option("evaluator", item.name, **settings).build(space, task)
+    assert isinstance(evaluator, Evaluator)
+    architecture = some_architecture(space, 2)
+    metrics = [evaluator.evaluate(architecture, alone(tmp_path)) for _ in range(2)]
+    assert sorted(metrics[0]) == sorted(evaluator.provides)
+    assert metrics[0]["val_loss"] == metrics[1]["val_loss"]
+
+
+@pytest.mark.parametrize("item", named("meters"))
+def test_nasframe_meters(item: Option, tmp_path: Path) -> None:
+    """Each meter gives exactly the metrics that it promises."""
+    space = option("search_space", "nasnet_small").build()
+    meter = config(item).build(space, option("task", "digits").build())
+    assert isinstance(meter, Meter)
+    metrics = meter.measure(some_architecture(space, 3), alone(tmp_path))
+    assert sorted(metrics) == sorted(meter.provides)
+
+
+@pytest.mark.parametrize("item", named("stopper"))
+def test_nasframe_stoppers(item: Option, tmp_path: Path) -> None:
+    """Each stopper goes with a study."""
+    stopper = config(item)
+    assert stopper.build() is None or isinstance(stopper.build(), Stopper)
+    assert len(run(toy_study(tmp_path, stopper=stopper)).trials) >= 20
+
+
+@pytest.mark.parametrize("item", named("executor"))
+def test_nasframe_executors(item: Option, tmp_path: Path) -> None:
+    """Each executor runs a study; what it must keep to is tested with the serial one."""
+    executor = config(item)
+    result = run(toy_study(tmp_path, executor=executor))
+    assert len(result.top(100)) == 20
+    built = executor.build(toy_parts(tmp_path))
+    assert isinstance(built, Executor)
+    assert built.capacity >= 1
+    built.close()
+
+
+def toy_parts(folder: Path) -> Parts:
+    study = toy_study(folder)
+    return Parts(
+        search_space=study.search_space,
+        task=study.task,
+        evaluator=study.evaluator,
+        meters={},
+        folder=folder,
+        keep_weights=False,
+    )

@@ -1,0 +1,57 @@
+"""Nothing heavy is imported before it is used: each check is a fresh process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *("torch", "torchvision", "pytorch_lightning", "lightning_fabric", "timm", "sklearn", "scipy"),
+    *("numpy", "PIL", "safetensors", "ray", "rich"),
+}
+
+RUN = """
+import atexit, sys
+atexit.register(lambda: print("LOADED", *sys.modules))
+sys.argv = ["nasframe", *sys.argv[1:]]
+"""
+
+
+def loaded(code: str, *args: str, **env: str) -> set[str]:
+    """The top-level modules that a process has imported when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN + code, *args],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    *_, last = done.stdout.splitlines()
+    assert last.startswith("LOADED ")
+    return {name.partition(".")[0] for name in last.split()}
+
+
+@pytest.mark.parametrize("module", ["nasframe", "nasframe.plugins", "nasframe.study"])
+def test_importing_is_light_and_knows_no_hydra(module: str) -> None:
+    assert not loaded(f"import {module}") & {*HEAVY, "hydra", "omegaconf"}
+
+
+def test_configs_of_every_plugin_are_light() -> None:
+    code = "from nasframe.plugins import options; [o.node for o in options()]"
+    assert not loaded(code) & {*HEAVY, "hydra", "omegaconf"}
+
+
+@pytest.mark.parametrize("args", ["--help", "--cfg job", "-sc install=bash", "-sc query=bash"])
+def test_the_command_line_is_light_until_a_study_runs(args: str) -> None:
+    code = "from nasframe.cli import search; search()"
+    found = loaded(code, *args.split(), COMP_LINE="nasframe controller.", COMP_POINT="20")
+    assert "hydra" in found
+    assert not found & HEAVY
+
+
+def test_listing_plugins_is_light() -> None:
+    assert not loaded("from nasframe.plugins_cli import main; main()") & (HEAVY - {"rich"})

@@ -1,0 +1,77 @@
+"""The accuracy objective: which epochs count, to which power, and what it needs for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from nasframe import NasframeError, Objective, option
+from nasframe_objectives import AccuracyConfig, Reduction
+
+SERIES = (0.95, 0.5, 0.88, 0.90, 0.89, 0.90, 0.87)
+
+
+def accuracy(**settings: Any) -> Objective:
+    objective = option("objective", "accuracy", **settings).build()
+    assert isinstance(objective, Objective)
+    return objective
+
+
+def test_the_reward_of_zoph_and_le() -> None:
+    objective = accuracy(of=Reduction.max_last5, power=3.0)
+    assert objective.score({"val_accuracy_epochs": (0.88, 0.90, 0.89, 0.90, 0.87)}) == (
+        pytest.approx(0.729, abs=1e-12)
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "metrics", "reward"),
+    [
+        (Reduction.last, {"val_accuracy": 0.87}, 0.87),
+        (Reduction.max, {"val_accuracy_epochs": SERIES}, 0.95),
+        (Reduction.max_last5, {"val_accuracy_epochs": SERIES}, 0.90),
+    ],
+)
+def test_each_reduction_needs_exactly_what_it_reads(
+    of: Reduction, metrics: dict[str, Any], reward: float
+) -> None:
+    objective = accuracy(of=of)
+    assert objective.needs == tuple(metrics)
+    assert objective.score(metrics) == reward
+    assert objective.rejects({}) is None
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=12),
+    st.sampled_from([0.5, 1.0, 2.0, 3.0]),
+)
+def test_it_is_the_power_of_the_best_epoch_that_counts(series: list[float], power: float) -> None:
+    metrics = {"top5_epochs": tuple(series), "top5": series[-1]}
+    last, best, best5 = (
+        accuracy(metric="top5", of=of, power=power).score(metrics) for of in Reduction
+    )
+    assert last == series[-1] ** power
+    assert best == max(value**power for value in series)
+    assert best5 == max(value**power for value in series[-5:])
+    assert last <= best5 <= best
+
+
+def test_another_metric_is_read_by_its_name() -> None:
+    assert accuracy(metric="top5").needs == ("top5",)
+    assert accuracy(metric="top5", of=Reduction.max).needs == ("top5_epochs",)
+
+
+def test_words_of_a_command_line_become_a_reduction() -> None:
+    words = OmegaConf.from_dotlist(["of=max_last5", "power=3"])
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AccuracyConfig), words))
+    assert config == AccuracyConfig(of=Reduction.max_last5, power=3.0)
+
+
+def test_a_power_must_be_positive() -> None:
+    with pytest.raises(NasframeError, match="power=0.0: must be greater than 0"):
+        accuracy(power=0.0)

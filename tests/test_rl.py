@@ -1,0 +1,381 @@
+"""REINFORCE: the policy is a distribution, the update is the formula, and replay is exact."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nasframe import Architecture, Choice, NasframeError, Trial, option
+from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
+from nasframe_rl.reinforce import REINFORCE, reinforce_loss
+
+Tokens = tuple[int, ...]
+
+
+def choices_of(*sizes: int) -> tuple[Choice, ...]:
+    return tuple(Choice(f"c{i}", tuple(range(size))) for i, size in enumerate(sizes))
+
+
+def every(*sizes: int) -> list[Tokens]:
+    return list(itertools.product(*map(range, sizes)))
+
+
+def policy_of(*sizes: int, layers: int = 1, spread: float = 1.0) -> LSTMPolicy:
+    """A policy in float64 that is far from uniform."""
+    return LSTMPolicy(choices_of(*sizes), 4, layers, spread, seed=3).double()
+
+
+def build(*sizes: int, active: Callable[[int], int] | None = None, **config: Any) -> REINFORCE:
+    choices = choices_of(*sizes)
+    controller = option("controller", "reinforce", **config).build(
+        choices, 5, active or (lambda number: len(choices))
+    )
+    assert isinstance(controller, REINFORCE)
+    return controller
+
+
+def trials(
+    controller: REINFORCE, numbers: Sequence[int], reward: Callable[[Tokens], float | None]
+) -> list[Trial]:
+    return [
+        Trial(number, Architecture(item.tokens), item.info, reward=reward(item.tokens))
+        for number, item in zip(numbers, controller.ask(numbers), strict=True)
+    ]
+
+
+def weights(controller: REINFORCE) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in controller._policy.parameters()]
+
+
+def same(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(ones, others, strict=True))
+
+
+def mean_token(tokens: Tokens) -> float:
+    return sum(tokens) / len(tokens)
+
+
+# The policy.
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_probabilities_of_all_architectures_add_up_to_one(layers: int) -> None:
+    policy = policy_of(3, 1, 4, 2, layers=layers)
+    for length in range(1, 5):
+        log_probability_B, entropy_B = policy.score(every(*policy.sizes[:length]))
+        probability_B = log_probability_B.exp()
+        assert probability_B.sum().item() == pytest.approx(1, abs=1e-12)
+        # The entropies on the way add up, in expectation, to the entropy of the whole.
+        entropy = -(probability_B * log_probability_B).sum().item()
+        assert (probability_B * entropy_B).sum().item() == pytest.approx(entropy, abs=1e-12)
+
+
+def test_tokens_depend_on_those_before() -> None:
+    log_probability_B, _ = policy_of(3, 3).score(every(3, 3))
+    given_first = log_probability_B.reshape(3, 3).softmax(-1)
+    assert (given_first[0] - given_first[1]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_draws_have_the_probabilities_that_are_scored(layers: int) -> None:
+    """A grid of uniform numbers meets each architecture as often as its probability says."""
+    policy = policy_of(3, 4, layers=layers)
+    ticks = (torch.arange(300) + 0.5) / 300
+    drawn, log_probability = policy.sample(torch.cartesian_prod(ticks, ticks).T, [2] * 300**2)
+    scored, _ = policy.score(every(3, 4))
+    frequency = torch.tensor([drawn.count(tokens) / 300**2 for tokens in every(3, 4)])
+    # The grid's steps are 1 / 300 wide, and each of two choices may be wrong by one at each end.
+    assert (frequency - scored.exp()).abs().max() < 0.005
+    assert min(frequency) > 0
+    known = dict(zip(every(3, 4), scored.tolist(), strict=True))
+    assert all(
+        math.isclose(known[tokens], value, abs_tol=1e-9)
+        for tokens, value in zip(drawn, log_probability, strict=True)
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_log_probabilities_recomputed_equal_the_stored_ones(data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 13), min_size=1, max_size=20))
+    lengths = data.draw(st.lists(st.integers(1, len(sizes)), min_size=1, max_size=9))
+    policy = LSTMPolicy(choices_of(*sizes), 16, 2, 0.8, data.draw(st.integers(0, 2**32)))
+    tokens, stored = policy.sample(uniforms(1, range(len(lengths)), len(sizes)), lengths)
+    assert [len(item) for item in tokens] == lengths
+    assert all(
+        0 <= token < size for item in tokens for token, size in zip(item, sizes, strict=False)
+    )
+    # Each alone: what stands beside it in a batch must not matter.
+    alone = [policy.score([item])[0].item() for item in tokens]
+    assert policy.score(tokens)[0].tolist() == pytest.approx(stored, abs=1e-5)
+    assert alone == pytest.approx(stored, abs=1e-5)
+
+
+@pytest.mark.parametrize("u", [0.0, float(np.nextafter(np.float32(1), np.float32(0)))])
+def test_the_ends_of_the_unit_interval_are_in_range(u: float) -> None:
+    policy = LSTMPolicy(choices_of(*range(1, 14)), 8, 1, 0.1, seed=0)
+    [tokens], _ = policy.sample(torch.full((13, 1), u), [13])
+    assert tokens == (tuple([0] * 13) if u == 0 else tuple(range(13)))
+
+
+def test_a_new_policy_is_near_uniform() -> None:
+    controller = build(*[13] * 50)
+    for proposal in controller.ask(range(20)):
+        assert proposal.info["log_probability"] == pytest.approx(-50 * math.log(13), rel=0.01)
+
+
+def test_parameters_start_in_their_range_and_leave_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    one, same_seed, other = (LSTMPolicy(choices_of(5, 5), 35, 2, 0.08, s) for s in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    values = torch.cat([parameter.detach().flatten() for parameter in one.parameters()])
+    assert 0.0799 < values.abs().max() <= 0.08
+    assert values.std().item() == pytest.approx(0.08 / math.sqrt(3), rel=0.02)
+    assert same(list(one.parameters()), list(same_seed.parameters()))
+    assert not same(list(one.parameters()), list(other.parameters()))
+
+
+def test_one_thread_gives_the_others_back() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+# The update.
+
+
+def test_the_loss_is_the_formula_on_one_softmax() -> None:
+    """Gradient by the logits: -(1/m) sum (R - b) (onehot - p), less that of the entropy."""
+    policy, drawn, advantages, entropy = policy_of(3), [(0,), (2,), (2,)], [0.5, -1.0, 0.25], 0.3
+    torch.autograd.backward(reinforce_loss(policy, drawn, advantages, entropy))
+    p_O = policy.score([(0,), (1,), (2,)])[0].exp().detach()
+    onehot_MO = torch.eye(3, dtype=torch.float64)[[0, 2, 2]]
+    advantage_M1 = torch.tensor(advantages, dtype=torch.float64)[:, None]
+    of_rewards_O = -(advantage_M1 * (onehot_MO - p_O)).mean(0)
+    # d H / d logit = -p (log p + H)
+    of_entropy_O = -p_O * (p_O.log() - (p_O * p_O.log()).sum())
+    expected_O = of_rewards_O - entropy * of_entropy_O
+    gradient_TO = policy.bias_TO.grad
+    assert gradient_TO is not None
+    torch.testing.assert_close(gradient_TO[0], expected_O, rtol=0, atol=1e-12)
+
+
+def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
+    """All architectures of two choices, weighted by their probability, against differences."""
+    policy, space = policy_of(3, 2), every(3, 2)
+    reward_B = torch.tensor([0.3, -1.0, 2.0, 0.0, 0.7, 0.1], dtype=torch.float64)
+
+    def expected_reward() -> float:
+        with torch.no_grad():
+            return (policy.score(space)[0].exp() @ reward_B).item()
+
+    probability_B = policy.score(space)[0].exp().detach()
+    baseline = 0.4
+    weighted = len(space) * probability_B * (reward_B - baseline)
+    torch.autograd.backward(reinforce_loss(policy, space, weighted.tolist(), 0.0))
+    for parameter in policy.parameters():
+        gradient = parameter.grad
+        assert gradient is not None
+        numeric = torch.zeros_like(parameter)
+        for index in itertools.islice(np.ndindex(*parameter.shape), 0, None, 3):
+            values = []
+            for step in (1e-5, -1e-5):
+                with torch.no_grad():
+                    parameter[index] += step
+                    values.append(expected_reward())
+                    parameter[index] -= step
+            numeric[index] = (values[0] - values[1]) / 2e-5
+            assert -gradient[index].item() == pytest.approx(numeric[index].item(), abs=1e-8)
+        assert parameter.numel() < 3 or numeric.abs().max() > 0
+
+
+def adam_after(controller: REINFORCE, batches: list[list[Trial]], baselines: list[float]) -> Any:
+    """The parameters after the formula's gradients, with these baselines, went through Adam."""
+    policy = LSTMPolicy(choices_of(3, 3, 3), 8, 1, 0.1, 5)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=0.05)
+    for batch, baseline in zip(batches, baselines, strict=True):
+        learnable = [trial for trial in batch if trial.reward is not None]
+        log_probability = torch.stack(
+            [policy.score([trial.architecture.tokens])[0][0] for trial in learnable]
+        )
+        entropy = torch.stack(
+            [policy.score([trial.architecture.tokens])[1][0] for trial in learnable]
+        )
+        advantage = torch.tensor([float(trial.reward or 0) - baseline for trial in learnable])
+        optimizer.zero_grad()
+        torch.autograd.backward(-(advantage * log_probability).mean() - 0.01 * entropy.mean())
+        optimizer.step()
+    return list(policy.parameters())
+
+
+def test_the_baseline_is_the_moving_average_of_earlier_rewards() -> None:
+    settings_ = {"lr": 0.05, "batch": 4, "hidden": 8, "baseline_decay": 0.8, "entropy": 0.01}
+    controller = build(3, 3, 3, **settings_)
+    batches: list[list[Trial]] = []
+    for first in (0, 4, 8):
+        batches.append(trials(controller, range(first, first + 4), mean_token))
+        controller.tell(batches[-1])
+    rewards = [[float(trial.reward or 0) for trial in batch] for batch in batches]
+    first_mean = sum(rewards[0]) / 4
+    baselines = [first_mean]
+    for batch in rewards[:2]:
+        average = baselines[-1]
+        for reward in batch:
+            average = 0.8 * average + 0.2 * reward
+        baselines.append(average)
+    expected = adam_after(controller, batches, baselines)
+    for mine, other in zip(weights(controller), expected, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
+    # With the newest rewards in the baseline, the parameters would be others.
+    wrong = adam_after(controller, batches, [*baselines[1:], baselines[0]])
+    gaps = [(a - b).abs().max() for a, b in zip(weights(controller), wrong, strict=True)]
+    assert max(gaps) > 1e-2
+
+
+def test_failed_trials_teach_nothing() -> None:
+    settings_ = {"lr": 0.05, "batch": 4, "hidden": 8, "entropy": 0.01}
+    controller = build(3, 3, 3, **settings_)
+    before = weights(controller)
+    controller.tell(trials(controller, range(4), lambda tokens: None))
+    assert same(weights(controller), before)
+    batch = trials(controller, range(4, 8), mean_token)
+    failed = Trial(5, batch[1].architecture, batch[1].info, error="out of memory")
+    batch[1] = failed
+    controller.tell(batch)
+    learned = [float(trial.reward) for trial in batch if trial.reward is not None]
+    assert len(learned) == 3
+    expected = adam_after(controller, [batch], [sum(learned) / 3])
+    for mine, other in zip(weights(controller), expected, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
+
+
+def test_enqueued_architectures_are_passed_over() -> None:
+    one, other = build(3, 3, batch=2), build(3, 3, batch=2)
+    batch = trials(one, range(2), mean_token)
+    enqueued = Trial(9, Architecture((2, 2)), reward=100.0)
+    one.tell([enqueued, batch[0], enqueued, enqueued, batch[1]])
+    other.tell(batch)
+    assert same(weights(one), weights(other))
+    assert not same(weights(one), weights(build(3, 3, batch=2)))
+
+
+# The controller.
+
+
+def schedule(number: int) -> int:
+    return 1 + number // 3 % 6
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=12), st.integers(1, 5))
+def test_how_trials_are_portioned_does_not_matter(portions: list[int], batch: int) -> None:
+    config = {"batch": batch, "hidden": 8, "layers": 2, "active": schedule}
+    whole, split = (build(2, 3, 4, 1, 5, 3, **config) for _ in range(2))
+    told = trials(whole, range(sum(portions)), mean_token)
+    whole.tell(told)
+    for portion in portions:
+        split.tell(told[:portion])
+        told = told[portion:]
+    assert same(weights(whole), weights(split))
+    numbers = range(100, 130)
+    assert whole.ask(numbers) == split.ask(numbers)
+
+
+def test_asking_changes_nothing_and_depends_on_seed_and_number() -> None:
+    asked, quiet = build(5, 5, 5, 5), build(5, 5, 5, 5)
+    before, global_state = weights(asked), torch.get_rng_state()
+    first = [proposal.tokens for proposal in asked.ask(range(20))]
+    assert [proposal.tokens for proposal in asked.ask(range(20))] == first
+    assert [asked.ask([number])[0].tokens for number in range(20)] == first
+    assert len(set(first)) > 10
+    assert same(weights(asked), before)
+    assert torch.equal(torch.get_rng_state(), global_state)
+    for numbers in (range(8), range(8, 16)):
+        batch = trials(quiet, numbers, mean_token)
+        quiet.tell(batch)
+        asked.tell(batch)
+    assert asked.ask(range(30)) == quiet.ask(range(30))
+
+
+def test_replay_is_exact() -> None:
+    """A controller that only reads the trials of another goes on exactly as that one does."""
+    live, log = build(4, 4, 4, 4, batch=4), []
+    for first in range(0, 60, 4):
+        batch = trials(live, range(first, first + 4), mean_token)
+        live.tell(batch)
+        log += batch
+    replayed = build(4, 4, 4, 4, batch=4)
+    replayed.tell(log)
+    assert replayed.ask(range(60, 90)) == live.ask(range(60, 90))
+    assert replayed.ask(range(60, 90)) != build(4, 4, 4, 4, batch=4).ask(range(60, 90))
+
+
+def test_prefixes_of_every_length_are_proposed_and_learned_from() -> None:
+    controller = build(2, 3, 4, 1, 5, 3, active=schedule, batch=9)
+    for first in range(0, 90, 9):
+        batch = trials(controller, range(first, first + 9), mean_token)
+        assert [len(t.architecture.tokens) for t in batch] == [schedule(t.number) for t in batch]
+        controller.tell(batch)
+    assert all(weight.isfinite().all() for weight in weights(controller))
+
+
+def test_what_lies_beyond_a_prefix_is_not_trained() -> None:
+    controller = build(3, 3, 3, active=lambda number: 2, batch=4, entropy=0.1)
+    before = weights(controller)
+    for first in range(0, 20, 4):
+        controller.tell(trials(controller, range(first, first + 4), mean_token))
+    names = [name for name, _ in controller._policy.named_parameters()]
+    changed = dict(zip(names, zip(before, weights(controller), strict=True), strict=True))
+    for name in ("head_THO", "bias_TO"):
+        old, new = changed[name]
+        assert torch.equal(old[2], new[2])
+        assert not torch.equal(old[1], new[1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_known_optimum_is_found(seed: int) -> None:
+    """Eight choices of four, where 1 in 65,536 is right: each right choice is worth 1/8."""
+    best = (3, 0, 2, 1, 1, 3, 0, 2)
+    choices = choices_of(*[4] * 8)
+    controller = option("controller", "reinforce").build(choices, seed, lambda number: 8)
+
+    def reward(tokens: Tokens) -> float:
+        return sum(a == b for a, b in zip(tokens, best, strict=True)) / 8
+
+    for first in range(0, 800, controller.batch):
+        controller.tell(trials(controller, range(first, first + controller.batch), reward))
+    last = [reward(proposal.tokens) for proposal in controller.ask(range(1000, 1100))]
+    assert np.mean(last) > 0.9
+    assert max(last) == 1
+
+
+def test_nothing_piles_up_between_calls() -> None:
+    controller = build(3, 3, batch=4)
+    batch = trials(controller, range(7), mean_token)
+    controller.tell(batch)
+    assert controller._told == batch[4:]
+    assert all(p.is_leaf and p.grad_fn is None for p in controller._policy.parameters())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("lr", 0.0), ("batch", 0), ("hidden", 0), ("layers", 0), ("baseline_decay", 1.1)]
+    + [("entropy", -1.0), ("init_range", 0.0)],
+)
+def test_settings_out_of_bounds_are_refused_by_name(key: str, value: float) -> None:
+    with pytest.raises(NasframeError, match=f"{key}={value}: must be"):
+        option("controller", "reinforce", **{key: value})

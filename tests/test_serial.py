@@ -1,0 +1,99 @@
+"""The serial executor: reports wait for their answer, cancelled steps leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import (
+    ToyEvaluatorConfig,
+    ToyMeterConfig,
+    ToySpaceConfig,
+    ToyTaskConfig,
+)
+
+from nasframe import Executor, Parts, Report, Result, Step, option
+from nasframe.executors.worker import child_seed, merge_meters
+
+
+def make(folder: Path, **settings: Any) -> Executor:
+    parts = Parts(
+        search_space=ToySpaceConfig(),
+        task=ToyTaskConfig(),
+        evaluator=ToyEvaluatorConfig(**settings),
+        meters={"toy": ToyMeterConfig()},
+        folder=folder,
+        keep_weights=False,
+    )
+    executor = option("executor", "serial").build(parts)
+    assert isinstance(executor, Executor)
+    return executor
+
+
+@pytest.fixture
+def executor(tmp_path: Path) -> Iterator[Executor]:
+    executor = make(tmp_path, epochs=3)
+    yield executor
+    executor.close()
+
+
+def test_reports_then_the_result(executor: Executor) -> None:
+    executor.submit(7, Step.TRAIN, (1, 2, 3, 4))
+    for epoch in (1, 2, 3):
+        (message,) = executor.wait()
+        assert isinstance(message, Report)
+        assert (message.number, message.epoch) == (7, epoch)
+        executor.reply(7, True)
+    (result,) = executor.wait()
+    assert isinstance(result, Result)
+    assert (result.number, result.step, result.error) == (7, Step.TRAIN, None)
+    assert result.metrics["val_accuracy"] == pytest.approx(0.1)
+
+
+def test_a_child_that_is_told_to_stop_ends_with_what_it_reached(executor: Executor) -> None:
+    executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
+    executor.wait()
+    executor.reply(0, False)
+    (result,) = executor.wait()
+    assert isinstance(result, Result)
+    assert result.metrics["val_accuracy_epochs"] == pytest.approx((0.1 / 3,))
+
+
+def test_measure(executor: Executor) -> None:
+    executor.submit(0, Step.MEASURE, (1, 2, 3, 4))
+    (result,) = executor.wait()
+    assert isinstance(result, Result)
+    assert result.metrics == {"cost": 10.0}
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_a_cancelled_step_gives_no_result(executor: Executor, reported: bool) -> None:
+    executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
+    if reported:
+        executor.wait()
+    executor.cancel(0)
+    executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
+    (result,) = executor.wait()
+    assert isinstance(result, Result)
+    assert (result.number, result.metrics) == (1, {"cost": 1.0})
+
+
+def test_an_error_is_told_in_one_line(tmp_path: Path) -> None:
+    executor = make(tmp_path, fails=1)
+    executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
+    (result,) = executor.wait()
+    executor.close()
+    assert isinstance(result, Result)
+    assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
+
+
+def test_the_seed_of_a_child_is_the_same_everywhere() -> None:
+    assert child_seed(0, (1, 2, 3)) == 69552045639912747
+    assert len({child_seed(seed, key) for seed in (0, 1) for key in ((1, 2), (2, 1))}) == 4
+
+
+def test_a_name_that_two_meters_give_keeps_its_prefix() -> None:
+    merged = merge_meters({"a": {"ms": 1.0, "x": 2.0}, "b": {"ms": 3.0}})
+    assert merged == {"a.ms": 1.0, "x": 2.0, "b.ms": 3.0}

@@ -1,0 +1,244 @@
+"""Small parts without torch, for tests of the loop: a table-like space and a free evaluator."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasframe import (
+    Architecture,
+    Choice,
+    Context,
+    Controller,
+    ControllerConfig,
+    Evaluator,
+    EvaluatorConfig,
+    Meter,
+    MeterConfig,
+    Metrics,
+    Objective,
+    ObjectiveConfig,
+    Proposal,
+    SearchSpace,
+    SearchSpaceConfig,
+    Stopper,
+    StopperConfig,
+    StudyConfig,
+    Task,
+    TaskConfig,
+    TaskShape,
+    Trial,
+    option,
+)
+
+
+class ToySpace(SearchSpace):
+    kinds = ("image",)
+
+    def __init__(self, choices: int, options: int, symmetric: bool) -> None:
+        self.choices = tuple(Choice(f"c{i}", tuple(range(options))) for i in range(choices))
+        self._symmetric = symmetric
+
+    def build(self, architecture: Architecture, task: TaskShape) -> Any:
+        raise AssertionError("toys are never built")
+
+    def canonical(self, architecture: Architecture) -> Hashable:
+        tokens = architecture.tokens
+        return tuple(sorted(tokens)) if self._symmetric else tokens
+
+
+@dataclass(kw_only=True)
+class ToySpaceConfig(SearchSpaceConfig):
+    """Equal choices; if symmetric, only how often each option is chosen matters."""
+
+    choices: int = 4
+    options: int = 5
+    symmetric: bool = False
+
+    def build(self) -> SearchSpace:
+        return ToySpace(self.choices, self.options, self.symmetric)
+
+
+class ToyTask(Task):
+    kind = "image"
+    input_shape = (1, 8, 8)
+    outputs = 10
+    provides = ("val_accuracy",)
+    data_config = {"mean": [0.5]}
+
+    def _unused(self, *args: Any, **settings: Any) -> Any:
+        raise AssertionError("toys are never trained")
+
+    train_batches = train_steps = validation_batches = loss = tally = metrics = _unused
+
+
+@dataclass(kw_only=True)
+class ToyTaskConfig(TaskConfig):
+    kind: str = "image"
+
+    def build(self) -> Task:
+        task = ToyTask()
+        task.kind = self.kind
+        return task
+
+
+class ToyController(Controller):
+    """Draws at random, and shifts its draws by what it was told: any wrong replay shows."""
+
+    def __init__(
+        self, choices: Sequence[Choice], seed: int, active: Callable[[int], int], batch: int
+    ) -> None:
+        self._choices, self._seed, self._active, self.batch = choices, seed, active, batch
+        self._learned = 0
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        return [self._draw(number) for number in numbers]
+
+    def _draw(self, number: int) -> Proposal:
+        draw = random.Random(f"{self._seed} {number} {self._learned}")
+        tokens = (draw.randrange(len(c.options)) for c in self._choices[: self._active(number)])
+        return Proposal(tuple(tokens), {"learned": self._learned})
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            if trial.reward is not None:
+                self._learned = hash((self._learned, trial.number, trial.reward)) % 2**40
+
+
+@dataclass(kw_only=True)
+class ToyControllerConfig(ControllerConfig):
+    batch: int = 4
+
+    def build(
+        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
+    ) -> Controller:
+        return ToyController(choices, seed, active, self.batch)
+
+
+class ToyEvaluator(Evaluator):
+    provides = ("val_accuracy", "val_accuracy_epochs", "train_seconds")
+
+    def __init__(self, config: ToyEvaluatorConfig) -> None:
+        self._config = config
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
+        config = self._config
+        if config.log is not None:
+            with config.log.open("a") as file:
+                file.write(architecture.key + "\n")
+        accuracy = sum(architecture.tokens) / 100
+        self._fail(architecture.tokens[0])
+        reached = []
+        for epoch in range(1, config.epochs + 1):
+            time.sleep(config.seconds / config.epochs)
+            reached.append(accuracy * epoch / config.epochs)
+            if not context.report(epoch, {"val_accuracy": reached[-1]}):
+                break
+            if context.cancelled():
+                raise RuntimeError("cancelled")
+        if context.weights is not None:
+            context.weights.parent.mkdir(exist_ok=True)
+            context.weights.write_bytes(b"weights")
+        return {
+            "val_accuracy": reached[-1],
+            "val_accuracy_epochs": tuple(reached),
+            "train_seconds": random.random(),
+        }
+
+    def _fail(self, first: int) -> None:
+        if first == self._config.fails:
+            raise RuntimeError("this child\nfailed")
+        if first == self._config.full:
+            raise OSError(28, os.strerror(28))
+
+
+@dataclass(kw_only=True)
+class ToyEvaluatorConfig(EvaluatorConfig):
+    """Accuracy from the sum of the tokens; fails where the first token is ``fails``."""
+
+    epochs: int = 2
+    seconds: float = 0.0
+    fails: int = -1
+    full: int = -1
+    log: Path | None = None
+
+    def build(self, space: SearchSpace, task: Task) -> Evaluator:
+        return ToyEvaluator(self)
+
+
+class ToyMeter(Meter):
+    provides = ("cost",)
+
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        return {"cost": float(sum(architecture.tokens))}
+
+
+@dataclass(kw_only=True)
+class ToyMeterConfig(MeterConfig):
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        return ToyMeter()
+
+
+class ToyObjective(Objective):
+    def __init__(self, config: ToyObjectiveConfig) -> None:
+        self.needs = (config.metric,)
+        self._config = config
+
+    def score(self, metrics: Metrics) -> float:
+        value = metrics[self._config.metric]
+        assert isinstance(value, float)
+        return math.nan if self._config.nan else value
+
+    def rejects(self, metrics: Metrics) -> str | None:
+        cost = metrics["cost"]
+        return f"cost {cost} is too high" if cost > self._config.most else None  # type: ignore[operator]
+
+
+@dataclass(kw_only=True)
+class ToyObjectiveConfig(ObjectiveConfig):
+    metric: str = "val_accuracy"
+    most: float = 1000.0
+    nan: bool = False
+
+    def build(self) -> Objective:
+        return ToyObjective(self)
+
+
+class ToyStopper(Stopper):
+    """Ends after the first epoch whatever is below the mean of what it has seen."""
+
+    def __init__(self) -> None:
+        self._seen: list[float] = []
+
+    def decide(self, number: int, epoch: int, metrics: Metrics) -> bool:
+        value = metrics["val_accuracy"]
+        assert isinstance(value, float)
+        self._seen.append(value)
+        return value >= sum(self._seen) / len(self._seen)
+
+
+@dataclass(kw_only=True)
+class ToyStopperConfig(StopperConfig):
+    def build(self) -> Stopper | None:
+        return ToyStopper()
+
+
+def toy_study(dir: Path, **settings: Any) -> StudyConfig:
+    """A study of toys; any field of the study can be given."""
+    parts: dict[str, Any] = {
+        "search_space": ToySpaceConfig(),
+        "task": ToyTaskConfig(),
+        "controller": ToyControllerConfig(),
+        "objective": ToyObjectiveConfig(),
+        "evaluator": ToyEvaluatorConfig(),
+        "executor": option("executor", "serial"),
+        "stopper": option("stopper", "none"),
+        "trials": 20,
+    }
+    return StudyConfig(**{**parts, "dir": dir, **settings})
