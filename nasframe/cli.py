@@ -40,6 +40,7 @@ from omegaconf.errors import (
 from nasframe import manual, mistakes, study
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
+from nasframe.journal import FILE
 from nasframe.plugins import GROUPS, options
 
 FAILURE = "failure.json"
@@ -198,11 +199,13 @@ class Sweep(Callback):
 
     @classmethod
     def tell(cls) -> int:
-        """Say at the end of a sweep which studies failed; returns the exit status."""
+        """Say at the end of a sweep what was found and what failed; returns the exit status."""
         if cls.folder is None:
             return 0
+        print(f"The studies in {cls.folder}, the best first:")
+        for line in _ranking(cls.folder):
+            print(line)
         found = sorted(cls.folder.glob(f"*/{FAILURE}"))
-        print(f"The studies are in {cls.folder}")
         if found:
             print(f"nasframe: {len(found)} failed:", file=sys.stderr)
         for path in found:
@@ -218,6 +221,19 @@ class Sweep(Callback):
                 (cls.folder / "multirun.yaml").unlink()
             for path in cls.made:
                 path.rmdir()
+
+
+def _ranking(folder: Path) -> list[str]:
+    """A line for each study of a sweep that has a network, wherever it ran."""
+    from nasframe.result import read_result
+
+    results = [read_result(journal.parent) for journal in sorted(folder.glob(f"*/{FILE}"))]
+    lines = [
+        (-result.best.reward, f"  reward {result.best.reward:.4f}  {result.folder.name}")
+        for result in results
+        if result.best is not None and result.best.reward is not None
+    ]
+    return [line for _, line in sorted(lines)]
 
 
 def to_config(cfg: DictConfig, folder: Path) -> StudyConfig:

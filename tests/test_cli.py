@@ -141,7 +141,9 @@ def test_a_sweep_compares_and_tells_what_failed(toy: Shell) -> None:
     assert done.returncode == 1
     good, bad = done.stdout.splitlines(), done.stderr.splitlines()
     assert "seed=1" in good[0] and "reward 0.2000 after 2 trials" in good[0]
-    assert good[2:] == ["The studies are in it"]
+    assert good[2] == "The studies in it, the best first:"
+    assert [line.split()[:2] for line in good[3:]] == [["reward", "0.3000"], ["reward", "0.2000"]]
+    assert "+seed-2+" in good[3] and "+seed-1+" in good[4]
     assert bad[2] == "nasframe: 2 failed:"
     assert all("search_space.width=0: must be at least 1" in line for line in bad[3:5])
     folders = sorted(path.name for path in (toy.cwd / "it").iterdir() if path.is_dir())

@@ -51,7 +51,7 @@ def test_each_reduction_needs_exactly_what_it_reads(
     st.sampled_from([0.5, 1.0, 2.0, 3.0]),
 )
 def test_it_is_the_power_of_the_best_epoch_that_counts(series: list[float], power: float) -> None:
-    metrics = {"top5_epochs": tuple(series), "top5": series[-1]}
+    metrics: dict[str, Any] = {"top5_epochs": tuple(series), "top5": series[-1]}
     last, best, best5 = (
         accuracy(metric="top5", of=of, power=power).score(metrics) for of in Reduction
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,12 @@ from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
 from nasframe_rl.reinforce import REINFORCE, reinforce_loss
 
 Tokens = tuple[int, ...]
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def choices_of(*sizes: int) -> tuple[Choice, ...]:
@@ -82,6 +88,23 @@ def test_tokens_depend_on_those_before() -> None:
     log_probability_B, _ = policy_of(3, 3).score(every(3, 3))
     given_first = log_probability_B.reshape(3, 3).softmax(-1)
     assert (given_first[0] - given_first[1]).abs().max() > 0.01
+
+
+def test_each_option_of_each_choice_has_its_own_embedding() -> None:
+    policy = policy_of(3, 2, 4)
+    torch.autograd.backward(policy.score([(1, 0, 2)])[0].sum())
+    gradient = policy.embedding.grad
+    assert gradient is not None
+    # The learned first input, then option 1 of the three, then option 0 of the two.
+    assert gradient.abs().sum(-1).nonzero().flatten().tolist() == [0, 1 + 1, 1 + 3 + 0]
+
+
+def test_a_prefix_is_scored_as_if_it_were_alone() -> None:
+    policy = policy_of(3, 2, 4)
+    mixed: list[Tokens] = [(2,), (2, 1, 3), (0, 1)]
+    together = torch.stack(policy.score(mixed))
+    alone = torch.cat([torch.stack(policy.score([tokens])) for tokens in mixed], dim=1)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -191,7 +214,7 @@ def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
         gradient = parameter.grad
         assert gradient is not None
         numeric = torch.zeros_like(parameter)
-        for index in itertools.islice(np.ndindex(*parameter.shape), 0, None, 3):
+        for index in itertools.islice(np.ndindex(*parameter.shape), 0, None, 2):
             values = []
             for step in (1e-5, -1e-5):
                 with torch.no_grad():
@@ -203,28 +226,30 @@ def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
         assert parameter.numel() < 3 or numeric.abs().max() > 0
 
 
-def adam_after(controller: REINFORCE, batches: list[list[Trial]], baselines: list[float]) -> Any:
+def adam_after(batches: list[list[Trial]], baselines: list[float]) -> list[torch.Tensor]:
     """The parameters after the formula's gradients, with these baselines, went through Adam."""
     policy = LSTMPolicy(choices_of(3, 3, 3), 8, 1, 0.1, 5)
     optimizer = torch.optim.Adam(policy.parameters(), lr=0.05)
     for batch, baseline in zip(batches, baselines, strict=True):
-        learnable = [trial for trial in batch if trial.reward is not None]
-        log_probability = torch.stack(
-            [policy.score([trial.architecture.tokens])[0][0] for trial in learnable]
-        )
-        entropy = torch.stack(
-            [policy.score([trial.architecture.tokens])[1][0] for trial in learnable]
-        )
-        advantage = torch.tensor([float(trial.reward or 0) - baseline for trial in learnable])
         optimizer.zero_grad()
-        torch.autograd.backward(-(advantage * log_probability).mean() - 0.01 * entropy.mean())
+        learnable = [(t.architecture.tokens, t.reward) for t in batch if t.reward is not None]
+        for tokens, reward in learnable:
+            log_probability, entropy = policy.score([tokens])
+            loss = -(reward - baseline) * log_probability - 0.01 * entropy
+            torch.autograd.backward(loss / len(learnable))
         optimizer.step()
     return list(policy.parameters())
 
 
 def test_the_baseline_is_the_moving_average_of_earlier_rewards() -> None:
-    settings_ = {"lr": 0.05, "batch": 4, "hidden": 8, "baseline_decay": 0.8, "entropy": 0.01}
-    controller = build(3, 3, 3, **settings_)
+    config: dict[str, Any] = {
+        "lr": 0.05,
+        "batch": 4,
+        "hidden": 8,
+        "baseline_decay": 0.8,
+        "entropy": 0.01,
+    }
+    controller = build(3, 3, 3, **config)
     batches: list[list[Trial]] = []
     for first in (0, 4, 8):
         batches.append(trials(controller, range(first, first + 4), mean_token))
@@ -237,18 +262,18 @@ def test_the_baseline_is_the_moving_average_of_earlier_rewards() -> None:
         for reward in batch:
             average = 0.8 * average + 0.2 * reward
         baselines.append(average)
-    expected = adam_after(controller, batches, baselines)
+    expected = adam_after(batches, baselines)
     for mine, other in zip(weights(controller), expected, strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
     # With the newest rewards in the baseline, the parameters would be others.
-    wrong = adam_after(controller, batches, [*baselines[1:], baselines[0]])
+    wrong = adam_after(batches, [*baselines[1:], baselines[0]])
     gaps = [(a - b).abs().max() for a, b in zip(weights(controller), wrong, strict=True)]
     assert max(gaps) > 1e-2
 
 
 def test_failed_trials_teach_nothing() -> None:
-    settings_ = {"lr": 0.05, "batch": 4, "hidden": 8, "entropy": 0.01}
-    controller = build(3, 3, 3, **settings_)
+    config: dict[str, Any] = {"lr": 0.05, "batch": 4, "hidden": 8, "entropy": 0.01}
+    controller = build(3, 3, 3, **config)
     before = weights(controller)
     controller.tell(trials(controller, range(4), lambda tokens: None))
     assert same(weights(controller), before)
@@ -258,7 +283,7 @@ def test_failed_trials_teach_nothing() -> None:
     controller.tell(batch)
     learned = [float(trial.reward) for trial in batch if trial.reward is not None]
     assert len(learned) == 3
-    expected = adam_after(controller, [batch], [sum(learned) / 3])
+    expected = adam_after([batch], [sum(learned) / 3])
     for mine, other in zip(weights(controller), expected, strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
 
@@ -283,7 +308,7 @@ def schedule(number: int) -> int:
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=12), st.integers(1, 5))
 def test_how_trials_are_portioned_does_not_matter(portions: list[int], batch: int) -> None:
-    config = {"batch": batch, "hidden": 8, "layers": 2, "active": schedule}
+    config: dict[str, Any] = {"batch": batch, "hidden": 8, "layers": 2, "active": schedule}
     whole, split = (build(2, 3, 4, 1, 5, 3, **config) for _ in range(2))
     told = trials(whole, range(sum(portions)), mean_token)
     whole.tell(told)
@@ -348,10 +373,14 @@ def test_what_lies_beyond_a_prefix_is_not_trained() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_known_optimum_is_found(seed: int) -> None:
-    """Eight choices of four, where 1 in 65,536 is right: each right choice is worth 1/8."""
+    """Eight choices of four, where 1 in 65,536 is right: each right choice is worth 1/8.
+
+    The bonus is in units of reward, and accuracies differ by less than this reward.
+    """
     best = (3, 0, 2, 1, 1, 3, 0, 2)
-    choices = choices_of(*[4] * 8)
-    controller = option("controller", "reinforce").build(choices, seed, lambda number: 8)
+    controller = option("controller", "reinforce", entropy=0.03).build(
+        choices_of(*[4] * 8), seed, lambda number: 8
+    )
 
     def reward(tokens: Tokens) -> float:
         return sum(a == b for a, b in zip(tokens, best, strict=True)) / 8
@@ -359,8 +388,7 @@ def test_a_known_optimum_is_found(seed: int) -> None:
     for first in range(0, 800, controller.batch):
         controller.tell(trials(controller, range(first, first + controller.batch), reward))
     last = [reward(proposal.tokens) for proposal in controller.ask(range(1000, 1100))]
-    assert np.mean(last) > 0.9
-    assert max(last) == 1
+    assert np.mean(last) > 0.95
 
 
 def test_nothing_piles_up_between_calls() -> None:

@@ -145,8 +145,8 @@ def test_batches_are_channels_last_for_nothing() -> None:
 
 def test_validation_is_neither_shuffled_nor_varied() -> None:
     data = numbered(20)
-    x, y = validation(image_task(data, pad=2, upsample=9, flip=True, cutout=4), batch_size=3)
-    task = image_task(data)
+    task = image_task(data, pad=2, flip=True, cutout=4)
+    x, y = validation(task, batch_size=3)
     seen = (raw(task, x) * 255).round().byte().permute(0, 2, 3, 1)
     assert np.array_equal(seen, data.x_validation) and np.array_equal(y, data.y_validation)
 
@@ -232,20 +232,29 @@ def test_padding_is_zero_in_normalised_values() -> None:
     assert 0.5 < padded.float().mean() < 0.95
 
 
+def enlarged(x_NHWC: np.ndarray[Any, Any]) -> Tensor:
+    x_NCHW = torch.from_numpy(x_NHWC).permute(0, 3, 1, 2).float()
+    return F.interpolate(x_NCHW, size=(10, 10), mode="bilinear", align_corners=False).round()
+
+
 def test_upsampled_images_are_cropped_to_their_own_size() -> None:
     data = numbered(30)
-    task = image_task(data, upsample=8)
+    task = image_task(data, upsample=10)
     x, _ = epoch(task)
-    large = F.interpolate(
-        torch.from_numpy(data.x_train).permute(0, 3, 1, 2).float(),
-        size=(8, 8),
-        mode="bilinear",
-        align_corners=False,
-    ).round()
-    crops = large.unfold(2, 6, 1).unfold(3, 6, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 108)
-    allowed = {tuple(crop) for crop in crops.int().tolist()}
+    crops = enlarged(data.x_train).unfold(2, 6, 1).unfold(3, 6, 1).permute(0, 2, 3, 1, 4, 5)
+    allowed = {tuple(crop) for crop in crops.reshape(-1, 108).int().tolist()}
     seen = {tuple(image) for image in (raw(task, x) * 255).round().int().flatten(1).tolist()}
     assert seen <= allowed and len(seen) == 30
+
+
+def test_upsampled_validation_images_are_cropped_at_their_centre() -> None:
+    data = numbered(30)
+    task = image_task(data, upsample=10, pad=3)
+    x, _ = validation(task)
+    expected = enlarged(data.x_validation)[:, :, 2:8, 2:8]
+    torch.testing.assert_close(raw(task, x) * 255, expected, atol=1e-3, rtol=0)
+    assert task.data_config["crop_pct"] == 0.6
+    assert image_task(data).data_config["crop_pct"] == 1
 
 
 def test_images_are_not_made_smaller_by_upsampling() -> None:

@@ -32,10 +32,11 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How training images are varied; validation images are not.
+    """How training images are varied.
 
     An image is enlarged and padded once, when the data are read: that is its canvas, from which
     each batch cuts. The padding has the set's mean colour, which is zero once normalised.
+    Validation images are only enlarged, and cropped at their centre.
 
     Args:
         pad: pixels of padding on each side, before a random crop to the image's own size.
@@ -53,16 +54,22 @@ class Augmentation:
 
     def canvas(self, x_NHWC: Tensor, mean_C: Tensor) -> Tensor:
         """The images, enlarged and padded, in their own type (N, U, V, C)."""
-        if self.upsample is not None:
-            x_NHWC = torch.cat([_resize(x, self.upsample) for x in torch.split(x_NHWC, 1000)])
-        if self.pad:
-            n, h, w, c = x_NHWC.shape
-            fill = mean_C if x_NHWC.is_floating_point() else mean_C.round()
-            shape = (n, h + 2 * self.pad, w + 2 * self.pad, c)
-            canvas_NUVC = fill.to(x_NHWC.dtype).expand(shape).clone()
-            canvas_NUVC[:, self.pad : -self.pad, self.pad : -self.pad] = x_NHWC
-            return canvas_NUVC
-        return x_NHWC
+        x_NHWC = self._enlarge(x_NHWC)
+        if not self.pad:
+            return x_NHWC
+        n, h, w, c = x_NHWC.shape
+        fill = mean_C if x_NHWC.is_floating_point() else mean_C.round()
+        shape = (n, h + 2 * self.pad, w + 2 * self.pad, c)
+        canvas_NUVC = fill.to(x_NHWC.dtype).expand(shape).clone()
+        canvas_NUVC[:, self.pad : -self.pad, self.pad : -self.pad] = x_NHWC
+        return canvas_NUVC
+
+    def centre(self, x_NHWC: Tensor) -> Tensor:
+        """Validation images: enlarged like the others, so that things are as large in both."""
+        _, h, w, _ = x_NHWC.shape
+        y_NUVC = self._enlarge(x_NHWC)
+        top, left = (y_NUVC.shape[1] - h) // 2, (y_NUVC.shape[2] - w) // 2
+        return y_NUVC[:, top : top + h, left : left + w].contiguous()
 
     def draw(
         self, canvas_NUVC: Tensor, height: int, width: int, generator: torch.Generator
@@ -99,6 +106,11 @@ class Augmentation:
         inside_BW = _near(draws.column_N, w, self.cutout)
         inside_BHW1 = (inside_BH[:, :, None] & inside_BW[:, None, :])[..., None]
         return x_BHWC.masked_fill(inside_BHW1, 0)
+
+    def _enlarge(self, x_NHWC: Tensor) -> Tensor:
+        if self.upsample is None:
+            return x_NHWC
+        return torch.cat([_resize(x, self.upsample) for x in torch.split(x_NHWC, 1000)])
 
 
 def _near(centre_B: Tensor, length: int, side: int) -> Tensor:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class ImageTaskConfig(TaskConfig, ABC):
-    """How training images are varied; validation images never are.
+    """How training images are varied; validation images are only enlarged, if at all.
 
     Attributes:
         pad: pixels of padding on each side before a random crop to the image's own size; 0 for
             none. The padding has the mean colour: zero in normalised values.
         upsample: the side to which images are enlarged before a random crop to their own size, 40
-            in the NAS and NASNet papers; null for none.
+            for CIFAR in the NAS and NASNet papers (validation images are cropped at their centre);
+            null for none.
         flip: mirror a random half of the images left to right.
         cutout: side in pixels of a square set to the mean colour at a random place; 0 for none.
     """
@@ -60,8 +61,9 @@ class ArraysConfig(ImageTaskConfig):
     """Images in a NumPy file, not varied by default: what they show is not known.
 
     Attributes:
-        path: an ``.npz`` file with ``x_train`` (uint8 or float: N x H x W x C, N x C x H x W or
-            N x H x W) and ``y_train`` (0..K-1). A test set in it is never read.
+        path: an ``.npz`` file with ``x_train`` (uint8, or float on the scale from 0 to 1;
+            N x H x W x C, N x C x H x W or N x H x W) and ``y_train`` (0..K-1). A test set in it
+            is never read.
         validation: the fraction of the training images that is for validation.
     """
 

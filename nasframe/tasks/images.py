@@ -90,7 +90,7 @@ class ImageTask(Task):
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """``input_size``, and ``mean`` and ``std`` of images on the scale from 0 to 1."""
+        """``input_size``, ``mean`` and ``std`` of images on the scale from 0 to 1, ``crop_pct``."""
         return self._prepared[1]
 
     def train_batches(
@@ -112,7 +112,7 @@ class ImageTask(Task):
     def validation_batches(
         self, batch_size: int, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The validation images in their order."""
+        """The validation images in their order, cropped at the centre if they are enlarged."""
         data = self._on(device)
         for start in range(0, len(data.y_validation_N), batch_size):
             part = slice(start, start + batch_size)
@@ -149,20 +149,22 @@ class ImageTask(Task):
     @cached_property
     def _prepared(self) -> tuple[_Resident, Mapping[str, Any]]:
         """The data in main memory, and ``data_config``."""
-        data = self._load()
+        data, augmentation = self._load(), self._augmentation
         mean_C, std_C = _statistics(data.x_train)
         channels, *size = self.input_shape
         resident = _Resident(
-            self._augmentation.canvas(torch.from_numpy(data.x_train), torch.from_numpy(mean_C)),
+            augmentation.canvas(torch.from_numpy(data.x_train), torch.from_numpy(mean_C)),
             torch.from_numpy(data.y_train),
-            torch.from_numpy(data.x_validation),
+            augmentation.centre(torch.from_numpy(data.x_validation)),
             torch.from_numpy(data.y_validation),
             torch.from_numpy(1 / std_C).float().expand(*size, channels).contiguous(),
             torch.from_numpy(-mean_C / std_C).float().expand(*size, channels).contiguous(),
         )
         peak = 255 if data.x_train.dtype == np.uint8 else 1
         mean, std = (tuple((values / peak).tolist()) for values in (mean_C, std_C))
-        return resident, {"input_size": self.input_shape, "mean": mean, "std": std}
+        crop = max(size) / (augmentation.upsample or max(size))
+        config = {"input_size": self.input_shape, "mean": mean, "std": std, "crop_pct": crop}
+        return resident, config
 
 
 def _statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -34,7 +34,8 @@ class TrainConfig(EvaluatorConfig):
         momentum: of the optimizers that have one.
         weight_decay: on weights of two and more dimensions: not on biases and normalisation.
         gradient_clip: largest norm of the gradient; 0 does not clip.
-        precision: ``auto`` is bfloat16 (automatic mixed precision) on CUDA, float32 elsewhere.
+        precision: ``auto`` is bfloat16 (automatic mixed precision) on CUDA devices that have it,
+            float32 elsewhere.
         channels_last: whether images lie in memory with their channels innermost, which is faster
             on most devices (``nasframe-plugins --doctor`` measures it).
         threads: CPU threads; results are equal only for equal threads.

@@ -131,10 +131,16 @@ class TrainEvaluator(Evaluator):
 
 def _precision(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     if precision is Precision.auto:
-        precision = Precision.bfloat16 if device.type == "cuda" else Precision.float32
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = Precision.bfloat16 if fast else Precision.float32
     return "bf16-mixed" if precision is Precision.bfloat16 else "32-true"
 
 
-def _channels_first(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Copy a batch, which lies channels last: ``contiguous()`` would keep images of one channel."""
-    return tuple(x.clone(memory_format=torch.contiguous_format) for x in inputs)
+def _channels_first(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copy images, which lie channels last: ``contiguous()`` would keep those of one channel."""
+    return tuple(
+        x.clone(memory_format=torch.contiguous_format)
+        if isinstance(x, Tensor) and x.ndim == 4
+        else x
+        for x in inputs
+    )

@@ -108,12 +108,14 @@ class ChildModule(LightningModule):
         """
         assert self._tally is not None
         loss, *tally = torch.cat([self._loss_sum[None], self._tally]).tolist()
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the training loss is {loss} in epoch {self.current_epoch + 1}; "
-                "a lower evaluator.lr may help"
-            )
-        if not self._on_epoch(self._task.metrics(tally)):
+        metrics = self._task.metrics(tally)
+        for name, value in {"training loss": loss, **metrics}.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {value} in epoch {self.current_epoch + 1}; "
+                    "a lower evaluator.lr may help"
+                )
+        if not self._on_epoch(metrics):
             self.trainer.should_stop = True
 
     def _check_cancelled(self) -> None:

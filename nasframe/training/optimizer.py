@@ -46,7 +46,7 @@ def check_optimizer(config: TrainConfig, device: torch.device) -> None:
     Raises:
         NasframeError: if the optimizer is not known, or does not work here.
     """
-    known = list_optimizers()
+    known: list[str] = list_optimizers()  # type: ignore[assignment]
     if config.optimizer not in known:
         near = nearest(config.optimizer, known)
         raise NasframeError(f"evaluator.optimizer={config.optimizer} is not known; {near}")

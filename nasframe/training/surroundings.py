@@ -18,20 +18,17 @@ def find_device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
     counts = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
         "mps": int(torch.backends.mps.is_available()),
     }
-    index = device.index or 0
-    if index >= counts.get(device.type, 0):
+    kind, _, index = name.partition(":")
+    index = index or "0"
+    if not index.isdecimal() or int(index) >= counts.get(kind, 0):
         there = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
         raise NasframeError(f"device={name}: this machine has {', '.join(there)}")
-    return torch.device("cpu") if device.type == "cpu" else torch.device(device.type, index)
+    return torch.device("cpu") if kind == "cpu" else torch.device(kind, int(index))
 
 
 @contextmanager

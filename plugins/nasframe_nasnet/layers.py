@@ -32,9 +32,15 @@ def conv(
     groups: int = 1,
 ) -> nn.Conv2d:
     """A convolution without bias."""
-    settings = {"stride": stride, "dilation": dilation, "groups": groups}
     layer: nn.Conv2d = create_conv2d(  # type: ignore[no-untyped-call]
-        channels, filters, kernel, padding="same", bias=False, **settings
+        channels,
+        filters,
+        kernel,
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+        padding="same",
+        bias=False,
     )
     return layer
 

@@ -67,12 +67,12 @@ class LSTMPolicy(nn.Module):
         self.sizes = [len(choice.options) for choice in choices]
         sizes_T = torch.tensor(self.sizes)
         steps, most = len(self.sizes), max(self.sizes)
-        # Row 0 is the learned input of the first step; every option of every choice has its own.
+        # Row 0 is the learned input of the first step; the options of the last choice have no row.
         self.register_buffer("first_row_T", 1 + sizes_T.cumsum(0) - sizes_T)
         # Not -inf: its product with a probability of 0, in the entropy, would be nan.
         padding_TO = -1e9 * (torch.arange(most) >= sizes_T[:, None]).float()
         self.register_buffer("padding_TO", padding_TO)
-        self.embedding = nn.Parameter(torch.empty(1 + sum(self.sizes), hidden))
+        self.embedding = nn.Parameter(torch.empty(1 + sum(self.sizes[:-1]), hidden))
         self.lstm = nn.LSTM(hidden, hidden, layers, device="meta").to_empty(device="cpu")
         self.head_THO = nn.Parameter(torch.empty(steps, hidden, most))
         self.bias_TO = nn.Parameter(torch.empty(steps, most))
@@ -136,7 +136,7 @@ class LSTMPolicy(nn.Module):
     def _step(
         self, x_BH: Tensor, state: list[tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """One step of the LSTM; the cell is several times as fast as ``self.lstm`` here."""
+        """One step of ``self.lstm``, which itself takes more than twice as long for one step."""
         new_state = []
         for weights, layer_state in zip(self.lstm.all_weights, state, strict=True):
             layer_state = torch.lstm_cell(x_BH, layer_state, *weights)

@@ -1,7 +1,7 @@
 """REINFORCE with a moving-average baseline (Zoph & Le 2017, section 3.2, equations 1 to 4).
 
 What differs from the paper: one process instead of parameter servers and replicas, and an
-entropy bonus, which is 0 unless it is asked for.
+entropy bonus.
 """
 
 from __future__ import annotations
