@@ -340,7 +340,7 @@ class Executor(ABC):
     @property
     @abstractmethod
     def capacity(self) -> int:
-        """How many steps can run at the same time, now."""
+        """How many steps can run at the same time, now: at least one."""
 
     @abstractmethod
     def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:

@@ -40,7 +40,7 @@ from omegaconf.errors import (
 from nasframe import manual, mistakes, study
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.journal import FILE
+from nasframe.journal import FILE, BusyError
 from nasframe.plugins import GROUPS, options
 
 FAILURE = "failure.json"
@@ -148,9 +148,9 @@ def _run(cfg: DictConfig) -> float:
 
 
 def _command(folder: Path) -> str:
-    """The command line that goes on with this study, but for its number of trials."""
+    """The command line that goes on with this study, but for its budget."""
     given = HydraConfig.get().overrides.task
-    kept = [word for word in given if word.partition("=")[0] not in ("dir", "trials")]
+    kept = [word for word in given if word.partition("=")[0] not in ("dir", "trials", "hours")]
     return shlex.join(["nasframe", *kept, f"dir={folder}"])
 
 
@@ -172,6 +172,9 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
     except Exception as error:
         message, _ = explain(error)
         _say(f"{name} failed: {message}", error)
+        if isinstance(error, BusyError):  # the folder is another sweep's
+            Sweep.busy = True
+            return None
         (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
         return None
     trials = sum(trial.duplicate_of is None for trial in result.trials)
@@ -189,6 +192,7 @@ class Sweep(Callback):
 
     folder: ClassVar[Path | None] = None
     made: ClassVar[list[Path]] = []
+    busy: ClassVar[bool] = False
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Note where the studies will be; forget what failed in an earlier sweep."""
@@ -211,7 +215,7 @@ class Sweep(Callback):
         for path in found:
             failure = json.loads(path.read_text())
             print(f"  {failure['overrides']}: {failure['error']}", file=sys.stderr)
-        return int(bool(found))
+        return int(bool(found) or cls.busy)
 
     @classmethod
     def discard(cls) -> None:

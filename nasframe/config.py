@@ -46,7 +46,7 @@ def setting(
         least: the smallest value allowed.
         most: the largest value allowed.
         above: a value that must be exceeded.
-        free: whether a study may be resumed with another value.
+        free: whether a study may go on with another value; for settings of the study alone.
     """
     metadata = {"least": least, "most": most, "above": above, "free": free}
     if isinstance(default, list | dict):
@@ -213,7 +213,7 @@ class StudyConfig(Config):
     controller: ControllerConfig
     objective: ObjectiveConfig
     evaluator: EvaluatorConfig
-    executor: ExecutorConfig
+    executor: ExecutorConfig = setting(MISSING, free=True)
     stopper: StopperConfig
     meters: dict[str, MeterConfig] = field(default_factory=dict)
     dir: Path = setting(Path("runs/study"), free=True)
@@ -224,11 +224,23 @@ class StudyConfig(Config):
     synchronous: bool = True
     keep: int = setting(3, least=0, free=True)
     enqueue: Path | None = None
-    max_failures: int = setting(10, least=1)
-    max_duplicates: int = setting(1000, least=1)
+    max_failures: int = setting(10, least=1, free=True)
+    max_duplicates: int = setting(1000, least=1, free=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.dir = Path(self.dir).expanduser()
+        self.enqueue = None if self.enqueue is None else Path(self.enqueue).expanduser()
         if self.trials is None and self.hours is None:
             raise NasframeError("trials and hours are both null: give the study one limit")
+
+    def parts(self) -> Parts:
+        """What a worker needs of this."""
+        return Parts(
+            search_space=self.search_space,
+            task=self.task,
+            evaluator=self.evaluator,
+            meters=self.meters,
+            folder=self.dir,
+            keep_weights=self.keep > 0,
+        )

@@ -6,18 +6,19 @@ Piped into a file, the bar is left out and the lines stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from nasframe.api import Architecture, Report, Trial
-from nasframe.progress import Progress as StudyProgress
+from nasframe.config import StudyConfig
+from nasframe.progress import Progress
 from nasframe.result import StudyResult
+from nasframe.weights import weights_path
 
 _TOP = 5
 
@@ -37,41 +38,46 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-class ConsoleProgress(StudyProgress):
+class ConsoleProgress(Progress):
     """Shows a study on the terminal.
 
     Args:
         needs: the metrics to show beside the reward.
-        command: the command line that goes on with this study, but for its number of trials.
+        command: the command line that goes on with this study, but for its budget.
     """
 
     def __init__(self, needs: Sequence[str], command: str) -> None:
         self._needs = needs
         self._command = command
         self._console = Console(highlight=False)
-        self._bar = Progress(
-            TextColumn("[progress.description]{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed} of {task.fields[wanted]} trials"),
-            TextColumn("best {task.fields[best]}"),
-            TextColumn("{task.fields[left]}"),
+        self._bar = progress.Progress(
+            progress.TextColumn("[progress.description]{task.description}"),
+            progress.BarColumn(),
+            progress.TextColumn("{task.completed} of {task.fields[wanted]} trials"),
+            progress.TextColumn("best {task.fields[best]}"),
+            progress.TextColumn("{task.fields[left]}"),
             console=self._console,
             refresh_per_second=4,
             disable=not self._console.is_terminal,
         )
-        self._task = TaskID(0)
-        self._best = float("-inf")
-        self._since = 0.0
-        self._done = self._before = 0
-        self._trials: int | None = None
+        self._task = progress.TaskID(0)
+        self._best: float | None = None
+        self._done = 0
 
-    def started(self, folder: Path, done: int, trials: int | None) -> None:
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Show the bar."""
-        self._since, self._done, self._before, self._trials = monotonic(), done, done, trials
+        self._config, self._best = config, best
+        self._done = self._before = done
+        self._since, self._elapsed = monotonic(), elapsed
         verb = f"Going on after {done} trials in" if done else "Searching in"
-        self._console.print(plain(f"{verb} {folder}"))
+        self._console.print(plain(f"{verb} {config.dir}"))
         self._task = self._bar.add_task(
-            "starting", total=trials, completed=done, wanted=trials or "?", best="-", left=""
+            "starting",
+            total=config.trials,
+            completed=done,
+            wanted=config.trials or "?",
+            best=_reward(best),
+            left="",
         )
         self._bar.start()
 
@@ -90,22 +96,29 @@ class ConsoleProgress(StudyProgress):
             return
         self._done += 1
         if trial.reward is not None:
-            self._best = max(self._best, trial.reward)
+            self._best = trial.reward if self._best is None else max(self._best, trial.reward)
         left = self._left()
-        if left and self._done == self._before + 1:
-            self._console.print(plain(f"The whole study will take about {left}"))
+        if self._done == self._before + 1:
+            spent = 0.0 if self._before else monotonic() - self._since
+            what = "rest of the study" if self._before else "whole study"
+            self._console.print(plain(f"The {what} will take about {duration(spent + left)}"))
         self._bar.update(
             self._task,
             completed=self._done,
-            best=f"{self._best:.4f}" if self._best > float("-inf") else "-",
-            left=f"{left} left" if left else "",
+            best=_reward(self._best),
+            left=f"{duration(left)} left",
         )
 
-    def _left(self) -> str:
-        if self._trials is None:
-            return ""
-        each = (monotonic() - self._since) / (self._done - self._before)
-        return duration(each * (self._trials - self._done))
+    def _left(self) -> float:
+        """In how many seconds the first limit will be reached."""
+        spent = monotonic() - self._since
+        limits = []
+        if self._config.trials is not None:
+            each = spent / (self._done - self._before)
+            limits.append(each * (self._config.trials - self._done))
+        if self._config.hours is not None:
+            limits.append(self._config.hours * 3600 - self._elapsed - spent)
+        return max(0.0, min(limits))
 
     def _line(self, trial: Trial) -> str:
         start = f"trial {trial.number:>3}  "
@@ -128,7 +141,7 @@ class ConsoleProgress(StudyProgress):
 
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """Print the best trials and what can be done next."""
-        self._bar.stop()
+        self.closed()
         duplicates = sum(trial.duplicate_of is not None for trial in result.trials)
         failed = sum(t.error is not None and t.duplicate_of is None for t in result.trials)
         self._console.print()
@@ -136,12 +149,18 @@ class ConsoleProgress(StudyProgress):
             plain(
                 f"Ended: {result.ended}. {len(result.trials) - duplicates} trials, "
                 f"{failed} failed, {duplicates} duplicates."
-            )
+            ),
+            soft_wrap=True,
         )
         best = result.top(_TOP)
         if best:
             self._print_table(best, describe)
         self._print_hints(result)
+
+    def closed(self) -> None:
+        """Take the bar away."""
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def _print_table(self, best: Sequence[Trial], describe: Callable[[Architecture], str]) -> None:
         table = Table(title=f"The best {len(best)}", title_justify="left")
@@ -156,16 +175,27 @@ class ConsoleProgress(StudyProgress):
             self._console.print(plain(f"trial {trial.number}  {words}"), soft_wrap=True)
 
     def _print_hints(self, result: StudyResult) -> None:
-        trials = (
-            f" trials={self._trials * (1 if result.interrupted else 2)}" if self._trials else ""
-        )
-        lines = ["", f"Folder:   {result.folder}", f"Go on:    {self._command}{trials}"]
-        if result.best is not None:
+        lines = [
+            "",
+            f"Folder:   {result.folder}",
+            f"Go on:    {self._command}{self._larger(result)}",
+        ]
+        if result.best is not None and weights_path(result.folder, result.best.number).is_file():
             lines.append(
                 f"Load:     python -c \"import nasframe; print(nasframe.load('{result.folder}'))\""
             )
         for line in lines:
             self._console.print(plain(line), soft_wrap=True)
+
+    def _larger(self, result: StudyResult) -> str:
+        """The budget with which the study would go on; after an interruption its own."""
+        more = 1 if result.interrupted else 2
+        budget = {"trials": self._config.trials, "hours": self._config.hours}
+        return "".join(f" {key}={more * value:g}" for key, value in budget.items() if value)
+
+
+def _reward(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _number(value: Any) -> str:

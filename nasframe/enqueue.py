@@ -22,7 +22,7 @@ def read_architectures(path: Path, space: SearchSpace) -> list[tuple[int, ...]]:
         NasframeError: naming the file, the line and what is wrong with it.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise NasframeError(f"enqueue={path}: cannot be read: {error}") from error
     result: list[tuple[int, ...]] = []
@@ -93,6 +93,8 @@ def check_tokens(tokens: Sequence[int], choices: Sequence[Choice]) -> None:
     if len(tokens) != len(choices):
         raise NasframeError(f"has {len(tokens)} tokens where {len(choices)} choices are to be made")
     for token, choice in zip(tokens, choices, strict=True):
+        if type(token) is not int:
+            raise NasframeError(f"token {token!r} of {choice.name} is not an int")
         if not 0 <= token < len(choice.options):
             raise NasframeError(
                 f"token {token} of {choice.name} is out of range: 0 to {len(choice.options) - 1}"

@@ -13,6 +13,15 @@ class NasframeError(ValueError):
     """
 
 
+def one_line(error: BaseException) -> str:
+    """An exception in one line of at most 400 characters; our own need no name before them."""
+    text = " ".join(str(error).split())
+    if isinstance(error, NasframeError):
+        return text
+    name = type(error).__name__
+    return f"{name}: {text}"[:400] if text else name
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest of the known names, or all of them."""
     names = sorted(known)

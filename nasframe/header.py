@@ -65,19 +65,22 @@ class Resumption:
     notes: tuple[str, ...]
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any], config: StudyConfig) -> Resumption:
+def compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], former: Mapping[str, Any], config: StudyConfig
+) -> Resumption:
     """Hold today's header against the journal's.
 
     Args:
         old: the journal's first event.
         new: the first event that a new study would have.
+        former: the settings that were changed since the first event, with their last values.
         config: today's configuration.
 
     Raises:
         NasframeError: if a setting differs that must not, naming each.
     """
-    free = {item.name for item in fields(config) if item.metadata.get("free")} | {"executor"}
-    then, now, usual = flat(old["config"]), flat(new["config"]), defaults(config)
+    free = {item.name for item in fields(config) if item.metadata.get("free")}
+    then, now, usual = {**flat(old["config"]), **former}, flat(new["config"]), defaults(config)
     notes, changes, refused = [], {}, []
     for key in _differing(then, now):
         if key not in then and key in usual and now[key] == usual[key]:
@@ -92,13 +95,13 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], config: StudyConfig)
             f"{config.dir} holds a study with another configuration: {'; '.join(refused)}\n"
             "Give the same settings to go on with it, or choose another dir"
         )
-    changes.pop("dir", None)
     return Resumption(changes, (*notes, *_version_notes(old, new)))
 
 
 def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The keys whose values differ; of a part of another kind, its kind alone."""
     keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    keys = [key for key in keys if key != "dir"]  # a folder may be moved
     others = [key for key in keys if key.endswith(f".{TYPE}")]
     return [
         key
@@ -109,9 +112,7 @@ def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _shrinks(key: str, then: Any, now: Any) -> bool:
     """Whether a budget became smaller."""
-    if key not in ("trials", "hours") or now is None:
-        return False
-    return then is None or now < then
+    return key in ("trials", "hours") and None not in (then, now) and now < then
 
 
 def _version_notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

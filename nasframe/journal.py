@@ -17,6 +17,10 @@ SCHEMA = 1
 FILE = "journal.jsonl"
 
 
+class BusyError(NasframeError):
+    """Another process writes the journal."""
+
+
 class Journal:
     """The journal of one folder, locked against every other writer until it is closed.
 
@@ -24,7 +28,8 @@ class Journal:
         folder: the study's folder, made if it is not there.
 
     Raises:
-        NasframeError: if another process writes there, or the file cannot be used.
+        BusyError: if another process is at work there.
+        NasframeError: if the file cannot be used, or is not a journal that this version can read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,28 +43,34 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._mend_tail()
             self._size = os.fstat(self._file).st_size
-        except BlockingIOError:
+        except BaseException as error:
             os.close(self._file)
-            raise NasframeError(
+            raise self._told(error) from error
+
+    def _told(self, error: BaseException) -> BaseException:
+        folder = self.path.parent
+        if isinstance(error, BlockingIOError):
+            return BusyError(
                 f"another process is at work in {folder}: wait for it, or choose another dir"
-            ) from None
-        except BaseException:
-            os.close(self._file)
-            raise
+            )
+        if isinstance(error, OSError):
+            return NasframeError(f"cannot write to {folder}: {error.strerror}")
+        return error
 
     def _mend_tail(self) -> None:
         """Cut off a last line that was only partly written, or end one that lacks its newline."""
         data = self.path.read_bytes()
+        first, newline, _ = data.partition(b"\n")
+        if newline:
+            _check_header(self.path, _parse(first))
         tail = data[data.rfind(b"\n") + 1 :]
-        if not tail:
-            return
+        written = tail.rstrip(b"\0")  # a power failure can leave zeros behind
         start = b'{"event"'
-        if tail[: len(start)] != start[: len(tail)]:
-            number = data.count(b"\n") + 1
-            raise _damaged(self.path, number)
-        if _parse(tail) is None:
+        if written[: len(start)] != start[: len(written)]:
+            raise damaged(self.path, data.count(b"\n") + 1)
+        if tail and _parse(tail) is None:
             os.ftruncate(self._file, len(data) - len(tail))
-        else:
+        elif tail:
             os.write(self._file, b"\n")
 
     def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -73,7 +84,7 @@ class Journal:
             if os.write(self._file, line) != len(line):
                 raise OSError(0, "the disk is full")
             if sync:
-                os.fsync(self._file)
+                self._sync()
         except OSError as error:
             os.ftruncate(self._file, self._size)
             raise NasframeError(
@@ -81,6 +92,11 @@ class Journal:
                 "What was told before is kept: make room and run the same command again"
             ) from error
         self._size += len(line)
+
+    def _sync(self) -> None:
+        os.fsync(self._file)
+        if not os.fstat(self._file).st_nlink:
+            raise NasframeError(f"{self.path} was removed while the study ran")
 
     def clear(self) -> None:
         """Forget everything: for a journal in which nothing was told yet."""
@@ -109,36 +125,45 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
     with lines:
         for number, line in enumerate(lines, 1):
             event = _parse(line)
-            if event is None:
-                if not line.endswith(b"\n"):
-                    return
-                raise _damaged(path, number)
+            if event is None and not line.endswith(b"\n"):
+                return
             if number == 1:
                 _check_header(path, event)
+            if event is None:
+                raise damaged(path, number)
             yield event
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and "event" in event else None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
-def _check_header(path: Path, event: Mapping[str, Any]) -> None:
-    if event["event"] != "study":
-        raise _damaged(path, 1)
+def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
+    parts = ("versions", "plugins", "config")
+    if (
+        event is None
+        or event["event"] != "study"
+        or not isinstance(event.get("schema"), int)
+        or not all(isinstance(event.get(part), dict) for part in parts)
+    ):
+        raise damaged(path, 1)
     if event["schema"] > SCHEMA:
+        writer = event["versions"].get("nasframe", "unknown")
         raise NasframeError(
-            f"{path} was written by nasframe {event['versions']['nasframe']}, which is newer than "
-            "this one: install that version, or choose another dir"
+            f"{path} was written by nasframe {writer}, which is newer than this one: install that "
+            "version, or choose another dir"
         )
 
 
-def _damaged(path: Path, number: int) -> NasframeError:
-    return NasframeError(
-        f"{path}, line {number}, is damaged; the file was left as it is.\n"
+def damaged(path: Path, number: int, why: str = "is damaged") -> NasframeError:
+    """What to say of a line that cannot be used."""
+    salvage = (
         f"To go on with what stands before it: mkdir COPY && head -n {number - 1} {path} "
         f"> COPY/{FILE}, then use dir=COPY"
     )
+    advice = salvage if number > 1 else "Choose another dir"
+    return NasframeError(f"{path}, line {number}, {why}; the file was left as it is.\n{advice}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from nasframe.api import Trial
 from nasframe.result import rank
 from nasframe.weights import weights_path
+
+_OURS = re.compile(r"\.?\d+\.safetensors(\.\d+)?")
+"""A file of weights, or a part of one whose writer was killed."""
 
 
 class Keeper:
@@ -26,7 +30,7 @@ class Keeper:
         self._kept = rank(with_weights)[:keep]
         wanted = {weights_path(folder, trial.number) for trial in self._kept}
         for file in weights_path(folder, 0).parent.glob("*.safetensors*"):
-            if file not in wanted:
+            if file not in wanted and _OURS.fullmatch(file.name):
                 file.unlink()
 
     def told(self, trial: Trial) -> None:
@@ -34,5 +38,5 @@ class Keeper:
         if weights_path(self._folder, trial.number).is_file():
             best = rank([*self._kept, trial])[: self._keep]
             for other in {t.number for t in (*self._kept, trial)} - {t.number for t in best}:
-                weights_path(self._folder, other).unlink()
+                weights_path(self._folder, other).unlink(missing_ok=True)
             self._kept = best

@@ -1,16 +1,15 @@
 """What the journal implies: who was asked, what was told, and what the controller has learned.
 
-A running study and its replay go through the same two methods, so that a resumed study stands
-exactly where the interrupted one stood.
+A running study and its replay go through the same methods, so that a resumed study stands exactly
+where the interrupted one stood.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
-from nasframe.api import Architecture, Controller, Proposal, SearchSpace, Trial
+from nasframe.api import Controller, Proposal, SearchSpace, Trial
 
 
 class Ledger:
@@ -26,6 +25,8 @@ class Ledger:
         trials: what was told, by number.
         pending: what was asked and not told yet, by number.
         known: the number of the first told proposal of each canonical key.
+        complete: how many trials had every choice of the space active.
+        failures: how many of the last trials failed, in a row and in the order of numbers.
         next_number: of the next proposal.
         elapsed: for how many seconds the study had run when the last trial was told.
     """
@@ -35,9 +36,12 @@ class Ledger:
         self._controller = controller
         self._synchronous = synchronous
         self._batch: deque[int] = deque()
+        self._front = 0
         self.trials: dict[int, Trial] = {}
         self.pending: dict[int, Proposal] = {}
         self.known: dict[Hashable, int] = {}
+        self.complete = 0
+        self.failures = 0
         self.next_number = 0
         self.elapsed = 0.0
 
@@ -55,75 +59,22 @@ class Ledger:
         self.elapsed = elapsed
         if trial.duplicate_of is None:
             self.known[self._space.canonical(trial.architecture)] = trial.number
+            self.complete += len(trial.architecture.tokens) == len(self._space.choices)
+        self._count_failures()
         if not self._synchronous:
             self._controller.tell([trial])
         elif not self.pending:
             self._controller.tell([self.trials[number] for number in self._batch])
             self._batch.clear()
 
+    def _count_failures(self) -> None:
+        """Go on to the first number that was not told: results may come in another order."""
+        while (trial := self.trials.get(self._front)) is not None:
+            self._front += 1
+            if trial.duplicate_of is None:
+                self.failures = self.failures + 1 if trial.error is not None else 0
+
     @property
     def evaluated(self) -> int:
         """How many trials there are: told proposals that are not duplicates."""
         return len(self.known)
-
-    def trailing_duplicates(self) -> int:
-        """How many of the last told proposals were duplicates, in a row from the highest number."""
-        count = 0
-        for number in sorted(self.trials, reverse=True):
-            if self.trials[number].duplicate_of is None:
-                break
-            count += 1
-        return count
-
-
-def asked_event(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
-    """The journal's line for a batch of proposals."""
-    return {
-        "event": "asked",
-        "number": first,
-        "tokens": [list(proposal.tokens) for proposal in proposals],
-        "info": [dict(proposal.info) for proposal in proposals],
-    }
-
-
-def proposals_of(event: Mapping[str, Any]) -> list[Proposal]:
-    """The proposals of a line of the journal."""
-    pairs = zip(event["tokens"], event["info"], strict=True)
-    return [Proposal(tuple(tokens), info) for tokens, info in pairs]
-
-
-def told_event(trial: Trial, now: float, elapsed: float) -> dict[str, Any]:
-    """The journal's line for a trial; what is absent is left out."""
-    event: dict[str, Any] = {
-        "event": "told",
-        "number": trial.number,
-        "tokens": list(trial.architecture.tokens),
-        "metrics": dict(trial.metrics),
-        "reward": trial.reward,
-        "error": trial.error,
-        "rejected": trial.rejected,
-        "duplicate": trial.duplicate_of,
-        "seconds": trial.seconds,
-        "elapsed": round(elapsed, 3),
-        "time": round(now, 3),
-    }
-    return {key: value for key, value in event.items() if value is not None}
-
-
-def trial_of(event: Mapping[str, Any], info: Mapping[str, float]) -> Trial:
-    """The trial of a line of the journal."""
-    metrics = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in event["metrics"].items()
-    }
-    return Trial(
-        number=event["number"],
-        architecture=Architecture(tuple(event["tokens"])),
-        info=info,
-        metrics=metrics,
-        reward=event.get("reward"),
-        seconds=event["seconds"],
-        error=event.get("error"),
-        rejected=event.get("rejected"),
-        duplicate_of=event.get("duplicate"),
-    )

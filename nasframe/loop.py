@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+from nasframe import events
 from nasframe.api import (
     Architecture,
     Controller,
     Executor,
-    Metrics,
     Objective,
     Proposal,
     Report,
@@ -28,8 +26,9 @@ from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
 from nasframe.journal import Journal
 from nasframe.keeper import Keeper
-from nasframe.ledger import Ledger, asked_event, told_event
+from nasframe.ledger import Ledger
 from nasframe.progress import Progress
+from nasframe.scoring import all_finite, checked, judged, scored
 
 _WORTH_A_SYNC = 0.02
 """Seconds of trials that a power failure may cost: about what it takes to sync a file. A real child
@@ -49,8 +48,8 @@ class Loop:
     """One session of a study, from where its ledger stands to its end.
 
     Attributes:
-        decisions: what the stopper decided before, by number and epoch: a child that is trained
-            again after a kill is stopped where it was stopped.
+        decisions: what the stopper decided before a kill, by number and epoch: a child that is
+            trained again is stopped where it was stopped.
         enqueued: architectures to evaluate before the controller is asked.
     """
 
@@ -64,28 +63,30 @@ class Loop:
     ledger: Ledger
     keeper: Keeper
     progress: Progress
-    decisions: dict[tuple[int, int], bool]
+    decisions: dict[int, dict[int, bool]]
     enqueued: Sequence[tuple[int, ...]]
-    running: dict[int, _Running] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        trials = self.ledger.trials
         self._start = time.monotonic() - self.ledger.elapsed
         self._size = self.space.size
         self._queue = deque(sorted(self.ledger.pending))
-        self._twins: defaultdict[Hashable, list[int]] = defaultdict(list)
-        self._keys: set[Hashable] = set()
-        self._duplicates = self.ledger.trailing_duplicates()
-        self._failures = 0
-        self._last_error = ""
+        self._running: dict[int, _Running] = {}
+        self._twins: dict[Hashable, list[int]] = {}
+        # Numbers are begun in their order, so all up to the highest that was told were begun.
+        self._begun = max(trials, default=-1)
+        self._newest = max((n for n, t in trials.items() if t.duplicate_of is None), default=-1)
         self._at_stake = 0.0
 
     def run(self) -> str:
         """Search until a limit is reached; returns which, in words."""
         while True:
             self._fill()
-            if not self.running:
+            if not self._running:
                 return self._limit() or ""
-            for message in self.executor.wait():
+            messages = self.executor.wait()
+            # What has ended well is told before what ends the study.
+            for message in sorted(messages, key=lambda m: isinstance(m, Result) and m.fatal):
                 if isinstance(message, Report):
                     self._answer(message)
                 else:
@@ -96,23 +97,28 @@ class Loop:
 
     def _limit(self) -> str | None:
         """Which limit forbids to begin another trial, if one does."""
-        config = self.config
-        begun = self.ledger.evaluated + len(self.running)
-        if config.trials is not None and begun >= config.trials:
-            return f"{begun} trials were run"
+        config, ledger, running = self.config, self.ledger, len(self._running)
+        duplicates = self._begun - self._newest
+        if config.trials is not None and ledger.evaluated + running >= config.trials:
+            return f"{ledger.evaluated + running} trials were run"
         if config.hours is not None and self._elapsed() >= config.hours * 3600:
             return f"{config.hours:g} hours are over"
-        if self._failures >= config.max_failures:
-            return f"{self._failures} trials in a row failed, the last with {self._last_error}"
-        if self._duplicates >= config.max_duplicates:
-            return f"the last {self._duplicates} proposals were all known already"
-        if begun >= self._size:
+        if ledger.failures >= config.max_failures:
+            error = next(t.error for t in reversed(ledger.trials.values()) if t.error)
+            return f"{ledger.failures} trials in a row failed, the last with {error}"
+        if duplicates >= config.max_duplicates:
+            return f"the last {duplicates} proposals were all known already"
+        if ledger.complete + running >= self._size:
             return "every architecture of the search space was tried"
         return None
 
     def _fill(self) -> None:
         """Begin trials while there is room for them and no limit is reached."""
-        while len(self.running) < self.executor.capacity and not self._limit():
+        while len(self._running) < self.executor.capacity:
+            # What was begun before a kill is owed, so that the journal is as it was without.
+            owed = bool(self._queue) and self._queue[0] < self._begun
+            if not owed and self._limit():
+                return
             if not self._queue:
                 if self.ledger.pending and self.config.synchronous:
                     return
@@ -126,138 +132,104 @@ class Loop:
         else:
             size = self.config.batch or self.controller.batch
             proposals = self._ask_controller(range(first, first + size))
-        self.journal.append(asked_event(first, proposals))
+        self.journal.append(events.asked(first, proposals))
         self.ledger.asked(proposals)
         self._queue.extend(range(first, self.ledger.next_number))
 
     def _ask_controller(self, numbers: range) -> list[Proposal]:
         proposals = self.controller.ask(numbers)
         name = type(self.controller).__name__
-        if len(proposals) != len(numbers):
+        if not numbers or len(proposals) != len(numbers):
             raise NasframeError(
                 f"{name} was asked for {len(numbers)} proposals and gave {len(proposals)}"
             )
         for number, proposal in zip(numbers, proposals, strict=True):
             try:
                 check_tokens(proposal.tokens, self.space.choices[: self.space.active(number)])
+                if not all_finite(proposal.info):
+                    raise NasframeError(f"has info that is not finite: {proposal.info}")
             except NasframeError as error:
                 raise NasframeError(f"{name}: proposal {number} {error}") from error
-        return proposals
+        return [Proposal(tuple(proposal.tokens), proposal.info) for proposal in proposals]
 
     def _begin(self, number: int) -> None:
+        self._begun = max(self._begun, number)
         proposal = self.ledger.pending[number]
         architecture = Architecture(proposal.tokens)
         key = self.space.canonical(architecture)
-        if key in self.ledger.known or key in self._keys:
-            self._duplicates += 1
+        if key in self.ledger.known:
+            self._tell_twin(number, key)
+        elif key in self._twins:
             self._twins[key].append(number)
-            if key in self.ledger.known:
-                self._tell_twins(key)
-            return
-        self._duplicates = 0
-        self._keys.add(key)
-        self.running[number] = _Running(key, Trial(number, architecture, proposal.info))
-        step = Step.MEASURE if self.config.meters else Step.TRAIN
-        self.executor.submit(number, step, proposal.tokens)
+        else:
+            self._newest = max(self._newest, number)
+            self._twins[key] = []
+            self._running[number] = _Running(key, Trial(number, architecture, proposal.info))
+            step = Step.MEASURE if self.config.meters else Step.TRAIN
+            self.executor.submit(number, step, proposal.tokens)
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
-        go_on = True
-        if self.stopper is not None:
-            at = (report.number, report.epoch)
-            if at not in self.decisions:
-                self.decisions[at] = self.stopper.decide(*at, report.metrics)
-                self.journal.append(_reported_event(report, self.decisions[at]))
-            go_on = self.decisions[at]
+        go_on = all_finite(report.metrics)  # else its result will be a failure
+        if go_on and self.stopper is not None:
+            decided = self.decisions.setdefault(report.number, {})
+            if report.epoch not in decided:
+                go_on = self.stopper.decide(report.number, report.epoch, report.metrics)
+                decided[report.epoch] = go_on
+                self.journal.append(events.reported(report, go_on))
+            go_on = decided[report.epoch]
         self.progress.reported(report)
         self.executor.reply(report.number, go_on)
 
     def _end_step(self, result: Result) -> None:
         if result.fatal:
             raise NasframeError(str(result.error))
-        running = self.running[result.number]
+        running = self._running[result.number]
         before = running.trial
-        trial = running.trial = replace(
-            before,
-            metrics={**result.metrics, **before.metrics},  # what was measured goes before
-            seconds=round(before.seconds + result.seconds, 6),
-            error=result.error,
-        )
-        if trial.error is None and result.step is Step.MEASURE:
-            reason = self.objective.rejects(trial.metrics)
-            if reason is None:
-                tokens = trial.architecture.tokens
-                self.executor.submit(trial.number, Step.TRAIN, tokens)
-                return
-            trial = replace(trial, reward=0.0, rejected=reason)
-        del self.running[trial.number]
-        self._keys.remove(running.key)
-        self._tell(scored(trial, self.objective))
-        self._tell_twins(running.key)
-
-    def _tell_twins(self, key: Hashable) -> None:
-        """Tell those that are the same network again what was found for the first of them."""
-        original = self.ledger.trials[self.ledger.known[key]]
-        for number in self._twins.pop(key, ()):
-            proposal = self.ledger.pending[number]
-            self._tell(
-                replace(
-                    original,
-                    number=number,
-                    architecture=Architecture(proposal.tokens),
-                    info=proposal.info,
-                    seconds=0.0,
-                    duplicate_of=original.number,
-                )
+        trial = checked(
+            replace(
+                before,
+                metrics={**result.metrics, **before.metrics},  # what was measured goes before
+                seconds=round(before.seconds + result.seconds, 6),
+                error=result.error,
             )
+        )
+        if result.step is Step.TRAIN:
+            trial = scored(trial, self.objective)
+        else:
+            trial = judged(trial, self.objective)
+            if trial.error is None and trial.rejected is None:
+                running.trial = trial
+                self.executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
+                return
+        del self._running[trial.number]
+        self._tell(trial)
+        for number in self._twins.pop(running.key):
+            self._tell_twin(number, running.key)
+
+    def _tell_twin(self, number: int, key: Hashable) -> None:
+        """Tell one that is the same network again what was found for the first."""
+        original = self.ledger.trials[self.ledger.known[key]]
+        proposal = self.ledger.pending[number]
+        self._tell(
+            replace(
+                original,
+                number=number,
+                architecture=Architecture(proposal.tokens),
+                info=proposal.info,
+                seconds=0.0,
+                duplicate_of=original.number,
+            )
+        )
 
     def _tell(self, trial: Trial) -> None:
-        if trial.duplicate_of is None:
-            self._failures = self._failures + 1 if trial.error else 0
-            self._last_error = trial.error or ""
         elapsed = self._elapsed()
         self._at_stake += trial.seconds
         sync = self._at_stake >= _WORTH_A_SYNC
-        self.journal.append(told_event(trial, time.time(), elapsed), sync=sync)
+        self.journal.append(events.told(trial, elapsed), sync=sync)
         if sync:
             self._at_stake = 0.0
         self.ledger.told(trial, elapsed)
+        self.decisions.pop(trial.number, None)
         self.keeper.told(trial)
         self.progress.told(trial)
-
-
-def _reported_event(report: Report, go_on: bool) -> dict[str, Any]:
-    return {
-        "event": "reported",
-        "number": report.number,
-        "epoch": report.epoch,
-        "metrics": dict(report.metrics),
-        "go_on": go_on,
-        "time": round(time.time(), 3),
-    }
-
-
-def scored(trial: Trial, objective: Objective) -> Trial:
-    """The trial with its reward; failed if a number is not finite or the objective raises."""
-    if trial.error is not None or trial.rejected is not None:
-        return replace(trial, metrics=_finite(trial.metrics))
-    bad = [name for name, value in trial.metrics.items() if not _is_finite(value)]
-    if bad:
-        error = f"{bad[0]} is {trial.metrics[bad[0]]}"
-        return replace(trial, metrics=_finite(trial.metrics), error=error)
-    try:
-        reward = float(objective.score(trial.metrics))
-    except Exception as error:
-        return replace(trial, error=f"objective: {type(error).__name__}: {error}")
-    if not math.isfinite(reward):
-        return replace(trial, error=f"the reward is {reward}")
-    return replace(trial, reward=reward)
-
-
-def _finite(metrics: Metrics) -> Metrics:
-    return {name: value for name, value in metrics.items() if _is_finite(value)}
-
-
-def _is_finite(value: Any) -> bool:
-    numbers = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)

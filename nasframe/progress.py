@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from nasframe.api import Architecture, Report, Trial
+from nasframe.config import StudyConfig
 from nasframe.result import StudyResult
 
 
 class Progress:
     """Hears of everything that happens in a study, and says nothing; the console's says it."""
 
-    def started(self, folder: Path, done: int, trials: int | None) -> None:
-        """The study begins, or goes on after ``done`` trials."""
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+        """The study begins or goes on: after so many trials, this best reward, so many seconds."""
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
@@ -26,3 +26,6 @@ class Progress:
 
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """The study is over, or interrupted."""
+
+    def closed(self) -> None:
+        """Nothing more will come, for whatever reason."""

@@ -11,7 +11,7 @@ from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.config import SearchSpaceConfig
 from nasframe.errors import NasframeError
-from nasframe.ledger import proposals_of, trial_of
+from nasframe.events import Told, history
 from nasframe.plain import from_plain, type_name
 from nasframe.plugins import options
 from nasframe.weights import read_weights, weights_path
@@ -63,16 +63,9 @@ def read_result(folder: Path | str) -> StudyResult:
         NasframeError: if there is no study, or its journal is damaged.
     """
     folder = Path(folder)
-    infos: dict[int, Mapping[str, float]] = {}
-    trials: dict[int, Trial] = {}
-    for event in journal.read(folder):
-        if event["event"] == "asked":
-            proposals = proposals_of(event)
-            infos |= {event["number"] + i: p.info for i, p in enumerate(proposals)}
-        elif event["event"] == "told":
-            number = event["number"]
-            trials[number] = trial_of(event, infos.pop(number))
-    return StudyResult(folder, tuple(trials[number] for number in sorted(trials)))
+    told = (event.trial for event in history(folder) if isinstance(event, Told))
+    trials = sorted(told, key=lambda trial: trial.number)
+    return StudyResult(folder, tuple(trials))
 
 
 def search_space(header: Mapping[str, Any]) -> SearchSpace:

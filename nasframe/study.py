@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nasframe import header, journal
+from nasframe import events, header, journal
 from nasframe.api import Objective
-from nasframe.config import Parts, StudyConfig
-from nasframe.enqueue import read_architectures
+from nasframe.config import StudyConfig
+from nasframe.enqueue import check_tokens, read_architectures
 from nasframe.errors import NasframeError, nearest
 from nasframe.executors.worker import Worker, merge_meters
-from nasframe.journal import Journal
+from nasframe.journal import FILE, Journal
 from nasframe.keeper import Keeper
-from nasframe.ledger import Ledger, proposals_of, trial_of
+from nasframe.ledger import Ledger
 from nasframe.loop import Loop
 from nasframe.progress import Progress
 from nasframe.result import StudyResult, read_result
@@ -34,122 +32,136 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
         NasframeError: if parts do not fit together, the folder holds another study, another
             process is at work in it, or data or disk cannot be used.
     """
-    parts = _parts(config)
-    study = _Study(config, parts, progress or Progress())
-    log = Journal(config.dir)
+    progress = progress or Progress()
+    # A folder that is in use is refused at once; a new one is made when all else is right.
+    log = Journal(config.dir) if (config.dir / FILE).exists() else None
     try:
+        study = _Study(config, progress)
+        log = log or Journal(config.dir)
         return study.run(log)
     finally:
-        log.close()
-
-
-def _parts(config: StudyConfig) -> Parts:
-    return Parts(
-        search_space=config.search_space,
-        task=config.task,
-        evaluator=config.evaluator,
-        meters=config.meters,
-        folder=config.dir,
-        keep_weights=config.keep > 0,
-    )
+        progress.closed()
+        if log is not None:
+            log.close()
 
 
 class _Study:
     """The parts of a study in the driver."""
 
-    def __init__(self, config: StudyConfig, parts: Parts, progress: Progress) -> None:
-        worker = Worker(parts)
+    def __init__(self, config: StudyConfig, progress: Progress) -> None:
+        worker = Worker(config.parts())
+        space = worker.space
         self._config = config
-        self._parts = parts
         self._progress = progress
-        self._space = worker.space
+        self._space = space
         self._objective = config.objective.build()
         check_fit(worker, self._objective)
         self._stopper = config.stopper.build()
-        space = self._space
         self._controller = config.controller.build(space.choices, config.seed, space.active)
-        self._enqueued = read_architectures(config.enqueue, space) if config.enqueue else []
         self._ledger = Ledger(space, self._controller, config.synchronous)
-        self._decisions: dict[tuple[int, int], bool] = {}
+        self._decisions: dict[int, dict[int, bool]] = {}
+        new = not (config.dir / FILE).exists()
+        self._enqueued = self._read_enqueued() if new else []
 
     def run(self, log: Journal) -> StudyResult:
         """Search with an open journal."""
-        config, ledger = self._config, self._ledger
-        self._resume(log)
-        keeper = Keeper(config.dir, config.keep, ledger.trials.values())
-        self._progress.started(config.dir, ledger.evaluated, config.trials)
-        executor = config.executor.build(self._parts)
-        loop = Loop(
-            config=config,
-            space=self._space,
-            controller=self._controller,
-            objective=self._objective,
-            stopper=self._stopper,
-            executor=executor,
-            journal=log,
-            ledger=ledger,
-            keeper=keeper,
-            progress=self._progress,
-            decisions=self._decisions,
-            enqueued=self._enqueued,
-        )
         try:
-            ended = loop.run()
-            trials = tuple(ledger.trials[number] for number in sorted(ledger.trials))
-            result = StudyResult(config.dir, trials, ended)
+            ended = self._search(log)
         except KeyboardInterrupt:  # wherever it struck, the journal is right
-            trials = read_result(config.dir).trials
-            result = StudyResult(config.dir, trials, "interrupted", interrupted=True)
-        finally:
-            executor.close()
+            trials = read_result(self._config.dir).trials
+            result = StudyResult(self._config.dir, trials, "interrupted", interrupted=True)
+        else:
+            told = self._ledger.trials
+            trials = tuple(told[number] for number in sorted(told))
+            result = StudyResult(self._config.dir, trials, ended)
         self._progress.ended(result, self._space.describe)
         return result
 
+    def _search(self, log: Journal) -> str:
+        config, ledger = self._config, self._ledger
+        self._resume(log)
+        keeper = Keeper(config.dir, config.keep, ledger.trials.values())
+        executor = config.executor.build(config.parts())
+        try:
+            trials = ledger.trials.values()
+            best = max((t.reward for t in trials if t.reward is not None), default=None)
+            self._progress.started(config, ledger.evaluated, best, ledger.elapsed)
+            return Loop(
+                config=config,
+                space=self._space,
+                controller=self._controller,
+                objective=self._objective,
+                stopper=self._stopper,
+                executor=executor,
+                journal=log,
+                ledger=ledger,
+                keeper=keeper,
+                progress=self._progress,
+                decisions=self._decisions,
+                enqueued=self._enqueued,
+            ).run()
+        finally:
+            executor.close()
+
+    def _read_enqueued(self) -> list[tuple[int, ...]]:
+        file = self._config.enqueue
+        return read_architectures(file, self._space) if file is not None else []
+
     def _resume(self, log: Journal) -> None:
         """Write the journal's header, or replay what stands in it."""
+        folder = self._config.dir
         new = header.make(self._config)
-        events = journal.read(self._config.dir)
-        old = next(events, None)
+        old = next(journal.read(folder), None)
         if old is None:
             log.append(new, sync=True)
             return
         try:
-            resumption = header.compare(old, new, self._config)
+            resumption = header.compare(old, new, _changes(self._config), self._config)
         except NasframeError:
-            if any(event["event"] == "told" for event in events):
+            if any(isinstance(event, events.Told) for event in events.history(folder)):
                 raise
-            log.clear()  # nothing was learned with the other configuration
+            self._progress.note("Nothing was told yet with the former settings: beginning anew")
+            log.clear()
             log.append(new, sync=True)
             return
-        self._replay(events)
+        self._replay()
+        if self._ledger.next_number == 0:
+            self._enqueued = self._read_enqueued()
         for note in resumption.notes:
             self._progress.note(note)
-        changes = dict(resumption.changes)
-        event = {"event": "resumed", "changes": changes, "time": round(time.time(), 3)}
-        log.append(event, sync=True)
+        log.append(events.resumed(resumption.changes), sync=True)
+        self._go_on_after_failures()
 
-    def _replay(self, events: Iterable[Mapping[str, Any]]) -> None:
-        for line, event in enumerate(events, 2):
-            try:
-                self._replay_event(event)
-            except (KeyError, TypeError, ValueError) as error:
-                path = self._config.dir / journal.FILE
-                raise NasframeError(
-                    f"{path}, line {line}, does not follow from what stands before it "
-                    f"({type(error).__name__}: {error}); the file was left as it was"
-                ) from error
+    def _replay(self) -> None:
+        for event in events.history(self._config.dir, self._check):
+            match event:
+                case events.Asked(_, proposals):
+                    self._ledger.asked(proposals)
+                case events.Told(trial, elapsed):
+                    self._ledger.told(trial, elapsed)
+                    self._decisions.pop(trial.number, None)
+                case events.Reported(report, go_on) if self._stopper is not None:
+                    self._stopper.decide(report.number, report.epoch, report.metrics)
+                    self._decisions.setdefault(report.number, {})[report.epoch] = go_on
+                case events.Resumed():
+                    self._go_on_after_failures()
 
-    def _replay_event(self, event: Mapping[str, Any]) -> None:
-        match event["event"]:
-            case "asked":
-                self._ledger.asked(proposals_of(event))
-            case "told":
-                info = self._ledger.pending[event["number"]].info
-                self._ledger.told(trial_of(event, info), event["elapsed"])
-            case "reported" if self._stopper is not None:
-                at = (event["number"], event["epoch"])
-                self._stopper.decide(*at, event["metrics"])
-                self._decisions[at] = event["go_on"]
+    def _go_on_after_failures(self) -> None:
+        """A study that ended after too many failures begins to count again when it goes on."""
+        if self._ledger.failures >= self._config.max_failures:
+            self._ledger.failures = 0
+
+    def _check(self, number: int, tokens: tuple[int, ...]) -> None:
+        check_tokens(tokens, self._space.choices[: self._space.active(number)])
+
+
+def _changes(config: StudyConfig) -> dict[str, Any]:
+    """The settings that were changed when the study went on before, with their last values."""
+    changes: dict[str, Any] = {}
+    for event in events.history(config.dir):
+        if isinstance(event, events.Resumed):
+            changes |= {key: values[1] for key, values in event.changes.items()}
+    return changes
 
 
 def check_fit(worker: Worker, objective: Objective) -> None:

@@ -28,7 +28,7 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
         metadata: plain values by name, each written as JSON.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: tensor.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
@@ -38,7 +38,7 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(state, part, metadata={"format": "pt", **words})
+        part.write_bytes(save(state, metadata={"format": "pt", **words}))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -55,9 +55,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}
-            words = {name: word for name, word in file.metadata().items() if name != "format"}
+            words = file.metadata() or {}
     except FileNotFoundError:
         raise NasframeError(f"{path}: there is no such file") from None
     except SafetensorError as error:
         raise NasframeError(f"{path}: is no file of weights: {error}") from error
-    return state, {name: json.loads(word) for name, word in words.items()}
+    return state, {name: json.loads(word) for name, word in words.items() if name != "format"}

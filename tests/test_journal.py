@@ -13,7 +13,13 @@ import pytest
 from nasframe import NasframeError, journal
 from nasframe.journal import FILE, Journal, read
 
-HEADER = {"event": "study", "schema": 1, "versions": {"nasframe": "0"}}
+HEADER = {
+    "event": "study",
+    "schema": 1,
+    "versions": {"nasframe": "0"},
+    "plugins": {},
+    "config": {},
+}
 TOLD = {"event": "told", "number": 0, "metrics": {"val_accuracy": 0.5}, "text": "a}b"}
 
 
@@ -69,9 +75,29 @@ def test_a_file_of_another_kind_is_refused_and_not_touched(tmp_path: Path) -> No
 
 
 def test_a_newer_journal_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, {**HEADER, "schema": journal.SCHEMA + 1, "versions": {"nasframe": "9.1"}})
-    with pytest.raises(NasframeError, match=r"written by nasframe 9\.1, which is newer"):
-        list(read(tmp_path))
+    newer = {**HEADER, "schema": journal.SCHEMA + 1, "versions": {"nasframe": "9.1"}}
+    data = write(tmp_path, newer) + b'{"event":"to'
+    (tmp_path / FILE).write_bytes(data)
+    for use in (lambda: list(read(tmp_path)), lambda: Journal(tmp_path)):
+        with pytest.raises(NasframeError, match=r"written by nasframe 9\.1, which is newer"):
+            use()
+    assert (tmp_path / FILE).read_bytes() == data
+
+
+def test_zeros_at_the_end_are_cut_off(tmp_path: Path) -> None:
+    data = write(tmp_path, HEADER, TOLD)
+    (tmp_path / FILE).write_bytes(data + b'{"event":"told"' + bytes(100))
+    Journal(tmp_path).close()
+    assert (tmp_path / FILE).read_bytes() == data
+
+
+def test_a_journal_that_is_removed_while_it_is_written(tmp_path: Path) -> None:
+    log = Journal(tmp_path)
+    log.append(HEADER, sync=True)
+    (tmp_path / FILE).unlink()
+    with pytest.raises(NasframeError, match="was removed while the study ran"):
+        log.append(TOLD, sync=True)
+    log.close()
 
 
 def test_no_journal(tmp_path: Path) -> None:

@@ -450,6 +450,8 @@ def test_weights_are_left_with_what_is_needed_to_use_them(tmp_path: Path) -> Non
     path = tmp_path / "weights" / "0.safetensors"
     metrics = evaluator(DIGITS, batch_size=64).evaluate(WIDE, context(tmp_path, weights=path))
     assert list(path.parent.iterdir()) == [path]
+    (tmp_path / "any").touch()
+    assert path.stat().st_mode == (tmp_path / "any").stat().st_mode
     state, metadata = read_weights(path)
     assert metadata["tokens"] == [2, 1]
     assert metadata["task"] == {

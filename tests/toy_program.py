@@ -9,7 +9,7 @@ import nasframe
 
 if __name__ == "__main__":
     folder, log = map(Path, sys.argv[1:3])
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.02
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.06
     evaluator = ToyEvaluatorConfig(seconds=seconds, log=log, fails=3)
     space = ToySpaceConfig(choices=3, symmetric=True)
     config = toy_study(folder, search_space=space, evaluator=evaluator, trials=25, max_failures=100)

@@ -19,14 +19,20 @@ from nasframe import (
     ControllerConfig,
     Evaluator,
     EvaluatorConfig,
+    Executor,
+    ExecutorConfig,
     Meter,
     MeterConfig,
     Metrics,
     Objective,
     ObjectiveConfig,
+    Parts,
     Proposal,
+    Report,
+    Result,
     SearchSpace,
     SearchSpaceConfig,
+    Step,
     Stopper,
     StopperConfig,
     StudyConfig,
@@ -36,14 +42,20 @@ from nasframe import (
     Trial,
     option,
 )
+from nasframe.executors.serial import SerialExecutor
 
 
 class ToySpace(SearchSpace):
     kinds = ("image",)
 
-    def __init__(self, choices: int, options: int, symmetric: bool) -> None:
-        self.choices = tuple(Choice(f"c{i}", tuple(range(options))) for i in range(choices))
-        self._symmetric = symmetric
+    def __init__(self, config: ToySpaceConfig) -> None:
+        options = tuple(range(config.options))
+        self.choices = tuple(Choice(f"c{i}", options) for i in range(config.choices))
+        self._symmetric = config.symmetric
+        self._grows = config.grows
+
+    def active(self, number: int) -> int:
+        return 1 if number < self._grows else len(self.choices)
 
     def build(self, architecture: Architecture, task: TaskShape) -> Any:
         raise AssertionError("toys are never built")
@@ -55,14 +67,18 @@ class ToySpace(SearchSpace):
 
 @dataclass(kw_only=True)
 class ToySpaceConfig(SearchSpaceConfig):
-    """Equal choices; if symmetric, only how often each option is chosen matters."""
+    """Equal choices; if symmetric, only how often each option is chosen matters.
+
+    Proposals below ``grows`` make the first choice alone.
+    """
 
     choices: int = 4
     options: int = 5
     symmetric: bool = False
+    grows: int = 0
 
     def build(self) -> SearchSpace:
-        return ToySpace(self.choices, self.options, self.symmetric)
+        return ToySpace(self)
 
 
 class ToyTask(Task):
@@ -138,6 +154,8 @@ class ToyEvaluator(Evaluator):
         for epoch in range(1, config.epochs + 1):
             time.sleep(config.seconds / config.epochs)
             reached.append(accuracy * epoch / config.epochs)
+            if architecture.tokens[0] == config.nan:
+                reached[-1] = math.nan
             if not context.report(epoch, {"val_accuracy": reached[-1]}):
                 break
             if context.cancelled():
@@ -156,16 +174,20 @@ class ToyEvaluator(Evaluator):
             raise RuntimeError("this child\nfailed")
         if first == self._config.full:
             raise OSError(28, os.strerror(28))
+        if first == self._config.exits:
+            raise SystemExit(3)
 
 
 @dataclass(kw_only=True)
 class ToyEvaluatorConfig(EvaluatorConfig):
-    """Accuracy from the sum of the tokens; fails where the first token is ``fails``."""
+    """Accuracy from the sum of the tokens; something else for one value of the first token."""
 
     epochs: int = 2
     seconds: float = 0.0
     fails: int = -1
     full: int = -1
+    exits: int = -1
+    nan: int = -1
     log: Path | None = None
 
     def build(self, space: SearchSpace, task: Task) -> Evaluator:
@@ -175,14 +197,20 @@ class ToyEvaluatorConfig(EvaluatorConfig):
 class ToyMeter(Meter):
     provides = ("cost",)
 
+    def __init__(self, config: ToyMeterConfig) -> None:
+        self._config = config
+
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        return {"cost": float(sum(architecture.tokens))}
+        nan = architecture.tokens[0] == self._config.nan
+        return {"cost": math.nan if nan else float(sum(architecture.tokens))}
 
 
 @dataclass(kw_only=True)
 class ToyMeterConfig(MeterConfig):
+    nan: int = -1
+
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        return ToyMeter()
+        return ToyMeter(self)
 
 
 class ToyObjective(Objective):
@@ -197,6 +225,8 @@ class ToyObjective(Objective):
 
     def rejects(self, metrics: Metrics) -> str | None:
         cost = metrics["cost"]
+        if self._config.raises:
+            raise ZeroDivisionError("on purpose")
         return f"cost {cost} is too high" if cost > self._config.most else None  # type: ignore[operator]
 
 
@@ -205,9 +235,61 @@ class ToyObjectiveConfig(ObjectiveConfig):
     metric: str = "val_accuracy"
     most: float = 1000.0
     nan: bool = False
+    raises: bool = False
 
     def build(self) -> Objective:
         return ToyObjective(self)
+
+
+class ShuffledExecutor(Executor):
+    """Several serial executors at once; which of them is heard next is drawn at random.
+
+    Now and then, as often as ``interrupts`` says, it is interrupted as if by Ctrl-C.
+    """
+
+    def __init__(self, parts: Parts, config: ShuffledConfig) -> None:
+        self._capacity = config.workers
+        self._draw = random.Random(config.seed)
+        self._interrupts = config.interrupts
+        self._free = [SerialExecutor(parts) for _ in range(config.workers)]
+        self._busy: dict[int, SerialExecutor] = {}
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
+        worker = self._busy[number] = self._free.pop()
+        worker.submit(number, step, tokens)
+
+    def wait(self) -> list[Report | Result]:
+        if self._draw.random() < self._interrupts:
+            raise KeyboardInterrupt
+        number = self._draw.choice(sorted(self._busy))
+        messages = self._busy[number].wait()
+        if isinstance(messages[0], Result):
+            self._free.append(self._busy.pop(number))
+        return messages
+
+    def reply(self, number: int, go_on: bool) -> None:
+        self._busy[number].reply(number, go_on)
+
+    def cancel(self, number: int) -> None:
+        self._busy[number].cancel(number)
+
+    def close(self) -> None:
+        for worker in (*self._free, *self._busy.values()):
+            worker.close()
+
+
+@dataclass(kw_only=True)
+class ShuffledConfig(ExecutorConfig):
+    workers: int = 1
+    seed: int = 0
+    interrupts: float = 0.0
+
+    def build(self, parts: Parts) -> Executor:
+        return ShuffledExecutor(parts, self)
 
 
 class ToyStopper(Stopper):

@@ -24,10 +24,11 @@ from nasframe.api import (
     Task,
 )
 from nasframe.config import Parts
-from nasframe.errors import NasframeError
+from nasframe.errors import NasframeError, one_line
 from nasframe.weights import weights_path
 
-_ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""Errors that say that files cannot be written, which is no child's fault."""
 
 
 def child_seed(seed: int, key: Hashable) -> int:
@@ -87,8 +88,8 @@ class Worker:
         error, fatal = None, False
         try:
             metrics = self._step(number, step, Architecture(tokens), report, cancelled)
-        except Exception as exception:
-            error, fatal = _explain(exception), _is_fatal(exception)
+        except (Exception, SystemExit) as exception:  # libraries call sys.exit, too
+            error, fatal = _message(exception), _is_fatal(exception)
             if os.environ.get("NASFRAME_DEBUG"):
                 traceback.print_exc(file=sys.stderr)
         return Result(number, step, metrics, time.perf_counter() - start, error, fatal)
@@ -116,17 +117,13 @@ class Worker:
         return merge_meters({name: meter.measure(architecture, context) for name, meter in meters})
 
 
-def _explain(error: Exception) -> str:
-    """One line of at most 400 characters."""
-    if isinstance(error, NasframeError):
-        return str(error)
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return f"{name}: {text}"[:400] if text else name
-
-
-def _is_fatal(error: Exception) -> bool:
+def _is_fatal(error: BaseException) -> bool:
     """Whether not the child but the configuration, the data or the disk is at fault."""
     if isinstance(error, OSError):
-        return error.errno in _ENVIRONMENT
+        return error.errno in _DISK
     return isinstance(error, NasframeError)
+
+
+def _message(error: BaseException) -> str:
+    """One line; what is meant for the user stays as it is."""
+    return str(error) if isinstance(error, NasframeError) else one_line(error)

@@ -110,7 +110,7 @@ class Augmentation:
     def _enlarge(self, x_NHWC: Tensor) -> Tensor:
         if self.upsample is None:
             return x_NHWC
-        return torch.cat([_resize(x, self.upsample) for x in torch.split(x_NHWC, 1000)])
+        return torch.cat([_resize(x, self.upsample) for x in torch.split(x_NHWC, 100)])
 
 
 def _near(centre_B: Tensor, length: int, side: int) -> Tensor:

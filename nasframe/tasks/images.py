@@ -168,10 +168,10 @@ class ImageTask(Task):
 
 
 def _statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel, a thousand images at a time to save memory."""
+    """Mean and standard deviation of each channel, a hundred images at a time to save memory."""
     sums, squares = np.zeros((2, x_NHWC.shape[-1]))
-    for start in range(0, len(x_NHWC), 1000):
-        part = x_NHWC[start : start + 1000].astype(np.float64)
+    for start in range(0, len(x_NHWC), 100):
+        part = x_NHWC[start : start + 100].astype(np.float64)
         sums += part.sum((0, 1, 2))
         squares += np.square(part).sum((0, 1, 2))
     count = x_NHWC[..., 0].size

@@ -58,9 +58,7 @@ class TrainEvaluator(Evaluator):
         with threads(self._config.threads), seeded(context.seed, device):
             network = self._build(architecture)
             history: list[dict[str, float]] = []
-            start = time.perf_counter()
-            self._fit(network, device, context, history)
-            seconds = time.perf_counter() - start
+            seconds = self._fit(network, device, context, history)
         if context.weights is not None:
             save_weights(network, context.weights, self._metadata(architecture))
         return self._metrics(network, history, seconds)
@@ -79,7 +77,8 @@ class TrainEvaluator(Evaluator):
         device: torch.device,
         context: Context,
         history: list[dict[str, float]],
-    ) -> None:
+    ) -> float:
+        """Train, filling ``history`` with the metrics of each epoch; returns the seconds."""
         config, task = self._config, self._task
 
         def on_epoch(metrics: dict[str, float]) -> bool:
@@ -95,6 +94,7 @@ class TrainEvaluator(Evaluator):
             cancelled=context.cancelled,
         )
         generator = torch.Generator().manual_seed(context.seed)
+        start = time.perf_counter()
         fit(
             child,
             training=Epochs(partial(task.train_batches, config.batch_size, device, generator)),
@@ -104,6 +104,7 @@ class TrainEvaluator(Evaluator):
             precision=_precision(config.precision, device),
             gradient_clip=config.gradient_clip,
         )
+        return time.perf_counter() - start
 
     def _metrics(
         self, network: nn.Module, history: list[dict[str, float]], seconds: float

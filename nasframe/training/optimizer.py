@@ -57,8 +57,9 @@ def check_optimizer(config: TrainConfig, device: torch.device) -> None:
         toy(torch.ones(1, 2, device=device)).sum().backward()
         optimizer.step()
     except Exception as error:  # an optimizer may need a package, a device or second derivatives
+        reason = " ".join(str(error).split())
         raise NasframeError(
-            f"evaluator.optimizer={config.optimizer} cannot be used here: {error}"
+            f"evaluator.optimizer={config.optimizer} cannot be used here: {reason}"
         ) from error
 
 

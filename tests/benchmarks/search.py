@@ -66,7 +66,8 @@ def measure(controller: str, trials: int) -> None:
     growth = (marks.bytes[-1] - marks.bytes[1]) / (marks.trials[-1] - marks.trials[1])
     print(
         f"{controller:<22} {each(0, -1):6.2f} ms a trial; "
-        f"{each(0, 1):6.2f} from trial 100 to 1,000, {each(half, -1):6.2f} from {marks.trials[half]:,} to {marks.trials[-1]:,}; "
+        f"{each(0, 1):6.2f} from trial 100 to 1,000, "
+        f"{each(half, -1):6.2f} from {marks.trials[half]:,} to {marks.trials[-1]:,}; "
         f"memory {growth / 1024:5.2f} KB, journal {size / trials / 1024:5.2f} KB a trial",
         flush=True,
     )

@@ -186,13 +186,13 @@ def compare(
 
 
 def against_the_loop(repeats: int) -> None:
-    task = noise_task(1280, 32)
+    task = noise_task(2560, 32)
     config = TrainConfig(epochs=1, batch_size=64)
     for name in ("mnasnet_small", "resnet10t"):
         space = One(partial(timm_network, name))
         plain = partial(by_hand, space, task, config)
         title = f"ours / plain PyTorch, {name}, ms a step"
-        compare(title, ours(space, task, config), plain, repeats, unit=20)
+        compare(title, ours(space, task, config), plain, repeats, unit=40)
     digits = option("task", "digits").build()
     default = TrainConfig()
     space = One(digits_child)

@@ -1,0 +1,170 @@
+"""What the lines of a journal say, as objects; and the lines that say it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from nasframe import journal
+from nasframe.api import Architecture, Proposal, Report, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A batch of proposals, of which the first has this number."""
+
+    number: int
+    proposals: tuple[Proposal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A child's report, and whether the stopper let it go on."""
+
+    report: Report
+    go_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A trial, and for how many seconds the study had run by then."""
+
+    trial: Trial
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The study went on, with other values of these settings."""
+
+    changes: Mapping[str, Any]
+
+
+Event: TypeAlias = Asked | Reported | Told | Resumed
+
+Check: TypeAlias = Callable[[int, tuple[int, ...]], None]
+
+
+def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
+    """The events of a study after its header, in the order in which they were written.
+
+    Args:
+        folder: the study's folder.
+        check: is given the number and the tokens of each proposal, and raises if they are not
+            those of an architecture.
+
+    Raises:
+        NasframeError: naming the line, if it does not say what it should, or does not follow from
+            what stands before it.
+    """
+    pending: dict[int, Proposal] = {}
+    asked = 0
+    for line, data in enumerate(journal.read(folder), 1):
+        try:
+            event = _decode(data, pending)
+            if isinstance(event, Asked):
+                _require(event.number == asked, f"the next proposal has number {asked}")
+                for number, proposal in enumerate(event.proposals, asked):
+                    if check is not None:
+                        check(number, proposal.tokens)
+                    pending[number] = proposal
+                asked += len(event.proposals)
+        except Exception as error:
+            why = f"does not follow from what stands before it ({type(error).__name__}: {error})"
+            raise journal.damaged(folder / journal.FILE, line, why) from error
+        if event is not None:
+            yield event
+
+
+def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | None:
+    match data["event"]:
+        case "asked":
+            pairs = zip(data["tokens"], data["info"], strict=True)
+            proposals = tuple(Proposal(tuple(tokens), dict(info)) for tokens, info in pairs)
+            return Asked(data["number"], proposals)
+        case "reported":
+            _require(data["number"] in pending, "it is of no proposal that is pending")
+            report = Report(data["number"], data["epoch"], dict(data["metrics"]))
+            return Reported(report, bool(data["go_on"]))
+        case "told":
+            return Told(_trial(data, pending.pop(data["number"])), float(data["elapsed"]))
+        case "resumed":
+            return Resumed(dict(data["changes"]))
+    return None
+
+
+def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
+    _require(tuple(data["tokens"]) == proposal.tokens, "other tokens were proposed")
+    metrics = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in data["metrics"].items()
+    }
+    reward = data.get("reward")
+    return Trial(
+        number=data["number"],
+        architecture=Architecture(proposal.tokens),
+        info=proposal.info,
+        metrics=metrics,
+        reward=None if reward is None else float(reward),
+        seconds=float(data["seconds"]),
+        error=data.get("error"),
+        rejected=data.get("rejected"),
+        duplicate_of=data.get("duplicate"),
+    )
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise ValueError(reason)
+
+
+def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """The line for a batch of proposals."""
+    return {
+        "event": "asked",
+        "number": first,
+        "tokens": [list(proposal.tokens) for proposal in proposals],
+        "info": [dict(proposal.info) for proposal in proposals],
+    }
+
+
+def reported(report: Report, go_on: bool) -> dict[str, Any]:
+    """The line for a child's report and the stopper's decision."""
+    return {
+        "event": "reported",
+        "number": report.number,
+        "epoch": report.epoch,
+        "metrics": dict(report.metrics),
+        "go_on": go_on,
+        "time": _now(),
+    }
+
+
+def told(trial: Trial, elapsed: float) -> dict[str, Any]:
+    """The line for a trial; what is absent is left out."""
+    event = {
+        "event": "told",
+        "number": trial.number,
+        "tokens": list(trial.architecture.tokens),
+        "metrics": dict(trial.metrics),
+        "reward": trial.reward,
+        "error": trial.error,
+        "rejected": trial.rejected,
+        "duplicate": trial.duplicate_of,
+        "seconds": trial.seconds,
+        "elapsed": round(elapsed, 3),
+        "time": _now(),
+    }
+    return {key: value for key, value in event.items() if value is not None}
+
+
+def resumed(changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """The line for a study that goes on; of each changed setting the former value and the new."""
+    return {"event": "resumed", "changes": dict(changes), "time": _now()}
+
+
+def _now() -> float:
+    return round(time.time(), 3)

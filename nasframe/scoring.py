@@ -1,0 +1,59 @@
+"""From metrics to a reward: what is not a finite number is a failed trial."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+from typing import Any
+
+from nasframe.api import Metrics, Objective, Trial
+from nasframe.errors import one_line
+
+_MOST = sys.float_info.max
+
+
+def checked(trial: Trial) -> Trial:
+    """The trial with those metrics alone that are finite numbers; failed if some are not."""
+    finite = {name: value for name, value in trial.metrics.items() if is_finite(value)}
+    bad = next((name for name in trial.metrics if name not in finite), None)
+    if bad is not None and trial.error is None:
+        value = trial.metrics[bad]
+        error = f"{bad} is {value!r}, which is not a finite number"
+        return replace(trial, metrics=finite, error=error[:400])
+    return replace(trial, metrics=finite)
+
+
+def judged(trial: Trial, objective: Objective) -> Trial:
+    """The measured trial; rejected with reward 0 if the objective does not want it trained."""
+    if trial.error is not None:
+        return trial
+    try:
+        reason = objective.rejects(trial.metrics)
+    except Exception as error:
+        return replace(trial, error=f"objective: {one_line(error)}")
+    return trial if reason is None else replace(trial, rejected=reason, reward=0.0)
+
+
+def scored(trial: Trial, objective: Objective) -> Trial:
+    """The trained trial with its reward; failed if the objective raises or gives no number."""
+    if trial.error is not None:
+        return trial
+    try:
+        reward = float(objective.score(trial.metrics))
+    except Exception as error:
+        return replace(trial, error=f"objective: {one_line(error)}")
+    if not math.isfinite(reward):
+        return replace(trial, error=f"the reward is {reward}")
+    return replace(trial, reward=reward)
+
+
+def all_finite(metrics: Metrics) -> bool:
+    """Whether every value can be written into a journal."""
+    return all(map(is_finite, metrics.values()))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a metric is a finite number, or a series of them."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(number, int | float) and abs(number) <= _MOST for number in numbers)
