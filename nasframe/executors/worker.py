@@ -119,11 +119,18 @@ class Worker:
 
 def _is_fatal(error: BaseException) -> bool:
     """Whether not the child but the configuration, the data or the disk is at fault."""
-    if isinstance(error, OSError):
-        return error.errno in _DISK
-    return isinstance(error, NasframeError)
+    return isinstance(error, NasframeError) or _is_of_disk(error)
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _DISK
 
 
 def _message(error: BaseException) -> str:
-    """One line; what is meant for the user stays as it is."""
+    """One line, or what is meant for the user as it is."""
+    if _is_of_disk(error):
+        return (
+            f"a child cannot write its files: {error}\n"
+            "What was told before is kept: make room and run the same command again"
+        )
     return str(error) if isinstance(error, NasframeError) else one_line(error)
