@@ -17,6 +17,9 @@ import traceback
 from contextlib import suppress
 from dataclasses import fields
 from hashlib import sha256
+from importlib.metadata import version
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
@@ -56,11 +59,16 @@ def search() -> None:
         if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
             print(manual.text())
             sys.exit()
+        if "--version" in sys.argv:
+            print(f"nasframe {version('nasframe')}")
+            sys.exit()
+        _check_words(sys.argv[1:])
         register_configs()
         hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
     except _Ended:
         raise
     except KeyboardInterrupt:
+        Sweep.tell()
         status = 130
     except SystemExit as stop:  # of Hydra: 2 is for a flag that it does not know
         if stop.code == 2:
@@ -72,6 +80,20 @@ def search() -> None:
     else:
         status = Sweep.tell()
     sys.exit(status)
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse a word that is neither a setting nor a flag nor the value of one.
+
+    Raises:
+        NasframeError: naming it.
+    """
+    for before, word in pairwise(["", *words]):
+        if not (before.startswith("-") or word.startswith(("-", "~")) or "=" in word):
+            raise NasframeError(
+                f"{word!r} is not a setting: write KEY=VALUE without spaces, as in trials=100; "
+                "nasframe --help lists them"
+            )
 
 
 def _is_setting(word: str) -> bool:
@@ -150,8 +172,10 @@ def _run(cfg: DictConfig) -> float:
 def _command(folder: Path) -> str:
     """The command line that goes on with this study, but for its budget."""
     given = HydraConfig.get().overrides.task
-    kept = [word for word in given if word.partition("=")[0] not in ("dir", "trials", "hours")]
-    return shlex.join(["nasframe", *kept, f"dir={folder}"])
+    keys = [word.lstrip("+").partition("=")[0] for word in given]
+    pairs = zip(given, keys, strict=True)
+    kept = [word for word, key in pairs if key not in ("trials", "hours")]
+    return shlex.join(["nasframe", *kept, *([] if "dir" in keys else [f"dir={folder}"])])
 
 
 def _run_in_sweep(cfg: DictConfig) -> float | None:
@@ -231,12 +255,15 @@ def _ranking(folder: Path) -> list[str]:
     """A line for each study of a sweep that has a network, wherever it ran."""
     from nasframe.result import read_result
 
-    results = [read_result(journal.parent) for journal in sorted(folder.glob(f"*/{FILE}"))]
-    lines = [
-        (-result.best.reward, f"  reward {result.best.reward:.4f}  {result.folder.name}")
-        for result in results
-        if result.best is not None and result.best.reward is not None
-    ]
+    lines = []
+    for journal in sorted(folder.glob(f"*/{FILE}")):
+        try:
+            best = read_result(journal.parent).best
+        except NasframeError as error:
+            lines.append((inf, f"  {error}"))
+        else:
+            if best is not None and best.reward is not None:
+                lines.append((-best.reward, f"  reward {best.reward:.4f}  {journal.parent.name}"))
     return [line for _, line in sorted(lines)]
 
 

@@ -136,7 +136,7 @@ class EvaluatorConfig(Config, ABC):
         seed: from which, with the architecture, each child's own seed is made.
     """
 
-    seed: int = setting(0, least=0)
+    seed: int = setting(0, least=0, most=2**63 - 1)
 
     @abstractmethod
     def build(self, space: SearchSpace, task: Task) -> Evaluator:
@@ -217,7 +217,7 @@ class StudyConfig(Config):
     stopper: StopperConfig
     meters: dict[str, MeterConfig] = field(default_factory=dict)
     dir: Path = setting(Path("runs/study"), free=True)
-    seed: int = setting(0, least=0)
+    seed: int = setting(0, least=0, most=2**63 - 1)
     trials: int | None = setting(30, least=1, free=True)
     hours: float | None = setting(None, above=0, free=True)
     batch: int | None = setting(None, least=1)

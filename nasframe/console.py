@@ -5,6 +5,7 @@ Piped into a file, the bar is left out and the lines stay.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -63,6 +64,7 @@ class ConsoleProgress(Progress):
         self._task = progress.TaskID(0)
         self._best: float | None = None
         self._done = 0
+        self._estimated = False
 
     def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Show the bar."""
@@ -98,7 +100,8 @@ class ConsoleProgress(Progress):
         if trial.reward is not None:
             self._best = trial.reward if self._best is None else max(self._best, trial.reward)
         left = self._left()
-        if self._done == self._before + 1:
+        if trial.error is None and trial.rejected is None and not self._estimated:
+            self._estimated = True
             spent = 0.0 if self._before else monotonic() - self._since
             what = "rest of the study" if self._before else "whole study"
             self._console.print(plain(f"The {what} will take about {duration(spent + left)}"))
@@ -122,6 +125,8 @@ class ConsoleProgress(Progress):
 
     def _line(self, trial: Trial) -> str:
         start = f"trial {trial.number:>3}  "
+        if trial.reward is None and trial.duplicate_of is not None:
+            return f"{start}failed: the same network as trial {trial.duplicate_of}"
         if trial.error is not None:
             return f"{start}failed: {trial.error}"
         if trial.rejected is not None:
@@ -181,17 +186,17 @@ class ConsoleProgress(Progress):
             f"Go on:    {self._command}{self._larger(result)}",
         ]
         if result.best is not None and weights_path(result.folder, result.best.number).is_file():
-            lines.append(
-                f"Load:     python -c \"import nasframe; print(nasframe.load('{result.folder}'))\""
-            )
+            code = f"import nasframe; print(nasframe.load({str(result.folder)!r}))"
+            lines.append(f"Load:     python -c {shlex.quote(code)}")
         for line in lines:
             self._console.print(plain(line), soft_wrap=True)
 
     def _larger(self, result: StudyResult) -> str:
         """The budget with which the study would go on; after an interruption its own."""
         more = 1 if result.interrupted else 2
-        budget = {"trials": self._config.trials, "hours": self._config.hours}
-        return "".join(f" {key}={more * value:g}" for key, value in budget.items() if value)
+        trials, hours = self._config.trials, self._config.hours
+        words = [f" trials={'null' if trials is None else more * trials}"]
+        return "".join(words if hours is None else [*words, f" hours={more * hours:g}"])
 
 
 def _reward(value: float | None) -> str:

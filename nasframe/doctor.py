@@ -68,7 +68,7 @@ def extras() -> dict[str, list[str]]:
 def _neighbours() -> list[str]:
     """The distributions that plug into nasframe, or (launchers and sweepers) into Hydra."""
     own = {plugin.distribution for plugin in survey()}
-    hydra = {d.name for d in distributions() if d.name.startswith(("hydra-", "hydra_"))}
+    hydra = {d.name for d in distributions() if (d.name or "").startswith(("hydra-", "hydra_"))}
     return sorted((own | hydra) - {"nasframe", "unknown", "hydra-core"})
 
 
@@ -88,7 +88,10 @@ def requirement_problems(distribution: str) -> list[str]:
     problems = []
     for requirement in map(Requirement, requires(distribution) or ()):
         installed = _version(requirement.name)
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}) and not installed:
+        if not _applies(requirement, distribution):
+            continue
+        chosen = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if not chosen and not installed:
             continue
         if installed and requirement.specifier.contains(installed, prereleases=True):
             continue
@@ -98,6 +101,13 @@ def requirement_problems(distribution: str) -> list[str]:
             f"pip install '{wanted}', or uninstall {distribution} if others need it as it is"
         )
     return problems
+
+
+def _applies(requirement: Requirement, distribution: str) -> bool:
+    """Whether a requirement is for an environment like this one, whatever extras are chosen."""
+    extras = ["", *metadata(distribution).get_all("Provides-Extra", ())]
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def import_problems(modules: tuple[str, ...]) -> list[str]:

@@ -67,20 +67,20 @@ def _json(text: str) -> Any:
 
 
 def _from_names(named: dict[str, str], choices: Sequence[Choice]) -> tuple[int, ...]:
+    names = [choice.name for choice in choices]
+    for name in named:
+        if name not in names:
+            raise NasframeError(f"there is no choice {name}; {nearest(name, names)}")
+    missing = [name for name in names if name not in named]
+    if missing:
+        raise NasframeError(f"an option of {', '.join(missing)} is missing")
     tokens = []
     for choice in choices:
-        if choice.name not in named:
-            raise NasframeError(f"choice {choice.name} is missing")
         options = [str(option) for option in choice.options]
-        value = named.pop(choice.name)
+        value = named[choice.name]
         if value not in options:
             raise NasframeError(f"{choice.name}={value}: {nearest(value, options)}")
         tokens.append(options.index(value))
-    if named:
-        extra = next(iter(named))
-        raise NasframeError(
-            f"there is no choice {extra}; {nearest(extra, [c.name for c in choices])}"
-        )
     return tuple(tokens)
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 
 from nasframe.api import Controller, Proposal, SearchSpace, Trial
+from nasframe.building import blaming
 
 
 class Ledger:
@@ -62,10 +63,14 @@ class Ledger:
             self.complete += len(trial.architecture.tokens) == len(self._space.choices)
         self._count_failures()
         if not self._synchronous:
-            self._controller.tell([trial])
+            self._tell([trial])
         elif not self.pending:
-            self._controller.tell([self.trials[number] for number in self._batch])
+            self._tell([self.trials[number] for number in self._batch])
             self._batch.clear()
+
+    def _tell(self, trials: list[Trial]) -> None:
+        with blaming(f"{type(self._controller).__name__}.tell"):
+            self._controller.tell(trials)
 
     def _count_failures(self) -> None:
         """Go on to the first number that was not told: results may come in another order."""

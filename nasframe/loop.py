@@ -21,6 +21,7 @@ from nasframe.api import (
     Stopper,
     Trial,
 )
+from nasframe.building import blaming
 from nasframe.config import StudyConfig
 from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
@@ -130,15 +131,19 @@ class Loop:
         if first == 0 and self.enqueued:
             proposals = [Proposal(tokens) for tokens in self.enqueued]
         else:
-            size = self.config.batch or self.controller.batch
-            proposals = self._ask_controller(range(first, first + size))
+            with blaming(type(self.controller).__name__):
+                numbers = range(first, first + (self.config.batch or self.controller.batch))
+            proposals = self._ask_controller(numbers)
         self.journal.append(events.asked(first, proposals))
         self.ledger.asked(proposals)
         self._queue.extend(range(first, self.ledger.next_number))
 
     def _ask_controller(self, numbers: range) -> list[Proposal]:
-        proposals = self.controller.ask(numbers)
         name = type(self.controller).__name__
+        with blaming(f"{name}.ask"):
+            proposals = self.controller.ask(numbers)
+        if not isinstance(proposals, list) or not all(isinstance(p, Proposal) for p in proposals):
+            raise NasframeError(f"{name}.ask must return a list of Proposal, not {proposals!r:.80}")
         if not numbers or len(proposals) != len(numbers):
             raise NasframeError(
                 f"{name} was asked for {len(numbers)} proposals and gave {len(proposals)}"
@@ -147,7 +152,7 @@ class Loop:
             try:
                 check_tokens(proposal.tokens, self.space.choices[: self.space.active(number)])
                 if not all_finite(proposal.info):
-                    raise NasframeError(f"has info that is not finite: {proposal.info}")
+                    raise NasframeError(f"has info that is no finite float: {proposal.info}")
             except NasframeError as error:
                 raise NasframeError(f"{name}: proposal {number} {error}") from error
         return [Proposal(tuple(proposal.tokens), proposal.info) for proposal in proposals]

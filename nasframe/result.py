@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class StudyResult:
     """
 
     folder: Path
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...] = field(repr=False)
     ended: str = ""
     interrupted: bool = False
 

@@ -39,6 +39,9 @@ def scored(trial: Trial, objective: Objective) -> Trial:
     """The trained trial with its reward; failed if the objective raises or gives no number."""
     if trial.error is not None:
         return trial
+    missing = [name for name in objective.needs if name not in trial.metrics]
+    if missing:
+        return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
     try:
         reward = float(objective.score(trial.metrics))
     except Exception as error:

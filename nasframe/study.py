@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nasframe import events, header, journal
-from nasframe.api import Objective
+from nasframe.api import Controller, Executor, Objective
+from nasframe.building import built
 from nasframe.config import StudyConfig
 from nasframe.enqueue import check_tokens, read_architectures
 from nasframe.errors import NasframeError, nearest
@@ -54,10 +55,11 @@ class _Study:
         self._config = config
         self._progress = progress
         self._space = space
-        self._objective = config.objective.build()
+        self._objective = built(config.objective.build, Objective)
         check_fit(worker, self._objective)
         self._stopper = config.stopper.build()
-        self._controller = config.controller.build(space.choices, config.seed, space.active)
+        build = config.controller.build
+        self._controller = built(build, Controller, space.choices, config.seed, space.active)
         self._ledger = Ledger(space, self._controller, config.synchronous)
         self._decisions: dict[int, dict[int, bool]] = {}
         new = not (config.dir / FILE).exists()
@@ -81,7 +83,7 @@ class _Study:
         config, ledger = self._config, self._ledger
         self._resume(log)
         keeper = Keeper(config.dir, config.keep, ledger.trials.values())
-        executor = config.executor.build(config.parts())
+        executor = built(config.executor.build, Executor, config.parts())
         try:
             trials = ledger.trials.values()
             best = max((t.reward for t in trials if t.reward is not None), default=None)

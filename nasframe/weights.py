@@ -38,7 +38,10 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_bytes(save(state, metadata={"format": "pt", **words}))
+        with part.open("wb") as file:
+            file.write(save(state, metadata={"format": "pt", **words}))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -61,7 +61,8 @@ def test_relative_folders_are_the_callers(toy: Shell) -> None:
         ("objective.metric=latency", "objective needs latency, which neither"),
         ("task=toy_file task.path=missing.txt", "missing.txt"),
         ("dir=file.txt", "file.txt"),
-        ("trials", "cannot read 'trials': a setting is KEY=VALUE"),
+        ("trials", "'trials' is not a setting: write KEY=VALUE without spaces"),
+        ("lr=[1", "cannot read 'lr=[1': a setting is KEY=VALUE"),
         ("seed=1,2", "seed=1,2 gives several values: add -m"),
         ("-m seed=1,two", "seed=two: must be int"),
         ("-m controller=toy,toi", "unknown option controller=toi; did you mean toy"),
@@ -101,10 +102,12 @@ def test_no_success_is_status_1(toy: Shell) -> None:
 def test_a_bug_is_told_in_short_and_in_full_on_request(toy: Shell) -> None:
     args = (*TOYS, "evaluator.mood=BUG")
     done = toy("nasframe", *args)
-    assert done.returncode == 1
-    first, second = done.stderr.splitlines()
-    assert first == 'nasframe: KeyError: "a mistake of the plugin\'s author"'
-    assert "NASFRAME_DEBUG=1" in second
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    blamed = (
+        'nasframe: ToyEvaluatorConfig.build raised KeyError: "a mistake of the plugin\'s author"'
+    )
+    assert line.startswith(blamed) and "toy_plugin.py:" in line
     full = toy("nasframe", *args, NASFRAME_DEBUG="1").stderr
     assert "Traceback" in full and "toy_plugin.py" in full
 

@@ -30,7 +30,7 @@ def on_a_terminal(*arguments: str) -> str:
     """Run the program on a pseudo-terminal; returns all that it wrote there."""
     driver, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-P", "-c", PROGRAM, *arguments],
         stdout=terminal,
         stderr=terminal,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TERM": "xterm-256color"},

@@ -112,7 +112,7 @@ def test_the_second_writer_is_refused_and_the_file_not_touched(tmp_path: Path) -
         "from pathlib import Path; from nasframe.journal import Journal;"
         f"Journal(Path({str(tmp_path)!r}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert "another process is at work in" in done.stderr
     assert list(read(tmp_path)) == [HEADER]
     log.close()
@@ -124,7 +124,7 @@ def test_the_lock_of_a_dead_process_is_gone(tmp_path: Path) -> None:
         "import os, signal; from pathlib import Path; from nasframe.journal import Journal;"
         f"log = Journal(Path({str(tmp_path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == -9
     Journal(tmp_path).close()
 
 

@@ -23,7 +23,7 @@ sys.argv = ["nasframe", *sys.argv[1:]]
 def loaded(code: str, *args: str, **env: str) -> set[str]:
     """The top-level modules that a process has imported when it ends."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN + code, *args],
+        [sys.executable, "-P", "-c", RUN + code, *args],
         env={**os.environ, **env},
         capture_output=True,
         text=True,

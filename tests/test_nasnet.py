@@ -20,7 +20,7 @@ from nasframe_nasnet import NASNetConfig, nasframe_search_spaces
 from nasframe_nasnet.canonical import canonical
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.genotype import OPS, Block, Genotype, decode, split
-from nasframe_nasnet.layers import AvgPool, Concat, FactorizedReduction, MaxPool, conv
+from nasframe_nasnet.layers import Concat, FactorizedReduction, Pool, conv
 from nasframe_nasnet.network import NASNet, cifar_stem, stack
 from nasframe_nasnet.operations import OPERATIONS
 
@@ -153,7 +153,7 @@ def layer_name(layer: nn.Module) -> str:
             return "norm"
         case nn.ReLU():
             return "relu"
-        case AvgPool() | MaxPool():
+        case Pool():
             return POOL
     return ""
 
@@ -198,8 +198,9 @@ def test_strides_of_composed_convolutions() -> None:
 def test_borders_are_tensorflows(kernel: int, stride: int, size: int) -> None:
     x_NCHW = torch.randn(2, 3, size, size + 1)
     windows = same_windows(x_NCHW, kernel, stride)
-    torch.testing.assert_close(MaxPool(kernel, stride)(x_NCHW), windows.nan_to_num(-9).amax(-1))
-    torch.testing.assert_close(AvgPool(kernel, stride)(x_NCHW), windows.nanmean(-1))
+    largest, mean = (Pool(kernel, stride, mean=mean)(x_NCHW) for mean in (False, True))
+    torch.testing.assert_close(largest, windows.nan_to_num(-9).amax(-1))
+    torch.testing.assert_close(mean, windows.nanmean(-1))
     depthwise = conv(3, 3, kernel, stride, groups=3)
     nn.init.ones_(depthwise.weight)
     torch.testing.assert_close(depthwise(x_NCHW), windows.nansum(-1))

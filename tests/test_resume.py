@@ -26,7 +26,7 @@ from toys import (
     toy_study,
 )
 
-from nasframe import Controller, NasframeError, Proposal, StudyConfig, read_result, run
+from nasframe import Controller, Evaluator, NasframeError, Proposal, StudyConfig, read_result, run
 from nasframe.journal import FILE, read
 from nasframe.testing import journal_events
 
@@ -85,7 +85,20 @@ def read_told(folder: Path) -> list[int]:
 def test_synchronous_studies_take_one_course_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, settings_: dict[str, Any], seed: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("study")
+    take_one_course(tmp_path_factory.mktemp("study"), settings_, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@given(settings_=studies(), seed=st.integers(0, 10**6))
+@settings(max_examples=3000, deadline=None)
+def test_synchronous_studies_take_one_course_all_night(
+    tmp_path_factory: pytest.TempPathFactory, settings_: dict[str, Any], seed: int
+) -> None:
+    take_one_course(tmp_path_factory.mktemp("study"), settings_, seed)
+
+
+def take_one_course(folder: Path, settings_: dict[str, Any], seed: int) -> None:
     run(toy_study(folder / "whole", **settings_))
     ill_treated(toy_study(folder / "ill", **settings_), random.Random(seed))
     numbers = read_told(folder / "ill")
@@ -254,7 +267,7 @@ class Odd(Controller):
         ((0, 0, 0), {}, r"Odd: proposal 0 has 3 tokens where 4 choices are to be made"),
         ((0, 0, 0, np.int64(1)), {}, r"Odd: proposal 0 token np.int64\(1\) of c3 is not an int"),
         ((0, 0, 0, 1.0), {}, r"Odd: proposal 0 token 1.0 of c3 is not an int"),
-        ((0, 0, 0, 1), {"p": float("nan")}, r"Odd: proposal 0 has info that is not finite"),
+        ((0, 0, 0, 1), {"p": float("nan")}, r"Odd: proposal 0 has info that is no finite float"),
         (None, {}, r"Odd was asked for 2 proposals and gave 0"),
     ],
 )
@@ -268,6 +281,83 @@ def test_a_controller_that_proposes_nonsense_is_named(
 
     with pytest.raises(NasframeError, match=message):
         run(toy_study(tmp_path, controller=OddConfig()))
+
+
+class Bad(Controller):
+    """Does one thing wrong."""
+
+    batch = 2
+
+    def __init__(self, wrong: str) -> None:
+        self._wrong = wrong
+        if wrong == "batch":
+            self.batch = None  # type: ignore[assignment]
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        if self._wrong == "ask":
+            raise KeyError("boo")
+        proposals = [Proposal((0, 0, 0, number % 5)) for number in numbers]
+        if self._wrong == "none":
+            return None  # type: ignore[return-value]
+        return [p.tokens for p in proposals] if self._wrong == "tuples" else proposals  # type: ignore[misc]
+
+    def tell(self, trials: Any) -> None:
+        raise KeyError("boo")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("build", r"BadConfig.build raised ImportError: no foo \(.*test_resume.py:\d+\)"),
+        ("returned", r"BadConfig.build must return a Controller, not None"),
+        ("batch", r"Bad raised TypeError: .* \(.*loop.py:\d+\)"),
+        ("ask", r"Bad.ask raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
+        ("none", r"Bad.ask must return a list of Proposal, not None"),
+        ("tuples", r"Bad.ask must return a list of Proposal, not \[\(0, 0, 0, 0\), "),
+        ("tell", r"Bad.tell raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
+    ],
+)
+def test_whoever_wrote_a_controller_is_told_where_it_is_wrong(
+    tmp_path: Path, wrong: str, message: str
+) -> None:
+    @dataclass(kw_only=True)
+    class BadConfig(ToyControllerConfig):
+        def build(self, *_: Any) -> Controller:
+            if wrong == "build":
+                raise ImportError("no foo")
+            return None if wrong == "returned" else Bad(wrong)  # type: ignore[return-value]
+
+    with pytest.raises(NasframeError, match=message):
+        run(toy_study(tmp_path, controller=BadConfig()))
+
+
+class OddEvaluator(Evaluator):
+    provides = ("val_accuracy",)
+
+    def __init__(self, gives: Any) -> None:
+        self._gives = gives
+
+    def evaluate(self, architecture: Any, context: Any) -> Any:
+        return self._gives
+
+
+@pytest.mark.parametrize(
+    ("gives", "error"),
+    [
+        ("0.5", "TypeError: OddEvaluator must return metrics by name, not '0.5'"),
+        ({"acc": 0.5}, "val_accuracy was promised, and is not among the metrics"),
+        ({"val_accuracy": "0.5"}, "val_accuracy is '0.5', which is not a finite number"),
+        ({"val_accuracy": 10**400}, "val_accuracy is 1000000000"),
+    ],
+)
+def test_what_an_evaluator_gives_is_checked(tmp_path: Path, gives: Any, error: str) -> None:
+    @dataclass(kw_only=True)
+    class OddConfig(ToyEvaluatorConfig):
+        def build(self, space: Any, task: Any) -> Evaluator:
+            return OddEvaluator(gives)
+
+    result = run(toy_study(tmp_path, evaluator=OddConfig(), max_failures=1))
+    assert (result.trials[0].error or "").startswith(error)
 
 
 def test_a_space_that_grows_is_not_exhausted_by_its_small_architectures(tmp_path: Path) -> None:

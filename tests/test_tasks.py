@@ -22,6 +22,7 @@ from torchvision import datasets
 
 from nasframe import NasframeError, option
 from nasframe.tasks.augment import Augmentation
+from nasframe.tasks.folder import _decode
 from nasframe.tasks.images import ImageData, ImageTask
 from nasframe.tasks.split import stratified
 
@@ -268,13 +269,15 @@ def test_images_are_not_made_smaller_by_upsampling() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_each_class_gives_its_share(data: st.DataObject) -> None:
-    labels = np.array(data.draw(st.lists(st.integers(0, 4), min_size=2, max_size=200)))
+    some = data.draw(st.lists(st.integers(0, 4), min_size=2, max_size=200))
+    labels = np.array([*range(5), *range(5), *some])
     count = data.draw(st.integers(1, len(labels) - 1))
     stay, cut = stratified(labels, count)
-    assert len(cut) == count
     assert sorted([*stay, *cut]) == list(range(len(labels)))
-    share = np.bincount(labels, minlength=5) * count / len(labels)
-    assert np.abs(np.bincount(labels[cut], minlength=5) - share).max() < 1
+    sizes, cuts = np.bincount(labels), np.bincount(labels[cut], minlength=5)
+    share = np.clip(sizes * count / len(labels), 1, sizes - 1)
+    assert np.abs(cuts - share).max() < 1
+    assert cuts.min() >= 1 and (sizes - cuts).min() >= 1
 
 
 # Arrays
@@ -291,6 +294,12 @@ def some(shape: tuple[int, ...], dtype: Any = np.uint8) -> np.ndarray[Any, Any]:
 
 
 Y = np.arange(20) % 4
+
+
+def test_floats_are_from_0_to_1(tmp_path: Path) -> None:
+    for x in (some((20, 4, 4, 3)).astype(np.float32), some((20, 4, 4, 3), np.float32) - 0.5):
+        with pytest.raises(NasframeError, match="floats must be from 0 to 1, or give uint8"):
+            epoch(arrays(tmp_path / "a.npz", x_train=x, y_train=Y).build())
 
 
 def test_every_layout_gives_the_same_images(tmp_path: Path) -> None:
@@ -340,7 +349,8 @@ BAD_ARRAYS = {
     "from one": ({"x_train": X, "y_train": Y + 1}, r"4 classes from 1 to 4; they must be 0..3"),
     "gap": ({"x_train": X, "y_train": Y * 2}, r"4 classes from 0 to 6; they must be 0..3"),
     "one class": ({"x_train": X, "y_train": Y * 0}, "1 class; it needs at least two"),
-    "few": ({"x_train": X[:8], "y_train": Y[:8]}, "task.validation=0.25 of 8 images is 2 for"),
+    "few": ({"x_train": X[:7], "y_train": Y[:7]}, "class 3 has 1 image: each class needs at least"),
+    "empty": ({"x_train": np.zeros((20, 0, 8, 3)), "y_train": Y}, "there are no images in it"),
 }
 
 
@@ -360,7 +370,7 @@ def test_unusable_files_are_explained(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="task.path=.*a.npz: there is no such file"):
         option("task", "arrays", path=path).build()
     path.write_bytes(b"no archive")
-    with pytest.raises(NasframeError, match="a.npz: x_train cannot be read: .*zip"):
+    with pytest.raises(NasframeError, match="a.npz: is no .npz file, or a truncated one"):
         option("task", "arrays", path=path).build()
     task = arrays(path, x_train=some((200, 4, 4, 3)), y_train=np.arange(200) % 4).build()
     content = bytearray(path.read_bytes())
@@ -445,16 +455,68 @@ def test_grey_transparent_and_large_images_become_colour_of_one_size(folder: Pat
     assert len(epoch(task)[0]) + len(validation(task)[0]) == 27
 
 
+def test_what_is_hidden_is_not_the_users(folder: Path) -> None:
+    (folder / "ant" / "._0.png").write_bytes(b"of macOS")
+    (folder / "ant" / ".thumbs").mkdir()
+    Image.new("L", (4, 4)).save(folder / "ant" / ".thumbs" / "0.png")
+    (folder / "bee" / "folder.jpg").mkdir()
+    task = option("task", "imagefolder", path=folder, size=8, validation=0.25).build()
+    assert task.train_steps(1) + len(validation(task)[0]) == 24
+
+
+def test_a_folder_too_high_is_refused(folder: Path) -> None:
+    (folder.parent / "val" / "ant").mkdir(parents=True)
+    with pytest.raises(NasframeError, match="photos: folders instead of images; is it task.path"):
+        option("task", "imagefolder", path=folder.parent).build()
+
+
+def test_a_class_may_be_called_train(folder: Path) -> None:
+    (folder / "cat").rename(folder / "train")
+    assert option("task", "imagefolder", path=folder).build().outputs == 3
+
+
+def decoded(file: Path) -> Any:
+    return _decode(file, 8)
+
+
+def test_an_image_is_seen_whole_and_upright(tmp_path: Path) -> None:
+    """Left half red, right half blue, in a photo that the camera has turned."""
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, :40, 0] = pixels[:, 40:, 2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    Image.fromarray(pixels).save(tmp_path / "turned.PNG", exif=exif)
+    plain, turned = decoded(tmp_path / "plain.png"), decoded(tmp_path / "turned.PNG")
+    assert (plain[:, :3] == (255, 0, 0)).all() and (plain[:, 5:] == (0, 0, 255)).all()
+    assert (turned[:3] == (255, 0, 0)).all() and (turned[5:] == (0, 0, 255)).all()
+
+
+def test_sixteen_bits_and_palettes(tmp_path: Path) -> None:
+    grey = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1024).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert (decoded(tmp_path / "grey.png")[..., 0] == grey >> 8).all()
+    image = Image.fromarray(np.full((8, 8, 3), 102, np.uint8)).convert("P")
+    image.save(tmp_path / "palette.png", transparency=b"\x00\x10")
+    assert (decoded(tmp_path / "palette.png") == 102).all()
+
+
 def test_unusable_folders_are_explained(folder: Path) -> None:
     def build(path: Path, **settings: Any) -> Any:
         return option("task", "imagefolder", path=path, **settings).build()
 
     with pytest.raises(NasframeError, match="task.path=.*nowhere: there is no such folder"):
         build(folder / "nowhere")
-    with pytest.raises(NasframeError, match="ant: has 0 folders; it needs one for each class"):
+    with pytest.raises(NasframeError, match="ant: folders in it: 0; it needs one for each class"):
         build(folder / "ant")
-    with pytest.raises(NasframeError, match="task.validation=0.01 of 24 images is 0"):
-        build(folder, validation=0.01)
+    (folder / "eel").mkdir()
+    (folder / "ant" / "0.png").rename(folder / "eel" / "0.png")
+    with pytest.raises(
+        NasframeError, match=r"class 3 has 1 image: .* \(classes: ant, bee, cat, eel\)"
+    ):
+        build(folder)
+    (folder / "eel" / "0.png").rename(folder / "ant" / "0.png")
+    (folder / "eel").rmdir()
     (folder / "ant" / "5.png").write_bytes(b"broken")
     with pytest.raises(NasframeError, match="ant/5.png: cannot be read as an image"):
         epoch(build(folder, validation=0.25))

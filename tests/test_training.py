@@ -86,7 +86,7 @@ def evaluator(task: Task = TINY, space: SearchSpace | None = None, **settings: A
 
 def context(folder: Path = Path("."), seed: int = 7, **settings: Any) -> Context:
     calls = {"report": lambda epoch, metrics: True, "cancelled": lambda: False, **settings}
-    return Context(folder=folder, device="auto", seed=seed, **calls)
+    return Context(folder=folder, device="cpu", seed=seed, **calls)
 
 
 def timeless(metrics: Metrics) -> dict[str, Any]:
@@ -368,6 +368,25 @@ def test_nothing_is_said_and_no_file_is_written(
     assert capfd.readouterr() == ("", "")
     assert not [r for r in caplog.records if "lightning" in r.name]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_variable_that_would_change_the_training_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PL_TRAINER_LIMIT_TRAIN_BATCHES", "1")
+    with pytest.raises(NasframeError, match="PL_TRAINER_LIMIT_TRAIN_BATCHES is set and would"):
+        evaluator()
+
+
+def test_the_users_own_fits_are_heard() -> None:
+    evaluator().evaluate(WIDE, context())
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    record = logger.makeRecord(logger.name, logging.INFO, "", 0, "a tip", (), None)
+    assert logger.filter(record)
+
+
+def test_sgd_without_momentum(tmp_path: Path) -> None:
+    assert evaluator(momentum=0.0).evaluate(WIDE, context())["epochs"] == 2
 
 
 def test_a_child_is_alone_inside_a_cluster_job(monkeypatch: pytest.MonkeyPatch) -> None:

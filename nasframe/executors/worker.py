@@ -23,6 +23,7 @@ from nasframe.api import (
     Step,
     Task,
 )
+from nasframe.building import built
 from nasframe.config import Parts
 from nasframe.errors import NasframeError, one_line
 from nasframe.weights import weights_path
@@ -56,23 +57,23 @@ class Worker:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space."""
-        return self._parts.search_space.build()
+        return built(self._parts.search_space.build, SearchSpace)
 
     @cached_property
     def task(self) -> Task:
         """The task, whose data stay in memory."""
-        return self._parts.task.build()
+        return built(self._parts.task.build, Task)
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """The evaluator."""
-        return self._parts.evaluator.build(self.space, self.task)
+        return built(self._parts.evaluator.build, Evaluator, self.space, self.task)
 
     @cached_property
     def meters(self) -> dict[str, Meter]:
         """The meters by name."""
         items = self._parts.meters.items()
-        return {name: config.build(self.space, self.task) for name, config in items}
+        return {name: built(c.build, Meter, self.space, self.task) for name, c in items}
 
     def run(
         self,
@@ -112,9 +113,18 @@ class Worker:
             weights=weights_path(self._parts.folder, number) if keep else None,
         )
         if step is Step.TRAIN:
-            return self.evaluator.evaluate(architecture, context)
-        meters = self.meters.items()
-        return merge_meters({name: meter.measure(architecture, context) for name, meter in meters})
+            return _mapping(self.evaluator, self.evaluator.evaluate(architecture, context))
+        measured = {
+            name: _mapping(meter, meter.measure(architecture, context))
+            for name, meter in self.meters.items()
+        }
+        return merge_meters(measured)
+
+
+def _mapping(part: Evaluator | Meter, metrics: Metrics) -> Metrics:
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"{type(part).__name__} must return metrics by name, not {metrics!r:.80}")
+    return metrics
 
 
 def _is_fatal(error: BaseException) -> bool:

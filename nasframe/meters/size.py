@@ -9,7 +9,7 @@ from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Tas
 
 
 class SizeMeter(Meter):
-    """``parameters``, and ``macs``: multiply-adds of convolutions and linear layers, one input."""
+    """``parameters``, and ``macs``: multiply-adds of convolutions and matrix products an input."""
 
     provides = ("parameters", "macs")
 
@@ -22,7 +22,7 @@ class SizeMeter(Meter):
         with torch.random.fork_rng(devices=[]):
             try:
                 return self._count(architecture, torch.device("meta"))
-            except (NotImplementedError, RuntimeError):  # it looks at the value of some tensor
+            except (RuntimeError, TypeError):  # it looks at the value of some tensor
                 return self._count(architecture, torch.device("cpu"))
 
     def _count(self, architecture: Architecture, device: torch.device) -> Metrics:

@@ -38,7 +38,7 @@ def arrays_task(path: Path, validation: float, augmentation: Augmentation) -> Im
         raise NasframeError(f"{path}: x_train is {dtype}; it must be uint8 or float")
     size = _image_shape(path, shape)
     y_N, classes = _check_labels(path, _read(path, "y_train", npy.read_array), shape[0])
-    count = validation_count(len(y_N), validation, classes)
+    count = _count(path, y_N, validation)
     return ImageTask(partial(_load, path, y_N, count), size, classes, augmentation)
 
 
@@ -46,6 +46,11 @@ def _load(path: Path, y_N: NDArray[np.int64], count: int) -> ImageData:
     x_NHWC = _channels_last(_read(path, "x_train", npy.read_array))
     if not np.isfinite(x_NHWC).all():
         raise NasframeError(f"{path}: x_train has values that are not finite")
+    if x_NHWC.dtype != np.uint8 and (x_NHWC.min() < 0 or x_NHWC.max() > 1):
+        raise NasframeError(
+            f"{path}: x_train goes from {x_NHWC.min():g} to {x_NHWC.max():g}; floats must be from "
+            "0 to 1, or give uint8 from 0 to 255"
+        )
     train, validation = stratified(y_N, count)
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
 
@@ -57,9 +62,13 @@ def _read(path: Path, name: str, reader: Any) -> Any:
             return reader(file)
     except FileNotFoundError:
         raise NasframeError(f"task.path={path}: there is no such file") from None
+    except IsADirectoryError:
+        raise NasframeError(f"{path}: is a folder; task=imagefolder takes one") from None
     except KeyError:
-        raise NasframeError(f"{path}: there is no array {name!r}") from None
+        raise NasframeError(f"{path}: there is no array {name!r} in it") from None
     except Exception as error:  # each compression has its own exceptions
+        if not zipfile.is_zipfile(path):
+            raise NasframeError(f"{path}: is no .npz file, or a truncated one") from None
         raise NasframeError(f"{path}: {name} cannot be read: {error}") from error
 
 
@@ -70,12 +79,21 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
+def _count(path: Path, y_N: NDArray[np.int64], validation: float) -> int:
+    try:
+        return validation_count(y_N, validation)
+    except NasframeError as error:
+        raise NasframeError(f"{path}: {error}") from error
+
+
 def _image_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Channels, height and width: a last dimension of 1, 3 or 4 is the channels, else the second.
 
     Raises:
         NasframeError: if these are no images.
     """
+    if 0 in shape:
+        raise NasframeError(f"{path}: x_train has the shape {shape}: there are no images in it")
     if len(shape) == 3:
         return 1, shape[1], shape[2]
     if len(shape) == 4 and shape[3] in CHANNELS:
@@ -93,7 +111,8 @@ def _channels_last(x: NDArray[Any]) -> NDArray[Any]:
         x = x[..., None]
     elif x.shape[3] not in CHANNELS:
         x = x.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
 def _check_labels(path: Path, y: NDArray[Any], images: int) -> tuple[NDArray[np.int64], int]:

@@ -29,8 +29,8 @@ class ImageTaskConfig(TaskConfig, ABC):
         cutout: side in pixels of a square set to the mean colour at a random place; 0 for none.
     """
 
-    pad: int = setting(0, least=0)
-    upsample: int | None = setting(None, least=1)
+    pad: int = setting(0, least=0, most=4096)
+    upsample: int | None = setting(None, least=1, most=4096)
     flip: bool = False
     cutout: int = setting(0, least=0)
 
@@ -88,7 +88,7 @@ class FolderConfig(ImageTaskConfig):
     """
 
     path: Path = setting(MISSING)
-    size: int = setting(32, least=1)
+    size: int = setting(32, least=1, most=4096)
     validation: float = setting(0.1, above=0, most=0.9)
     pad: int = setting(4, least=0)
     flip: bool = True

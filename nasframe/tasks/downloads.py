@@ -44,17 +44,15 @@ def torchvision_task(
     file, shape, classes = KNOWN[name]
     if not (root / file).is_file():
         _open(name, root, download)
-    return ImageTask(
-        partial(_load, name, root, download, validation, classes), shape, classes, augmentation
-    )
+    return ImageTask(partial(_load, name, root, download, validation), shape, classes, augmentation)
 
 
-def _load(name: str, root: Path, download: bool, validation: float, classes: int) -> ImageData:
+def _load(name: str, root: Path, download: bool, validation: float) -> ImageData:
     dataset = _open(name, root, download)
     # torchvision has arrays, lists and tensors.
     x, y_N = (torch.as_tensor(values).numpy() for values in (dataset.data, dataset.targets))
     x_NHWC = np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
-    train, rest = stratified(y_N, validation_count(len(y_N), validation, classes))
+    train, rest = stratified(y_N, validation_count(y_N, validation))
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[rest], y_N[rest])
 
 

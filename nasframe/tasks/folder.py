@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
@@ -25,7 +26,7 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
 
     Args:
         path: has one folder a class, or a folder ``train`` that has; classes are numbered by
-            name. Files that are no images by their suffix are left out.
+            name. Files that are no images by their suffix, and hidden ones, are left out.
         size: the side to which every image is resized, whatever its shape.
         validation: the fraction of the images that is for validation.
         augmentation: how training images are varied.
@@ -33,22 +34,44 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
     Raises:
         NasframeError: if there are no images, or too few.
     """
-    root = path / "train" if (path / "train").is_dir() else path
-    if not root.is_dir():
+    if not path.is_dir():
         raise NasframeError(f"task.path={path}: there is no such folder")
-    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+    root = path / "train" if _classes(path / "train") else path  # or a class is called train
+    folders = _classes(root)
     if len(folders) < 2:
-        raise NasframeError(f"{root}: has {len(folders)} folders; it needs one for each class")
+        raise NasframeError(f"{root}: folders in it: {len(folders)}; it needs one for each class")
     files, labels = [], []
     for label, folder in enumerate(folders):
-        found = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
+        found = sorted(file for file in folder.iterdir() if _is_image(file))
+        if not found and _classes(folder):
+            raise NasframeError(f"{folder}: folders instead of images; is it task.path={folder}?")
         if not found:
             raise NasframeError(f"{folder}: there are no images ({', '.join(SUFFIXES)})")
         files += found
         labels += [label] * len(found)
-    count = validation_count(len(files), validation, len(folders))
-    load = partial(_load, files, np.array(labels), size, count)
+    y_N = np.array(labels)
+    load = partial(_load, files, y_N, size, _count(folders, y_N, validation))
     return ImageTask(load, (3, size, size), len(folders), augmentation)
+
+
+def _classes(root: Path) -> list[Path]:
+    """The folders of a folder, by name; hidden ones are none of the user's."""
+    if not root.is_dir():
+        return []
+    return sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+
+
+def _is_image(file: Path) -> bool:
+    known = file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    return known and file.is_file()
+
+
+def _count(folders: list[Path], y_N: NDArray[np.int64], validation: float) -> int:
+    try:
+        return validation_count(y_N, validation)
+    except NasframeError as error:
+        names = ", ".join(folder.name for folder in folders)
+        raise NasframeError(f"{folders[0].parent}: {error} (classes: {names})") from error
 
 
 def _load(files: list[Path], y_N: NDArray[np.int64], size: int, count: int) -> ImageData:
@@ -61,9 +84,18 @@ def _load(files: list[Path], y_N: NDArray[np.int64], size: int, count: int) -> I
 
 def _decode(file: Path, size: int) -> NDArray[Any]:
     try:
-        with Image.open(file) as image:
+        with warnings.catch_warnings(), Image.open(file) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image.draft("RGB", (size, size))  # a large JPEG is decoded at a fraction of its size
-            resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+            upright = ImageOps.exif_transpose(_in_bytes(image))
+            resized = upright.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     except Exception as error:  # each format has its own exceptions
         raise NasframeError(f"{file}: cannot be read as an image: {error}") from error
     return np.asarray(resized)
+
+
+def _in_bytes(image: Image.Image) -> Image.Image:
+    """With 8 bits a channel: 16-bit grey would be cut off, and palettes may be transparent."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("RGBA") if image.mode == "P" else image

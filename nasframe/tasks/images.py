@@ -78,6 +78,8 @@ class ImageTask(Task):
     ) -> None:
         _, height, width = input_shape
         side = augmentation.upsample
+        if side is not None and height != width:
+            raise NasframeError(f"task.upsample={side}: is for square images, not {height}x{width}")
         if side is not None and side < max(height, width):
             raise NasframeError(
                 f"task.upsample={side}: must be at least the images' size, {height}x{width}"

@@ -13,29 +13,33 @@ if TYPE_CHECKING:
 
 
 def stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices that stay, and ``count`` indices that are cut out, both ascending.
+    """Indices that stay, and about ``count`` indices that are cut out, both ascending.
 
     The examples are shuffled, sorted by label and taken at equal distances: each class gives its
-    share, rounded up or down.
+    share, rounded up or down, but at least one example, and keeps at least one.
     """
     order = np.random.RandomState(0).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     places = ((np.arange(count) + 0.5) * len(labels) / count).astype(np.intp)
     taken = np.zeros(len(labels), dtype=bool)
     taken[order[places]] = True
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        if taken[members].all() or not taken[members].any():
+            taken[members[0]] = not taken[members[0]]
     return np.flatnonzero(~taken), np.flatnonzero(taken)
 
 
-def validation_count(total: int, fraction: float, classes: int) -> int:
-    """How many of ``total`` examples are for validation.
+def validation_count(labels: NDArray[Any], fraction: float) -> int:
+    """How many examples are for validation.
 
     Raises:
-        NasframeError: if that leaves fewer examples than classes on either side.
+        NasframeError: if a class has too few examples to have one on either side.
     """
-    count = round(total * fraction)
-    if min(count, total - count) < classes:
+    sizes = np.bincount(labels)
+    if sizes.min() < 2:
         raise NasframeError(
-            f"task.validation={fraction} of {total} images is {count} for validation and "
-            f"{total - count} for training: each needs at least one for each of {classes} classes"
+            f"class {sizes.argmin()} has {sizes.min()} image: each class needs at least two, one "
+            "for training and one for validation"
         )
-    return count
+    return max(1, round(len(labels) * fraction))

@@ -13,7 +13,7 @@ from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace,
 from nasframe.training.config import Precision, TrainConfig
 from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import check_optimizer, make_optimizer
-from nasframe.training.surroundings import find_device, seeded, threads
+from nasframe.training.surroundings import check_environment, find_device, seeded, threads
 from nasframe.training.trainer import Epochs, fit
 from nasframe.weights import save_weights
 
@@ -33,7 +33,9 @@ class TrainEvaluator(Evaluator):
     """
 
     def __init__(self, config: TrainConfig, space: SearchSpace, task: Task) -> None:
-        check_optimizer(config, find_device(config.device))
+        check_environment()
+        find_device(config.device)
+        check_optimizer(config)
         self._config = config
         self._space = space
         self._task = task
@@ -66,6 +68,9 @@ class TrainEvaluator(Evaluator):
     def _build(self, architecture: Architecture) -> nn.Module:
         """The network, made on the CPU so that it begins with the same weights on any device."""
         network = self._space.build(architecture, self._task)
+        if not isinstance(network, nn.Module):
+            name = type(self._space).__name__
+            raise TypeError(f"{name}.build must return an nn.Module, not {network!r:.80}")
         if self._config.channels_last:
             return network.to(memory_format=torch.channels_last)
         network.register_forward_pre_hook(_channels_first)

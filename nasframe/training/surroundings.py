@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,7 +28,7 @@ def find_device(name: str) -> torch.device:
     index = index or "0"
     if not index.isdecimal() or int(index) >= counts.get(kind, 0):
         there = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
-        raise NasframeError(f"device={name}: this machine has {', '.join(there)}")
+        raise NasframeError(f"evaluator.device={name}: this machine has {', '.join(there)}")
     return torch.device("cpu") if kind == "cpu" else torch.device(kind, int(index))
 
 
@@ -44,7 +45,21 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators inside the block; outside they go on as if it were not."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    """Seed the global generators of the CPU and the device inside the block, and only there."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng([device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
         yield
+
+
+def check_environment() -> None:
+    """Refuse variables by which Lightning would change what a Trainer was told.
+
+    Raises:
+        NasframeError: naming the variable.
+    """
+    for name in os.environ:
+        if name.startswith("PL_TRAINER_"):
+            raise NasframeError(f"{name} is set and would change how children train: unset {name}")

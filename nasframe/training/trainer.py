@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,10 @@ def fit(
         )
         try:
             trainer.fit(child, training, validation)
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            if isinstance(stop.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
         finally:
             # The Trainer is full of reference cycles: tensors shall not wait for their collection.
             trainer.strategy.optimizers = []
@@ -59,12 +64,19 @@ def fit(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Silence Lightning's tips and banners in this thread; those of the user's own fits stay."""
+    # Not ``catch_warnings``: it would undo what other threads set meanwhile. Repeating is harmless.
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_heard)
+    _here.quiet = True
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-            yield
+        yield
     finally:
-        logger.setLevel(level)
+        _here.quiet = False
+
+
+_here = threading.local()
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or not getattr(_here, "quiet", False)

@@ -71,40 +71,25 @@ class FactorizedReduction(nn.Module):
         return y_NCHW
 
 
-class AvgPool(nn.Module):
-    """The mean over a square window, of odd side, at stride 1 or 2."""
+class Pool(nn.Module):
+    """The mean or the maximum over a square window, of odd side, at stride 1 or 2."""
 
-    def __init__(self, kernel: int, stride: int) -> None:
+    def __init__(self, kernel: int, stride: int, *, mean: bool) -> None:
         super().__init__()
         self.kernel = kernel
         self.stride = stride
+        self.mean = mean
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """A map with as many channels."""
-        padding = _padding(x_NCHW, self.kernel, self.stride)
-        return F.avg_pool2d(
-            x_NCHW, self.kernel, self.stride, padding, ceil_mode=True, count_include_pad=False
-        )
-
-
-class MaxPool(nn.Module):
-    """The maximum over a square window, of odd side, at stride 1 or 2."""
-
-    def __init__(self, kernel: int, stride: int) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.stride = stride
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map with as many channels."""
-        padding = _padding(x_NCHW, self.kernel, self.stride)
-        return F.max_pool2d(x_NCHW, self.kernel, self.stride, padding, ceil_mode=True)
-
-
-def _padding(x_NCHW: Tensor, kernel: int, stride: int) -> Pair:
-    # Before the first pixel; ceil_mode lets the last window go over the end.
-    height, width = (kernel // 2 - (stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
-    return height, width
+        kernel, stride = self.kernel, self.stride
+        # Before the first pixel; ceil_mode lets the last window go over the end.
+        height, width = (kernel // 2 - (stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
+        if self.mean:
+            return F.avg_pool2d(
+                x_NCHW, kernel, stride, (height, width), ceil_mode=True, count_include_pad=False
+            )
+        return F.max_pool2d(x_NCHW, kernel, stride, (height, width), ceil_mode=True)
 
 
 class Add(nn.Module):

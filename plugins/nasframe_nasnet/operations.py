@@ -16,9 +16,8 @@ from torch import nn
 
 from nasframe_nasnet.layers import (
     Add,
-    AvgPool,
     Concat,
-    MaxPool,
+    Pool,
     conv,
     pointwise,
     pointwise_norm,
@@ -35,11 +34,12 @@ def _identity(channels: int, filters: int, stride: int) -> nn.Module:
     return relu_pointwise_norm(channels, filters, stride)
 
 
-def _pool(pool: type[AvgPool | MaxPool], kernel: int) -> MakeOp:
+def _pool(kernel: int, *, mean: bool = False) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
+        pool = Pool(kernel, stride, mean=mean)
         if channels == filters:
-            return pool(kernel, stride)
-        return nn.Sequential(pool(kernel, stride), *pointwise_norm(channels, filters))
+            return pool
+        return nn.Sequential(pool, *pointwise_norm(channels, filters))
 
     return make
 
@@ -91,10 +91,10 @@ OPERATIONS: Mapping[str, MakeOp] = {
     "conv1x3_3x1": _factored(3),
     "conv1x7_7x1": _factored(7),
     "dil3x3": _conv3x3(dilation=2),
-    "avg3x3": _pool(AvgPool, 3),
-    "max3x3": _pool(MaxPool, 3),
-    "max5x5": _pool(MaxPool, 5),
-    "max7x7": _pool(MaxPool, 7),
+    "avg3x3": _pool(3, mean=True),
+    "max3x3": _pool(3),
+    "max5x5": _pool(5),
+    "max7x7": _pool(7),
     "conv1x1": relu_pointwise_norm,
     "conv3x3": _conv3x3(dilation=1),
     "sep3x3": _separable(3),

@@ -24,8 +24,8 @@ class AccuracyConfig(ObjectiveConfig):
     Zoph & Le (2017) reward the cube of the best of the last five epochs: ``of=max_last5 power=3``.
 
     Attributes:
-        metric: the metric's name; unless ``of`` is ``last``, its series is read, whose name is
-            that with ``_epochs`` added.
+        metric: the metric's name, of which more is better; unless ``of`` is ``last``, its series
+            is read, whose name is that with ``_epochs`` added.
         of: which epochs count; the reward is made of the best of them.
         power: to which the metric is raised.
     """

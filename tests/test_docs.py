@@ -1,0 +1,87 @@
+"""The code in README and the docs does what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import toy_study
+
+from nasframe import Architecture, Choice, Context, Trial, option, run
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: str) -> list[str]:
+    """The Python code of a page."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def module(page: str, containing: str) -> dict[str, Any]:
+    """What a block of code defines."""
+    (code,) = [block for block in blocks(page) if containing in block]
+    names: dict[str, Any] = {"__name__": "documented"}
+    exec(compile(code, page, "exec", dont_inherit=True), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [("README.md", "HillConfig"), ("docs/plugins.md", "GreedyConfig")]
+)
+def test_documented_controllers_search(tmp_path: Path, page: str, name: str) -> None:
+    names = module(page, name)
+    config = names[name]()
+    result = run(toy_study(tmp_path, controller=config, trials=40))
+    assert result.best is not None
+    assert result.best.reward == 0.16, "the best of 625: only a controller that learns finds it"
+    offered = names["nasframe_controllers"]()
+    assert names[name] in offered.values()
+
+
+def test_a_documented_controller_follows_a_growing_space() -> None:
+    choices = tuple(Choice(f"c{i}", (0, 1, 2)) for i in range(7))
+    config = module("docs/plugins.md", "GreedyConfig")["GreedyConfig"]()
+    controller = config.build(choices, 0, lambda number: 3 if number < 10 else 7)
+    controller.tell([Trial(0, Architecture((1, 1, 1)), reward=0.5)])
+    (proposal,) = controller.ask([10])
+    assert len(proposal.tokens) == 7
+
+
+def test_the_documented_space_trains(tmp_path: Path) -> None:
+    names = module("docs/plugins.md", "MLPSpace")
+    space = names["nasframe_search_spaces"]()["mlp"](layers=2).build()
+    task = option("task", "digits").build()
+    evaluator = option("evaluator", "train", epochs=3).build(space, task)
+    context = Context(tmp_path, "cpu", 0, lambda epoch, metrics: True, lambda: False)
+    metrics = evaluator.evaluate(Architecture((2, 2)), context)
+    assert metrics["val_accuracy"] > 0.9
+
+
+def test_the_documented_study_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = module("docs/api.md", "StudyConfig(")
+    assert len(names["result"].trials) == 2
+    assert names["network"].data_config["input_size"] == [1, 8, 8]
+
+
+def test_predicting_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.datasets import load_digits
+
+    monkeypatch.chdir(tmp_path)
+    study = toy_study(Path("runs/first"), trials=1)
+    for group, name, settings in (
+        ("search_space", "nasnet_small", {}),
+        ("task", "digits", {}),
+        ("controller", "random", {}),
+        ("objective", "accuracy", {}),
+        ("evaluator", "train", {"epochs": 2}),
+    ):
+        setattr(study, group, option(group, name, **settings))
+    accuracy = run(study).top(1)[0].reward
+    names: dict[str, Any] = {}
+    for block in blocks("docs/quickstart.md"):
+        exec(block, names)
+    right = (names["classes"].numpy() == load_digits().target).mean()
+    assert right == pytest.approx(accuracy, abs=0.1)

@@ -1,0 +1,36 @@
+"""A child on a CUDA device: ``pytest -m gpu``; most machines have none, so not by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasframe import Architecture, Context, option
+
+pytestmark = pytest.mark.gpu
+
+
+def test_auto_takes_the_gpu_in_bfloat16_and_gives_its_memory_back(tmp_path: Path) -> None:
+    space = option("search_space", "nasnet_small").build()
+    evaluator = option("evaluator", "train").build(space, option("task", "digits").build())
+    reports: list[int] = []
+    used: list[int] = []
+
+    def report(epoch: int, metrics: object) -> bool:
+        reports.append(epoch)
+        used.append(torch.cuda.memory_allocated())
+        return True
+
+    context = Context(tmp_path, "auto", 0, report, lambda: False, tmp_path / "w.safetensors")
+    architecture = Architecture(tuple(0 for _ in space.choices))
+    before = 0
+    for _ in range(3):
+        metrics = evaluator.evaluate(architecture, context)
+        before = before or torch.cuda.memory_allocated()
+    assert min(used) > before, "the child lay on the device"
+    assert torch.cuda.memory_allocated() <= before * 1.05, "and left it"
+    assert reports == 3 * [1, 2, 3, 4, 5]
+    assert metrics["val_accuracy"] > 0.5  # type: ignore[operator]
+    assert (tmp_path / "w.safetensors").is_file()
