@@ -46,6 +46,9 @@ from nasframe.errors import NasframeError
 from nasframe.journal import FILE, BusyError
 from nasframe.plugins import GROUPS, options
 
+BUDGET = ("dir", "trials", "hours")
+"""What is no part of a study's name in a sweep."""
+
 FAILURE = "failure.json"
 """Stands in the folder of a study of a sweep that failed: its overrides, and the error."""
 
@@ -69,6 +72,8 @@ def search() -> None:
         raise
     except KeyboardInterrupt:
         Sweep.tell()
+        if Sweep.folder is not None:
+            print(f"Interrupted: the same command with dir={Sweep.folder} goes on")
         status = 130
     except SystemExit as stop:  # of Hydra: 2 is for a flag that it does not know
         if stop.code == 2:
@@ -88,7 +93,13 @@ def _check_words(words: list[str]) -> None:
     Raises:
         NasframeError: naming it.
     """
+    sweep = {"-m", "--multirun"} & set(words)
     for before, word in pairwise(["", *words]):
+        name, _, value = word.lstrip("-+").partition("=")
+        if word.startswith("-") and name.partition(".")[0] in StudyConfig.__dataclass_fields__:
+            raise NasframeError(f"settings are given without dashes: {name}={value or 'VALUE'}")
+        if sweep and name in BUDGET and re.fullmatch(r"[^'\"\[]+,.*", value):
+            raise NasframeError(f"{name} cannot be swept over: it is not part of a study's name")
         if not (before.startswith("-") or word.startswith(("-", "~")) or "=" in word):
             raise NasframeError(
                 f"{word!r} is not a setting: write KEY=VALUE without spaces, as in trials=100; "

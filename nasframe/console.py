@@ -5,6 +5,7 @@ Piped into a file, the bar is left out and the lines stay.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -187,7 +188,9 @@ class ConsoleProgress(Progress):
         ]
         if result.best is not None and weights_path(result.folder, result.best.number).is_file():
             code = f"import nasframe; print(nasframe.load({str(result.folder)!r}))"
-            lines.append(f"Load:     python -c {shlex.quote(code)}")
+            plain_name = re.fullmatch(r"[\w./+-]+", str(result.folder))
+            quoted = f'"{code}"' if plain_name else shlex.quote(code)
+            lines.append(f"Load:     python -c {quoted}")
         for line in lines:
             self._console.print(plain(line), soft_wrap=True)
 

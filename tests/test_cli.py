@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shlex
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,9 @@ def test_relative_folders_are_the_callers(toy: Shell) -> None:
         ("dir=file.txt", "file.txt"),
         ("trials", "'trials' is not a setting: write KEY=VALUE without spaces"),
         ("lr=[1", "cannot read 'lr=[1': a setting is KEY=VALUE"),
+        ("--trials 3", "settings are given without dashes: trials="),
+        ("--controller.lr=3", "settings are given without dashes: controller.lr=3"),
+        ("-m trials=1,2", "trials cannot be swept over"),
         ("seed=1,2", "seed=1,2 gives several values: add -m"),
         ("-m seed=1,two", "seed=two: must be int"),
         ("-m controller=toy,toi", "unknown option controller=toi; did you mean toy"),
@@ -79,10 +83,34 @@ def test_a_mistake_is_told_in_a_line_or_two_and_leaves_nothing(
 
 
 def test_a_wrong_flag_is_told_how_settings_are_given(toy: Shell) -> None:
-    done = toy("nasframe", "--trials", "3")
+    done = toy("nasframe", "--tirals", "3")
     assert done.returncode == 2
-    assert "unrecognized arguments: --trials" in done.stderr
+    assert "unrecognized arguments: --tirals" in done.stderr
     assert "without dashes" in done.stderr
+
+
+def test_the_version(toy: Shell) -> None:
+    done = toy("nasframe", "--version")
+    assert (done.returncode, done.stdout) == (0, f"nasframe {version('nasframe')}\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["trials=2", "dir='runs/a=b,c'"], ["dir='runs/a=b,c'", "trials=4"]),
+        (["trials=2", "dir=it"], ["dir=it", "trials=4"]),
+        (["trials=null", "hours=0.00001", "dir=it"], ["dir=it", "trials=null", "hours=2e-05"]),
+        (["++trials=2", "dir=it", "hours=1"], ["dir=it", "trials=4", "hours=2"]),
+    ],
+)
+def test_the_command_that_goes_on_is_right(toy: Shell, args: list[str], hint: list[str]) -> None:
+    done = toy("nasframe", *TOYS, *args)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("Go on:"))
+    words = shlex.split(line)[2:]
+    assert words == ["nasframe", *TOYS, *hint]
+    again = toy(*words)
+    assert again.returncode in (0, 1), again.stderr
+    assert again.stdout.startswith(("Going on after", "Searching in"))
 
 
 def test_a_refused_command_changes_nothing_in_another_study(toy: Shell) -> None:
