@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import fields
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import pairwise
 from math import inf
 from pathlib import Path
 from types import FrameType
@@ -46,9 +45,6 @@ from nasframe.errors import NasframeError
 from nasframe.journal import FILE, BusyError
 from nasframe.plugins import GROUPS, options
 
-BUDGET = ("dir", "trials", "hours")
-"""What is no part of a study's name in a sweep."""
-
 FAILURE = "failure.json"
 """Stands in the folder of a study of a sweep that failed: its overrides, and the error."""
 
@@ -65,7 +61,7 @@ def search() -> None:
         if "--version" in sys.argv:
             print(f"nasframe {version('nasframe')}")
             sys.exit()
-        _check_words(sys.argv[1:])
+        mistakes.check_words(sys.argv[1:])
         register_configs()
         hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
     except _Ended:
@@ -85,26 +81,6 @@ def search() -> None:
     else:
         status = Sweep.tell()
     sys.exit(status)
-
-
-def _check_words(words: list[str]) -> None:
-    """Refuse a word that is neither a setting nor a flag nor the value of one.
-
-    Raises:
-        NasframeError: naming it.
-    """
-    sweep = {"-m", "--multirun"} & set(words)
-    for before, word in pairwise(["", *words]):
-        name, _, value = word.lstrip("-+").partition("=")
-        if word.startswith("-") and name.partition(".")[0] in StudyConfig.__dataclass_fields__:
-            raise NasframeError(f"settings are given without dashes: {name}={value or 'VALUE'}")
-        if sweep and name in BUDGET and re.fullmatch(r"[^'\"\[]+,.*", value):
-            raise NasframeError(f"{name} cannot be swept over: it is not part of a study's name")
-        if not (before.startswith("-") or word.startswith(("-", "~")) or "=" in word):
-            raise NasframeError(
-                f"{word!r} is not a setting: write KEY=VALUE without spaces, as in trials=100; "
-                "nasframe --help lists them"
-            )
 
 
 def _is_setting(word: str) -> bool:

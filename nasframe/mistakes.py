@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from nasframe.config import StudyConfig
-from nasframe.errors import nearest
+from nasframe.errors import NasframeError, nearest
 from nasframe.plugins import options
 
 
@@ -66,3 +68,27 @@ def wrong_value(key: str, value: object, config: type | None, reason: str) -> st
         wanted = str(getattr(field.type, "__name__", field.type))
         reason = f"must be {wanted.replace('|', 'or').replace('None', 'null')}"
     return f"{key}={'null' if value is None else value}: {reason}"
+
+
+BUDGET = ("dir", "trials", "hours")
+"""What is no part of a study's name in a sweep."""
+
+
+def check_words(words: list[str]) -> None:
+    """Refuse a word that is neither a setting nor a flag nor the value of one.
+
+    Raises:
+        NasframeError: naming it.
+    """
+    sweep = {"-m", "--multirun"} & set(words)
+    for before, word in pairwise(["", *words]):
+        name, _, value = word.lstrip("-+").partition("=")
+        if word.startswith("-") and name.partition(".")[0] in StudyConfig.__dataclass_fields__:
+            raise NasframeError(f"settings are given without dashes: {name}={value or 'VALUE'}")
+        if sweep and name in BUDGET and re.fullmatch(r"[^'\"\[]+,.*", value):
+            raise NasframeError(f"{name} cannot be swept over: it is not part of a study's name")
+        if not (before.startswith("-") or word.startswith(("-", "~")) or "=" in word):
+            raise NasframeError(
+                f"{word!r} is not a setting: write KEY=VALUE without spaces, as in trials=100; "
+                "nasframe --help lists them"
+            )

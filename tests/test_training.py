@@ -10,6 +10,7 @@ import random
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from timm.optim import create_optimizer_v2, list_optimizers
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from toys import toy_study
 
 from nasframe import (
     Architecture,
@@ -30,9 +32,11 @@ from nasframe import (
     Metrics,
     NasframeError,
     SearchSpace,
+    SearchSpaceConfig,
     Task,
     TaskShape,
     option,
+    run,
 )
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.images import ImageData, ImageTask
@@ -526,3 +530,37 @@ def test_files_that_hold_no_weights_are_explained(tmp_path: Path) -> None:
 def test_formats_are_measured_in_the_words_of_the_settings() -> None:
     measured = measure_formats("cpu", seconds=0.1)
     assert set(measured) == set(FORMATS) and all(0 < ms < 60_000 for ms in measured.values())
+
+
+class Hungry(Small):
+    """Its first width takes more memory than any machine has."""
+
+    def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
+        if architecture.tokens[0] == 0:
+            torch.empty(2**60)
+        return super().build(architecture, task)
+
+
+@dataclass(kw_only=True)
+class HungryConfig(SearchSpaceConfig):
+    def build(self) -> SearchSpace:
+        return Hungry()
+
+
+def test_a_child_without_memory_is_a_failed_trial_and_the_next_one_trains(tmp_path: Path) -> None:
+    study = toy_study(
+        tmp_path,
+        search_space=HungryConfig(),
+        task=option("task", "digits"),
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy"),
+        evaluator=option("evaluator", "train", epochs=1, device="cpu"),
+        trials=6,
+    )
+    trials = [trial for trial in run(study).trials if trial.duplicate_of is None]
+    failed = [trial for trial in trials if trial.architecture.tokens[0] == 0]
+    assert len(trials) == 6 and len(failed) == 2
+    assert all(
+        "allocate" in (trial.error or "") or "memory" in (trial.error or "") for trial in failed
+    )
+    assert all(trial.reward for trial in trials if trial not in failed)
