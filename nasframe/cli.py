@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -21,7 +22,7 @@ from importlib.metadata import version
 from math import inf
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import quote
 
 import hydra
@@ -42,6 +43,7 @@ from omegaconf.errors import (
 from nasframe import manual, mistakes, study
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
+from nasframe.executors.serial import THREAD
 from nasframe.journal import FILE, BusyError
 from nasframe.plugins import GROUPS, options
 
@@ -64,8 +66,8 @@ def search() -> None:
         mistakes.check_words(sys.argv[1:])
         register_configs()
         hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
-    except _Ended:
-        raise
+    except _Ended as ended:
+        status = ended.status
     except KeyboardInterrupt:
         Sweep.tell()
         if Sweep.folder is not None:
@@ -80,6 +82,18 @@ def search() -> None:
         status = _tell(error)
     else:
         status = Sweep.tell()
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process, even if a child is in the middle of a long step.
+
+    Its thread cannot be ended, and the interpreter would abort on its way out.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        os._exit(status)
     sys.exit(status)
 
 
@@ -89,6 +103,10 @@ def _is_setting(word: str) -> bool:
 
 class _Ended(SystemExit):
     """The end of a study with a status other than 0; the user was told why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

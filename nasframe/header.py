@@ -88,14 +88,21 @@ def compare(
         elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
             changes[key] = (then.get(key), now.get(key))
         else:
-            label = key.removesuffix(f".{TYPE}")
-            refused.append(f"{label} was {then.get(key)}, is now {now.get(key)}")
+            values = (_shown(key, values.get(key)) for values in (then, now))
+            refused.append("{} was {}, is now {}".format(key.removesuffix(f".{TYPE}"), *values))
     if refused:
         raise NasframeError(
             f"{config.dir} holds a study with another configuration: {'; '.join(refused)}\n"
             "Give the same settings to go on with it, or choose another dir"
         )
     return Resumption(changes, (*notes, *_version_notes(old, new)))
+
+
+def _shown(key: str, value: Any) -> Any:
+    """A value for people; of a part its name."""
+    if key.endswith(f".{TYPE}") and value is not None:
+        return value.partition(":")[2].removesuffix("Config")
+    return value
 
 
 def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

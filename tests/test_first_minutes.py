@@ -132,6 +132,19 @@ def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str) -> None:
     assert (tmp_path / "c" / FILE).read_bytes().endswith(b"\n")
 
 
+def test_interrupted_in_the_middle_of_a_long_step_it_ends_at_once(tmp_path: Path) -> None:
+    """One step takes minutes, and cannot be ended; the process ends as if it could."""
+    large = ["search_space=nasnet", "search_space.filters=64", "evaluator.batch_size=2000"]
+    process = start(tmp_path, "dir=f", "meters=[]", *large)
+    while process.poll() is None and not (tmp_path / "f" / FILE).exists():
+        time.sleep(0.05)
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert "Ended: interrupted. 0 trials" in output
+
+
 def test_the_controller_is_all_that_is_swapped(first: tuple[Path, str], tmp_path: Path) -> None:
     finish(tmp_path, "dir=d", "trials=1", "controller=random")
     one, other = next(read(first[0]))["config"], next(read(tmp_path / "d"))["config"]

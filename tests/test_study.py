@@ -241,7 +241,10 @@ def test_a_study_with_a_larger_budget_is_the_longer_study(
         ({"seed": 1}, "seed was 0, is now 1"),
         ({"trials": 10}, "trials was 20, is now 10"),
         ({"search_space": ToySpaceConfig(options=4)}, "search_space.options was 5, is now 4"),
-        ({"controller": option("controller", "random")}, "controller was toys:ToyControllerConfig"),
+        (
+            {"controller": option("controller", "random")},
+            "controller was ToyController, is now Random",
+        ),
         ({"meters": {"toy": ToyMeterConfig()}}, "meters.toy was None"),
     ],
 )

@@ -10,6 +10,9 @@ from nasframe.api import Executor, Metrics, Report, Result, Step
 from nasframe.config import Parts
 from nasframe.executors.worker import Worker
 
+THREAD = "nasframe-serial"
+"""The name of the thread in which children are trained."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -28,7 +31,7 @@ class SerialExecutor(Executor):
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._messages: SimpleQueue[Report | Result] = SimpleQueue()
         self._jobs: dict[int, _Job] = {}
-        self._thread = Thread(target=self._serve, name="nasframe-serial", daemon=True)
+        self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
         self._thread.start()
 
     @property
