@@ -198,7 +198,7 @@ class StudyConfig(Config):
     Attributes:
         dir: the study's folder; the same folder again goes on with the study.
         seed: of the controller; children have their own (``evaluator.seed``).
-        trials: how many trials to run; ``None`` for no limit.
+        trials: how many trials to run; ``None`` for no limit, or for 30 if ``hours`` gives none.
         hours: after how many hours of running no further trial is begun; ``None`` for no limit.
         batch: how many proposals are asked for at once; ``None`` takes the controller's own.
         synchronous: tell a batch in the order of its numbers once it is complete.
@@ -218,7 +218,7 @@ class StudyConfig(Config):
     meters: dict[str, MeterConfig] = field(default_factory=dict)
     dir: Path = setting(Path("runs/study"), free=True)
     seed: int = setting(0, least=0, most=2**63 - 1)
-    trials: int | None = setting(30, least=1, free=True)
+    trials: int | None = setting(None, least=1, free=True)
     hours: float | None = setting(None, above=0, free=True)
     batch: int | None = setting(None, least=1)
     synchronous: bool = True
@@ -232,7 +232,7 @@ class StudyConfig(Config):
         self.dir = Path(self.dir).expanduser()
         self.enqueue = None if self.enqueue is None else Path(self.enqueue).expanduser()
         if self.trials is None and self.hours is None:
-            raise NasframeError("trials and hours are both null: give the study one limit")
+            self.trials = 30
 
     def parts(self) -> Parts:
         """What a worker needs of this."""

@@ -198,8 +198,8 @@ class ConsoleProgress(Progress):
         """The budget with which the study would go on; after an interruption its own."""
         more = 1 if result.interrupted else 2
         trials, hours = self._config.trials, self._config.hours
-        words = [f" trials={'null' if trials is None else more * trials}"]
-        return "".join(words if hours is None else [*words, f" hours={more * hours:g}"])
+        words = "" if trials is None else f" trials={more * trials}"
+        return words if hours is None else f"{words} hours={more * hours:g}"
 
 
 def _reward(value: float | None) -> str:

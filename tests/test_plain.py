@@ -67,6 +67,6 @@ def test_bounds(settings: dict[str, float], message: str) -> None:
         Everything(**settings)  # type: ignore[arg-type]
 
 
-def test_a_study_needs_a_limit(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match="give the study one limit"):
-        toy_study(tmp_path, trials=None)
+def test_a_study_has_a_limit(tmp_path: Path) -> None:
+    assert toy_study(tmp_path, trials=None).trials == 30
+    assert toy_study(tmp_path, trials=None, hours=1.0).trials is None
