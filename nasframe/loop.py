@@ -46,7 +46,7 @@ class _Running:
 
 @dataclass(kw_only=True)
 class Loop:
-    """One session of a study, from where its ledger stands to its end.
+    """A study at work, from where its ledger stands to its end.
 
     Attributes:
         decisions: what the stopper decided before a kill, by number and epoch: a child that is

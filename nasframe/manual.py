@@ -54,12 +54,12 @@ def text() -> str:
         _entry(f"{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(StudyConfig).items()
     )
-    return f"{HEAD}\nOptions\n{groups}\n{_presets()}\nSettings of a study\n{settings}\n\n{FOOT}"
+    return f"{HEAD}\nOptions [plugin, distribution]\n{groups}\n{_presets()}\nSettings of a study\n{settings}\n\n{FOOT}"
 
 
 def _group(group: str) -> Iterator[str]:
     yield f"  {'meters=[OPTION,...]' if group == 'meters' else f'{group}=OPTION'}"
-    givers = {plugin.name: plugin.distribution for plugin in plugins()}
+    givers = {p.name: f"{p.name}, {p.distribution}" for p in plugins()}
     for item in options():
         if item.group == group:
             yield _entry(f"  {item.name}", f"{summary(item)} [{givers[item.plugin]}]".lstrip())

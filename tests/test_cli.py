@@ -225,7 +225,7 @@ def test_help_lists_every_option_with_who_gives_it(toy: Shell) -> None:
     )
     for group in ("search_space", "task", "controller", "objective", "evaluator", "meters"):
         assert any(line.startswith(f"  {group}=") for line in lines)
-    assert "[toy_plugin]" in done.stdout and "[nasframe]" in done.stdout
+    assert "[toy, toy_plugin]" in done.stdout and "[rl, nasframe]" in done.stdout
     assert "how many trials to run; null for no limit, or for 30 if" in done.stdout
 
 
