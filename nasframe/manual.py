@@ -54,7 +54,8 @@ def text() -> str:
         _entry(f"{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(StudyConfig).items()
     )
-    return f"{HEAD}\nOptions [plugin, distribution]\n{groups}\n{_presets()}\nSettings of a study\n{settings}\n\n{FOOT}"
+    options_and_presets = f"Options [plugin, distribution]\n{groups}\n{_presets()}"
+    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{settings}\n\n{FOOT}"
 
 
 def _group(group: str) -> Iterator[str]:
