@@ -45,17 +45,13 @@ class Journal:
             self._size = os.fstat(self._file).st_size
         except BaseException as error:
             os.close(self._file)
-            raise self._told(error) from error
-
-    def _told(self, error: BaseException) -> BaseException:
-        folder = self.path.parent
-        if isinstance(error, BlockingIOError):
-            return BusyError(
-                f"another process is at work in {folder}: wait for it, or choose another dir"
-            )
-        if isinstance(error, OSError):
-            return NasframeError(f"cannot write to {folder}: {error.strerror}")
-        return error
+            if isinstance(error, BlockingIOError):
+                raise BusyError(
+                    f"another process is at work in {folder}: wait for it, or choose another dir"
+                ) from None
+            if isinstance(error, OSError):
+                raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
+            raise
 
     def _mend_tail(self) -> None:
         """Cut off a last line that was only partly written, or end one that lacks its newline."""

@@ -68,7 +68,7 @@ def read_result(folder: Path | str) -> StudyResult:
     return StudyResult(folder, tuple(trials))
 
 
-def search_space(header: Mapping[str, Any]) -> SearchSpace:
+def _search_space(header: Mapping[str, Any]) -> SearchSpace:
     """The search space of a study, from the first line of its journal."""
     known = {type_name(item.type): item.type for item in options() if item.group == "search_space"}
     config = from_plain(header["config"]["search_space"], known)
@@ -114,7 +114,7 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     state, metadata = read_weights(weights_path(folder, number))
     task = metadata["task"]
     shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-    module = search_space(header).build(trials[number].architecture, shape)
+    module = _search_space(header).build(trials[number].architecture, shape)
     module.load_state_dict(state)
     module.data_config = task["data_config"]
     return module.eval()
