@@ -10,6 +10,7 @@ from nasframe.api import Context as Context
 from nasframe.api import Controller as Controller
 from nasframe.api import Evaluator as Evaluator
 from nasframe.api import Executor as Executor
+from nasframe.api import Link as Link
 from nasframe.api import Meter as Meter
 from nasframe.api import Metrics as Metrics
 from nasframe.api import Objective as Objective
@@ -34,8 +35,10 @@ from nasframe.config import StudyConfig as StudyConfig
 from nasframe.config import TaskConfig as TaskConfig
 from nasframe.config import setting as setting
 from nasframe.errors import NasframeError as NasframeError
+from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
 from nasframe.plugins import option as option
+from nasframe.plugins import published as published
 from nasframe.result import StudyResult as StudyResult
 from nasframe.result import load as load
 from nasframe.result import read_result as read_result

@@ -40,6 +40,24 @@ class Choice:
             raise NasframeError(f"choice {self.name!r} has no options")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Choice):
+    """One yes or no: whether what an earlier part of the network gives is fed to a later part.
+
+    A part has an *anchor*: a place in the list of choices, told by how many choices stand before
+    it. The links of one target stand together, at its anchor, in the order of their sources;
+    none of them is conditioned on another, so that all are drawn in one step (Zoph & Le 2017, 3.3).
+
+    Args:
+        source: the anchor of the earlier part.
+        target: the anchor of the later part: the index of the first of its links.
+    """
+
+    options: tuple[Any, ...] = field(default=(False, True), init=False)
+    source: int
+    target: int
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """A point of a search space: the index of the chosen option, for each active choice."""
@@ -103,11 +121,14 @@ class TaskShape(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input without the batch: (channels, height, width) of an image."""
+        """The shape of one input without the batch: (channels, height, width) of an image.
+
+        A step of a sequence of tokens has the shape ().
+        """
 
     @property
     def outputs(self) -> int:
-        """How many values the network gives for each input: the classes of a classification."""
+        """How many values the network gives for each input: classes, or words of a vocabulary."""
 
 
 class SearchSpace(ABC):
@@ -123,7 +144,15 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        """Make the untrained network; its weights come from torch's global generator."""
+        """Make the untrained network; its weights come from torch's global generator.
+
+        A network for images maps x_NCHW to logits (N, outputs). In training it may return
+        ``(logits, auxiliary_logits)``: the loss of the second counts ``auxiliary_weight``, an
+        attribute of the network, times. A network for sequences of tokens maps (x_TB, state) to
+        (logits (T, B, outputs), state); its first state is ``None``, and a state is a tensor or a
+        tuple of states. A module in it that has the attribute ``training_progress`` is told there,
+        before each training step, which part of all the steps was made: from 0 to below 1.
+        """
 
     def active(self, number: int) -> int:
         """How many choices, from the first, are decided for proposal ``number``: all of them."""
@@ -179,6 +208,14 @@ class Task(ABC):
     @abstractmethod
     def train_steps(self, batch_size: int) -> int:
         """How many batches an epoch has."""
+
+    def train_examples(self) -> int:
+        """How many inputs an epoch of training reads, for the metric ``samples_per_second``."""
+        return self.train_steps(batch_size=1)
+
+    @abstractmethod
+    def example(self) -> tuple[Any, ...]:
+        """Arguments with which a network can be called: one input of zeros, on torch's device."""
 
     @abstractmethod
     def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Any]:

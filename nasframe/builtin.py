@@ -20,6 +20,7 @@ from nasframe.tasks.config import (
     Dataset,
     DigitsConfig,
     FolderConfig,
+    TextConfig,
     TorchvisionConfig,
 )
 from nasframe.training.config import TrainConfig
@@ -69,6 +70,7 @@ def nasframe_tasks() -> Mapping[str, type[TaskConfig] | TaskConfig]:
         "digits": DigitsConfig,
         "fashion_mnist": TorchvisionConfig(dataset=Dataset.FashionMNIST, pad=2),
         "imagefolder": FolderConfig,
+        "text": TextConfig,
     }
 
 

@@ -28,6 +28,7 @@ from urllib.parse import quote
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -65,6 +66,8 @@ def search() -> None:
             sys.exit()
         mistakes.check_words(sys.argv[1:])
         register_configs()
+        if {"--multirun", "-m"} & set(sys.argv):
+            sys.argv[1:] = _deferred(sys.argv[1:])
         hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
     except _Ended as ended:
         status = ended.status
@@ -95,6 +98,25 @@ def _leave(status: int) -> NoReturn:
     if any(thread.name == THREAD for thread in threading.enumerate()):
         os._exit(status)
     sys.exit(status)
+
+
+def _deferred(words: list[str]) -> list[str]:
+    """The words of a sweep, with the settings of options as sweeps of one value.
+
+    Hydra first composes a configuration without what is swept over: in a sweep over options it
+    would look for their settings in the default ones.
+    """
+    parse = OverridesParser.create().parse_override
+    found = {word: parse(word) for word in words if _is_setting(word)}
+    sweeps = {word for word, override in found.items() if override.is_sweep_override()}
+    if not {found[word].key_or_group for word in sweeps} & {*GROUPS, "experiment"}:
+        return words
+    single = {
+        word
+        for word in found.keys() - sweeps
+        if found[word].key_or_group.partition(".")[0] in GROUPS and re.search(r"\..*=.", word)
+    }
+    return [word.replace("=", "=choice(", 1) + ")" if word in single else word for word in words]
 
 
 def _is_setting(word: str) -> bool:

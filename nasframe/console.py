@@ -142,7 +142,8 @@ class ConsoleProgress(Progress):
     def _numbers(self, trial: Trial) -> list[tuple[str, str]]:
         names = dict.fromkeys([*self._needs, "parameters"])
         shown = {name: trial.metrics[name] for name in names if name in trial.metrics}
-        numbers = {name: _number(value) for name, value in shown.items()}
+        # Of a series the last value is shown, under the name that it has by itself.
+        numbers = {name.removesuffix("_epochs"): _number(value) for name, value in shown.items()}
         return [*numbers.items(), ("seconds", f"{trial.seconds:.1f}")]
 
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:

@@ -7,7 +7,8 @@ its defaults) or an instance of one (a preset). Names must be unique among all p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -21,6 +22,9 @@ from nasframe.config import (
     StopperConfig,
     TaskConfig,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 hookspec = pluggy.HookspecMarker("nasframe")
 hookimpl = pluggy.HookimplMarker("nasframe")
@@ -107,4 +111,17 @@ def nasframe_executors() -> Mapping[str, type[ExecutorConfig] | ExecutorConfig]:
         Config classes, or instances as presets, by name. ``build(parts)`` gives an ``Executor``;
         ``parts`` holds the configs from which a worker builds its own space, task, evaluator and
         meters. No live object crosses a process border.
+    """
+
+
+@hookspec
+def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:  # type: ignore[empty-body]
+    """Offer published networks, made with ``nasframe.published(NAME)``.
+
+    Returns:
+        By name, functions that make the network, untrained unless a file of weights is given.
+        Their arguments are plain values by keyword, all with defaults if possible. An image
+        classifier takes ``classes`` and ``channels`` (of the image), and its ``data_config`` says
+        how inputs are prepared; after ``import nasframe.timm`` it is also the timm model
+        ``nasframe_NAME``. The functions import torch when they are called.
     """

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -30,6 +30,9 @@ from nasframe.config import (
     TaskConfig,
 )
 from nasframe.errors import NasframeError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 GROUPS: dict[str, tuple[str, type[Config]]] = {
     "search_space": ("nasframe_search_spaces", SearchSpaceConfig),
@@ -66,6 +69,23 @@ class Option:
     def type(self) -> type[Config]:
         """The config class."""
         return self.node if isinstance(self.node, type) else type(self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published network: its name, and the function that makes it."""
+
+    name: str
+    make: Callable[..., nn.Module]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What one plugin offers."""
+
+    options: tuple[Option, ...]
+    networks: tuple[Published, ...]
 
 
 @cache
@@ -126,7 +146,7 @@ def _check_hooks(manager: pluggy.PluginManager, name: str) -> None:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError:
-        known = {hook for hook, _ in GROUPS.values()}
+        known = {"nasframe_published", *(hook for hook, _ in GROUPS.values())}
         callers = manager.get_hookcallers(manager.get_plugin(name)) or []
         wrong = next(caller.name for caller in callers if caller.name not in known)
         near = get_close_matches(wrong, known, 1)
@@ -152,16 +172,26 @@ def options() -> tuple[Option, ...]:
     return _options(_manager()[0])
 
 
-def survey() -> dict[Plugin, tuple[Option, ...] | NasframeError]:
-    """Every installed plugin, looked at by itself: its options, or what is wrong with it."""
+@cache
+def networks() -> tuple[Published, ...]:
+    """Every published network, by name.
+
+    Raises:
+        NasframeError: if a plugin cannot be used, or two of them give one name.
+    """
+    return _networks(_manager()[0])
+
+
+def survey() -> dict[Plugin, Offers | NasframeError]:
+    """Every installed plugin, looked at by itself: what it offers, or what is wrong with it."""
     return {(plugin := _describe(point)): _inspect(point, plugin) for point in _points()}
 
 
-def _inspect(point: EntryPoint, plugin: Plugin) -> tuple[Option, ...] | NasframeError:
+def _inspect(point: EntryPoint, plugin: Plugin) -> Offers | NasframeError:
     manager = _empty_manager()
     try:
         _register(manager, point, plugin)
-        return _options(manager)
+        return Offers(_options(manager), _networks(manager))
     except NasframeError as error:
         return error
 
@@ -180,6 +210,20 @@ def _options(manager: pluggy.PluginManager) -> tuple[Option, ...]:
                         f"{option.plugin!r}. Skip one with NASFRAME_BLOCK={option.plugin}"
                     )
     return tuple(found[key] for key in sorted(found))
+
+
+def _networks(manager: pluggy.PluginManager) -> tuple[Published, ...]:
+    found: dict[str, Published] = {}
+    for impl in manager.hook.nasframe_published.get_hookimpls():
+        for name, make in _call(impl, "nasframe_published").items():
+            network = Published(name, make, impl.plugin_name)
+            other = found.setdefault(name, network)
+            if other is not network:
+                raise NasframeError(
+                    f"two plugins publish a network {name!r}, {other.plugin!r} and "
+                    f"{network.plugin!r}. Skip one with NASFRAME_BLOCK={network.plugin}"
+                )
+    return tuple(found[name] for name in sorted(found))
 
 
 def _call(impl: pluggy.HookImpl, hook: str) -> Mapping[str, Any]:
@@ -226,6 +270,26 @@ def option(group: str, name: str, **settings: Any) -> Any:
     if group not in GROUPS:
         raise NasframeError(f"there is no group {group!r}; the groups are {', '.join(GROUPS)}")
     raise NasframeError(f"{group}={name} is not known; {nearest(name, names)}")
+
+
+def published(name: str, **settings: Any) -> nn.Module:
+    """Make a network that some plugin publishes: ``published("mnasnet_a1", classes=10)``.
+
+    Args:
+        name: the network's name; ``nasframe-plugins`` lists them.
+        settings: arguments of the function that makes it.
+
+    Raises:
+        NasframeError: if there is no such network or setting.
+    """
+    known = {network.name: network for network in networks()}
+    if name not in known:
+        raise NasframeError(f"no network {name!r} is published here; {nearest(name, known)}")
+    make = known[name].make
+    for key in settings:
+        if key not in (arguments := inspect.signature(make).parameters):
+            raise NasframeError(f"{name} has no {key!r}; {nearest(key, arguments)}")
+    return make(**settings)
 
 
 def _make(item: Option, settings: Mapping[str, Any]) -> Config:

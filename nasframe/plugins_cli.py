@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 
 from nasframe.errors import NasframeError
-from nasframe.plugins import Option, Plugin, options, survey
+from nasframe.plugins import Offers, Plugin, networks, options, survey
 
 
 def main() -> None:
@@ -37,19 +37,20 @@ def main() -> None:
     sys.exit(1 if problems else 0)
 
 
-def plugin_problems(found: Mapping[Plugin, tuple[Option, ...] | NasframeError]) -> list[str]:
+def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
     """What keeps plugins from being used: each by itself, then all together."""
     broken = [str(state) for state in found.values() if isinstance(state, NasframeError)]
     if broken:
         return broken
     try:
         options()
+        networks()
     except NasframeError as error:
         return [str(error)]
     return []
 
 
-def _print_plugins(found: Mapping[Plugin, tuple[Option, ...] | NasframeError]) -> None:
+def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -65,7 +66,11 @@ def _print_plugins(found: Mapping[Plugin, tuple[Option, ...] | NasframeError]) -
         console.print(Text(f"Left out by NASFRAME_BLOCK: {blocked}"))
 
 
-def _offers(found: Iterable[Option]) -> str:
+def _offers(offers: Offers) -> str:
     """One line for each group."""
-    groups = groupby(sorted(found, key=attrgetter("group", "name")), key=attrgetter("group"))
-    return "\n".join(f"{group}={', '.join(o.name for o in items)}" for group, items in groups)
+    by_group = attrgetter("group")
+    groups = groupby(sorted(offers.options, key=attrgetter("group", "name")), key=by_group)
+    lines = [f"{group}={', '.join(o.name for o in items)}" for group, items in groups]
+    if offers.networks:
+        lines.append(f"published: {', '.join(network.name for network in offers.networks)}")
+    return "\n".join(lines)

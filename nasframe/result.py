@@ -88,8 +88,8 @@ class _Shape:
 def load(folder: Path | str, number: int | None = None) -> nn.Module:
     """Load a trained network of a study, in evaluation mode.
 
-    Its ``data_config`` says how inputs are prepared, in timm's words (``input_size``, ``mean``,
-    ``std``).
+    Its ``data_config`` says how inputs are prepared: images in timm's words (``input_size``,
+    ``mean``, ``std``), texts by ``level`` and ``vocabulary``, the token of each number.
 
     Args:
         folder: the study's folder.

@@ -187,6 +187,17 @@ def test_a_sweep_compares_and_tells_what_failed(toy: Shell) -> None:
     assert (again.returncode, again.stderr) == (0, "")
 
 
+def test_a_sweep_over_options_takes_settings_that_the_default_one_lacks(toy: Shell) -> None:
+    words = ("-m", "trials=1", "dir=it", *(word for word in TOYS if "controller" not in word))
+    done = toy("nasframe", *words, "controller=toy,toy_fast", "controller.lr=3", "hydra.verbose=x")
+    assert (done.returncode, done.stderr) == (0, "")
+    folders = sorted(path.name for path in (toy.cwd / "it").iterdir() if path.is_dir())
+    assert len(folders) == 2 and all("controller.lr-3" in name for name in folders)
+    wrong = toy("nasframe", *words, "controller=toy,toy_fast", "controller.rl=3")
+    assert wrong.returncode == 2
+    assert "toy_fast has no rl; did you mean lr?" in wrong.stderr
+
+
 def test_ctrl_c_ends_a_whole_sweep(toy: Shell) -> None:
     done = toy("nasframe", "-m", *TOYS, "seed=0,1", "evaluator.mood=INTERRUPT", "dir=it")
     assert done.returncode == 130

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from toys import toy_study
 
 from nasframe import Architecture, Choice, Context, Trial, option, run
@@ -57,6 +58,13 @@ def test_the_documented_space_trains(tmp_path: Path) -> None:
     context = Context(tmp_path, "cpu", 0, lambda epoch, metrics: True, lambda: False)
     metrics = evaluator.evaluate(Architecture((2, 2)), context)
     assert metrics["val_accuracy"] > 0.9
+
+
+def test_the_documented_network_is_made() -> None:
+    lenet = module("docs/plugins.md", "lenet")["nasframe_published"]()["lenet"]
+    network = lenet(classes=62)
+    assert network(torch.zeros(2, *network.data_config["input_size"])).shape == (2, 62)
+    assert sum(p.numel() for p in lenet().parameters()) == 61_706
 
 
 def test_the_documented_study_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import inspect
 import random
 from contextlib import nullcontext
 from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nasframe import (
     Controller,
     Evaluator,
     Executor,
+    Link,
     Meter,
     NasframeError,
     Objective,
@@ -32,11 +34,13 @@ from nasframe import (
     run,
 )
 from nasframe.manual import attributes
-from nasframe.plugins import GROUPS, Option, options
+from nasframe.plugins import GROUPS, Option, Published, networks, options
 from nasframe.scoring import scored
 
 ROOT = Path(__file__).parents[1]
 HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
+TASKS = {"image": "digits", "sequence": "text"}
+"""A task of each kind that needs no file."""
 
 
 def named(group: str) -> list[Any]:
@@ -57,16 +61,16 @@ def alone(folder: Path) -> Context:
 
 
 def test_each_group_has_a_hook_and_each_hook_a_group() -> None:
-    assert sorted(hook for hook, _ in GROUPS.values()) == sorted(HOOKS)
+    grouped = [hook for hook, _ in GROUPS.values()]
+    assert sorted([*grouped, "nasframe_published"]) == sorted(HOOKS)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_is_documented(hook: str) -> None:
     assert hook in (ROOT / "docs" / "hooks.md").read_text()
     doc = inspect.getdoc(getattr(hookspecs, hook)) or ""
-    group = next(group for group, (name, _) in GROUPS.items() if name == hook)
     assert "Returns:" in doc
-    assert f"``{group}=" in doc
+    assert all(f"``{group}=" in doc for group, (name, _) in GROUPS.items() if name == hook)
     assert not inspect.signature(getattr(hookspecs, hook)).parameters, "to be documented, too"
 
 
@@ -96,13 +100,26 @@ def test_nasframe_search_spaces(item: Option, tmp_path: Path) -> None:
     space = config(item).build()
     assert isinstance(space, SearchSpace)
     assert len({choice.name for choice in space.choices}) == len(space.choices)
-    task = option("task", "digits").build()
+    task = option("task", TASKS[space.kinds[0]]).build()
     evaluator = option("evaluator", "train", epochs=1).build(space, task)
     architecture = some_architecture(space, 1)
     assert hash(space.canonical(architecture)) is not None
     assert "\n" not in space.describe(architecture)
     metrics = evaluator.evaluate(architecture, alone(tmp_path))
     assert metrics["val_loss_epochs"] == (metrics["val_loss"],)
+
+
+@pytest.mark.parametrize("item", named("search_space"))
+def test_links_stand_at_the_anchor_of_their_target(item: Option) -> None:
+    space = config(item).build()
+    links = [(i, c) for i, c in enumerate(space.choices) if isinstance(c, Link)]
+    for target, group in groupby(links, key=lambda link: link[1].target):
+        places, members = zip(*group, strict=True)
+        assert places == tuple(range(target, target + len(places)))
+        sources = [link.source for link in members]
+        assert sources == sorted(set(sources))
+        assert 0 <= sources[0] and sources[-1] < target
+        assert all(link.options == (False, True) for link in members)
 
 
 @pytest.mark.parametrize("item", named("task"))
@@ -116,11 +133,12 @@ def test_nasframe_tasks(item: Option, tmp_path: Path) -> None:
     with nothing_there(bool(places)):
         task = option("task", item.name, **settings).build()
         assert isinstance(task, Task)
-        assert len(task.input_shape) == 3
+        assert len(task.input_shape) == {"image": 3, "sequence": 0}[task.kind]
         assert task.outputs > 1
         batches = list(task.train_batches(32, torch.device("cpu"), torch.Generator()))
         assert len(batches) == task.train_steps(32)
-        assert batches[0][0].shape[1:] == task.input_shape
+        batch_first = 2 if task.kind == "sequence" else 1
+        assert batches[0][0].shape[batch_first:] == task.input_shape
 
 
 def nothing_there(expected: bool) -> Any:
@@ -217,3 +235,18 @@ def test_nasframe_executors(item: Option, tmp_path: Path) -> None:
     assert isinstance(built, Executor)
     assert built.capacity >= 1
     built.close()
+
+
+@pytest.mark.parametrize("network", [pytest.param(n, id=n.name) for n in networks()])
+def test_nasframe_published(network: Published) -> None:
+    """Each published network can be made with its defaults; classifiers say what they read."""
+    import torch
+
+    arguments = inspect.signature(network.make).parameters
+    assert all(a.kind is a.KEYWORD_ONLY for a in arguments.values())
+    if {"classes", "channels"} <= set(arguments):
+        with torch.device("meta"), torch.no_grad():
+            module: Any = network.make(classes=7, channels=1).eval()
+            size = module.data_config["input_size"]
+            assert size[0] == 1
+            assert module(torch.zeros(2, *size)).shape == (2, 7)

@@ -23,6 +23,9 @@ class Shape:
     def __init__(self, *input_shape: int) -> None:
         self.input_shape = input_shape
 
+    def example(self) -> tuple[Tensor]:
+        return (torch.zeros(1, *self.input_shape),)
+
 
 class Fixed(SearchSpace):
     """One network."""

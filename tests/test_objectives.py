@@ -1,4 +1,4 @@
-"""The accuracy objective: which epochs count, to which power, and what it needs for that."""
+"""Accuracy and perplexity as rewards: which epochs count, how, and what is needed for that."""
 
 from __future__ import annotations
 
@@ -75,3 +75,30 @@ def test_words_of_a_command_line_become_a_reduction() -> None:
 def test_a_power_must_be_positive() -> None:
     with pytest.raises(NasframeError, match="power=0.0: must be greater than 0"):
         accuracy(power=0.0)
+
+
+def perplexity(**settings: Any) -> Objective:
+    objective = option("objective", "perplexity", **settings).build()
+    assert isinstance(objective, Objective)
+    return objective
+
+
+@pytest.mark.parametrize(("value", "reward"), [(100.0, 0.008), (62.4, 0.0205457), (4.0, 5.0)])
+def test_the_reward_of_a_recurrent_cell(value: float, reward: float) -> None:
+    objective = perplexity()
+    assert objective.needs == ("val_perplexity",)
+    assert objective.score({"val_perplexity": value}) == pytest.approx(reward, rel=1e-5)
+    assert perplexity(c=1.0).score({"val_perplexity": value}) == pytest.approx(reward / 80, 1e-5)
+
+
+@given(st.lists(st.floats(1, 1e300), min_size=1, max_size=12))
+def test_the_lowest_perplexity_that_counts_makes_the_reward(series: list[float]) -> None:
+    metrics: dict[str, Any] = {"ppl_epochs": tuple(series), "ppl": series[-1]}
+    rewards = [perplexity(metric="ppl", of=of).score(metrics) for of in Reduction]
+    lowest = series[-1], min(series), min(series[-5:])
+    assert rewards == [pytest.approx(80 / value / value) for value in lowest]
+
+
+def test_the_constant_must_be_positive() -> None:
+    with pytest.raises(NasframeError, match="c=-1.0: must be greater than 0"):
+        perplexity(c=-1.0)

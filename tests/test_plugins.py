@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from throwaway import TOY, distribution
 
-from nasframe import NasframeError, option
+from nasframe import NasframeError, option, published
 from nasframe.errors import nearest
-from nasframe.plugins import GROUPS, options, plugins, survey
+from nasframe.plugins import GROUPS, Offers, networks, options, plugins, survey
 
 OFFER = """
 from nasframe import hookimpl
@@ -95,8 +95,11 @@ def test_a_plugin_installed_twice_counts_once(tmp_path: Path) -> None:
 def test_what_is_installed_works_each_by_itself_and_together() -> None:
     found = survey()
     assert list(found) == plugins()
-    each = [item for state in found.values() if isinstance(state, tuple) for item in state]
+    offers = [state for state in found.values() if isinstance(state, Offers)]
+    each = [item for offer in offers for item in offer.options]
     assert sorted(each, key=lambda item: (item.group, item.name)) == list(options())
+    found_names = [item.name for offer in offers for item in offer.networks]
+    assert sorted(found_names) == [network.name for network in networks()]
     assert {item.group for item in options()} == set(GROUPS)
 
 
@@ -121,6 +124,39 @@ def test_a_wrong_option_is_told(
 ) -> None:
     with pytest.raises(NasframeError) as caught:
         option(group, name, **settings)
+    assert str(caught.value).startswith(words)
+
+
+def test_two_plugins_that_publish_one_network(tmp_path: Path) -> None:
+    source = OFFER.format(result="{'net': object}").replace("controllers", "published")
+    for name in ("one", "two"):
+        distribution(tmp_path, name, {name: f"{name}_plugin"}, **{f"{name}_plugin": source})
+    code = "from nasframe.plugins import networks; print(*(n.name for n in networks()))"
+    environment = {"PYTHONPATH": str(tmp_path)}
+    both, alone = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**environment, **block},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        for block in ({}, {"NASFRAME_BLOCK": "two"})
+    )
+    assert "two plugins publish a network 'net', 'one' and 'two'" in both.stderr
+    assert "net" in alone.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("mnasnet_a7", {}, "no network 'mnasnet_a7' is published here; did you mean mnasnet_a1"),
+        ("mnasnet_a1", {"clases": 10}, "mnasnet_a1 has no 'clases'; did you mean classes"),
+    ],
+)
+def test_a_wrong_published_network_is_told(name: str, settings: dict[str, int], words: str) -> None:
+    with pytest.raises(NasframeError) as caught:
+        published(name, **settings)
     assert str(caught.value).startswith(words)
 
 

@@ -225,6 +225,43 @@ def test_the_learning_rate_is_half_a_cosine_from_lr_to_almost_zero() -> None:
     assert half_cosine(12, 12) == 0
 
 
+def test_a_module_with_a_schedule_is_told_how_far_the_training_is() -> None:
+    class Paced(nn.Module):
+        training_progress = 0.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                seen.append(self.training_progress)
+            return x
+
+    seen: list[float] = []
+    trainer = evaluator(space=Small(lambda network: nn.Sequential(Paced(), network)), epochs=4)
+    trainer.evaluate(WIDE, context())
+    assert seen == [step / 12 for step in range(12)]
+
+
+def test_auxiliary_logits_count_with_their_weight_in_training_and_not_after() -> None:
+    class Auxiliary(nn.Module):
+        auxiliary_weight = 0.4
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.main, self.side = nn.Linear(16, 3), nn.Linear(16, 3)
+
+        def forward(self, x_NCHW: Tensor) -> Any:
+            x = x_NCHW.flatten(1)
+            return (self.main(x), self.side(x)) if self.training else self.main(x)
+
+    torch.manual_seed(0)
+    network = Auxiliary()
+    x_NCHW, y_N = batch = next(TINY.train_batches(24, CPU, torch.Generator().manual_seed(0)))
+    loss, _ = TINY.loss(network, batch, None)
+    main, side = (F.cross_entropy(logits, y_N) for logits in network(x_NCHW))
+    assert loss.item() == pytest.approx((main + 0.4 * side).item())
+    assert 0 < evaluator(space=Small(lambda _: Auxiliary())).evaluate(WIDE, context())["val_loss"]
+    assert TINY.loss(network.eval(), batch, None)[0].item() == pytest.approx(main.item())
+
+
 def test_weight_decay_spares_biases_and_normalisation() -> None:
     groups: list[Any] = []
     hook = register_optimizer_step_pre_hook(
@@ -424,6 +461,7 @@ def test_tensors_do_not_wait_for_the_garbage_collector(fails: bool) -> None:
 
     def wrap(network: nn.Module) -> nn.Module:
         network = Broken(network) if fails else network
+        network.training_progress = 0.0  # the trainer remembers it, to tell it
         networks.append(weakref.ref(network))
         weights.extend(weakref.ref(p) for p in network.parameters())
         return network

@@ -76,6 +76,9 @@ class ToyTask(Task):
     def validation_batches(self, batch_size: int, device: Any) -> Iterator[Any]:
         raise NotImplementedError
 
+    def example(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
     def loss(self, module: Any, batch: Any, state: Any) -> Any:
         raise NotImplementedError
 

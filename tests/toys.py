@@ -91,7 +91,7 @@ class ToyTask(Task):
     def _unused(self, *args: Any, **settings: Any) -> Any:
         raise AssertionError("toys are never trained")
 
-    train_batches = train_steps = validation_batches = loss = tally = metrics = _unused
+    train_batches = train_steps = validation_batches = example = loss = tally = metrics = _unused
 
 
 @dataclass(kw_only=True)

@@ -30,7 +30,7 @@ class SizeMeter(Meter):
             network = self._space.build(architecture, self._task).eval()
             counter = FlopCounterMode(display=False)
             with counter:
-                network(torch.zeros(1, *self._task.input_shape))
+                network(*self._task.example())
         return {
             "parameters": sum(p.numel() for p in network.parameters()),
             "macs": counter.get_total_flops() // 2,

@@ -1,4 +1,4 @@
-"""Settings of the image tasks."""
+"""Settings of the tasks."""
 
 from __future__ import annotations
 
@@ -135,3 +135,55 @@ class TorchvisionConfig(ImageTaskConfig):
         return torchvision_task(
             self.dataset.value, root, self.download, self.validation, self.augmentation()
         )
+
+
+class Level(Enum):
+    """What a token of a text is."""
+
+    char = "char"
+    word = "word"
+
+
+@dataclass(kw_only=True)
+class TextConfig(TaskConfig):
+    """A language model of plain UTF-8 text: the next character or word from those before it.
+
+    The embedded text needs no download: about 140,000 characters of what Python's ``help`` knows.
+    They differ a little from one version of Python to the next, and so do results.
+
+    Words are what white space parts; the end of a line is the word ``<eos>``, and words that are
+    not in the vocabulary are ``<unk>``, as in the Penn Treebank of language models.
+
+    Attributes:
+        train: the text for training, a text file or a zip file with one in it; null for the
+            embedded text.
+        valid: the text for validation; null cuts it from the end of ``train``.
+        validation: the fraction that is cut if there is no ``valid``.
+        level: what a token is, a ``char`` or a ``word``.
+        vocabulary: how many different tokens are told apart at most, the most frequent ones of the
+            text for training; the others are ``<unk>``, which is one of them.
+        steps: tokens through which gradients go back.
+    """
+
+    train: Path | None = None
+    valid: Path | None = None
+    validation: float = setting(0.1, above=0, most=0.9)
+    level: Level = Level.char
+    vocabulary: int = setting(10_000, least=2)
+    steps: int = setting(35, least=1)
+
+    def build(self) -> Task:
+        """Make the task; its vocabulary needs the data at once."""
+        from nasframe.tasks.corpus import read_corpus
+        from nasframe.tasks.text import TextTask
+
+        train, valid = (p and Path(p).expanduser() for p in (self.train, self.valid))
+        corpus = read_corpus(
+            train,
+            valid,
+            level=self.level,
+            validation=self.validation,
+            vocabulary=self.vocabulary,
+            steps=self.steps,
+        )
+        return TextTask(corpus, self.steps)

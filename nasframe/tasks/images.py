@@ -124,9 +124,15 @@ class ImageTask(Task):
     def loss(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
     ) -> tuple[Tensor, Any]:
-        """Cross entropy."""
+        """Cross entropy; that of auxiliary logits counts ``auxiliary_weight`` times."""
         x_NCHW, y_N = batch
-        return F.cross_entropy(module(x_NCHW), y_N), state
+        outputs = module(x_NCHW)
+        if isinstance(outputs, tuple):
+            logits_NK, auxiliary_NK = outputs
+            weight: Any = module.auxiliary_weight
+            auxiliary = F.cross_entropy(auxiliary_NK, y_N)
+            return F.cross_entropy(logits_NK, y_N) + weight * auxiliary, state
+        return F.cross_entropy(outputs, y_N), state
 
     def tally(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
@@ -142,6 +148,10 @@ class ImageTask(Task):
         """``val_accuracy`` from 0 to 1, and ``val_loss``, the mean cross entropy in nats."""
         right, loss, count = tally
         return {"val_accuracy": right / count, "val_loss": loss / count}
+
+    def example(self) -> tuple[Tensor]:
+        """One image of zeros."""
+        return (torch.zeros(1, *self.input_shape),)
 
     def _on(self, device: torch.device) -> _Resident:
         if device not in self._resident:

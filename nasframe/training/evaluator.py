@@ -115,7 +115,7 @@ class TrainEvaluator(Evaluator):
         self, network: nn.Module, history: list[dict[str, float]], seconds: float
     ) -> Metrics:
         series = {f"{name}_epochs": tuple(m[name] for m in history) for name in history[-1]}
-        examples = self._task.train_steps(batch_size=1) * len(history)
+        examples = self._task.train_examples() * len(history)
         return {
             **history[-1],
             **series,

@@ -49,6 +49,7 @@ class ChildModule(LightningModule):
         self._steps = steps
         self._on_epoch = on_epoch
         self._cancelled = cancelled
+        self._paced: list[Any] = [m for m in network.modules() if hasattr(m, "training_progress")]
         self._state: Any = None
         self._loss_sum = torch.zeros(())
         self._tally: Tensor | None = None
@@ -75,8 +76,10 @@ class ChildModule(LightningModule):
         self._loss_sum = torch.zeros((), device=self.device)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """End a cancelled child."""
+        """End a cancelled child; tell regularisers with a schedule how far the training is."""
         self._check_cancelled()
+        for module in self._paced:
+            module.training_progress = self.global_step / self._steps
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The loss of a batch."""
@@ -117,6 +120,11 @@ class ChildModule(LightningModule):
                 )
         if not self._on_epoch(metrics):
             self.trainer.should_stop = True
+
+    def release(self) -> None:
+        """Let go of the network, so that it does not live as long as Lightning's cycles."""
+        del self.network
+        self._paced.clear()
 
     def _check_cancelled(self) -> None:
         if self._cancelled():

@@ -59,7 +59,7 @@ def fit(
             # The Trainer is full of reference cycles: tensors shall not wait for their collection.
             trainer.strategy.optimizers = []
             trainer.strategy.lr_scheduler_configs = []
-            del child.network
+            child.release()
 
 
 @contextmanager

@@ -36,12 +36,38 @@ class AccuracyConfig(ObjectiveConfig):
 
     def build(self) -> Objective:
         """Make the objective."""
-        from nasframe_objectives.accuracy import AccuracyObjective
+        from nasframe_objectives.epochs import EpochsObjective
 
-        return AccuracyObjective(self.metric, self.of, self.power)
+        return EpochsObjective(self.metric, self.of, lambda value: value**self.power)
+
+
+@dataclass(kw_only=True)
+class PerplexityConfig(ObjectiveConfig):
+    """A constant over the square of the perplexity: c / ppl^2 (Zoph & Le 2017, 4.2).
+
+    With the paper's constant, the words of the Penn Treebank give rewards below 0.03.
+    Characters, of which perplexities are from 3 to 10, give rewards of 1 to 9: a controller
+    whose settings suit rewards up to 1 wants a ``c`` of about 5 there.
+
+    Attributes:
+        metric: the perplexity's name; unless ``of`` is ``last``, its series is read, whose name is
+            that with ``_epochs`` added.
+        of: which epochs count; the highest reward is that of the lowest perplexity among them.
+        c: the constant.
+    """
+
+    metric: str = "val_perplexity"
+    of: Reduction = Reduction.last
+    c: float = setting(80.0, above=0)
+
+    def build(self) -> Objective:
+        """Make the objective."""
+        from nasframe_objectives.epochs import EpochsObjective
+
+        return EpochsObjective(self.metric, self.of, lambda value: self.c * value**-2)
 
 
 @hookimpl
 def nasframe_objectives() -> Mapping[str, type[ObjectiveConfig]]:
-    """Accuracy."""
-    return {"accuracy": AccuracyConfig}
+    """Accuracy and perplexity."""
+    return {"accuracy": AccuracyConfig, "perplexity": PerplexityConfig}

@@ -1,6 +1,8 @@
-"""Accuracy as the reward."""
+"""A reward that one metric makes, in the epoch in which it is best."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from nasframe import Metrics, Objective
 from nasframe_objectives import Reduction
@@ -9,23 +11,23 @@ _EPOCHS = {Reduction.last: 1, Reduction.max: 0, Reduction.max_last5: 5}
 """How many of the last epochs count; 0 for all of them."""
 
 
-class AccuracyObjective(Objective):
-    """The best value of a metric among the epochs that count, raised to a power.
+class EpochsObjective(Objective):
+    """The highest reward among the epochs that count.
 
     Args:
         metric: the name of the metric.
         of: which epochs count.
-        power: to which the value is raised.
+        reward: makes the reward of the metric's value.
     """
 
-    def __init__(self, metric: str, of: Reduction, power: float) -> None:
+    def __init__(self, metric: str, of: Reduction, reward: Callable[[float], float]) -> None:
         name = metric if of is Reduction.last else f"{metric}_epochs"
         self.needs = (name,)
         self._epochs = _EPOCHS[of]
-        self._power = power
+        self._reward = reward
 
     def score(self, metrics: Metrics) -> float:
         """The reward."""
         value = metrics[self.needs[0]]
-        best = max(value[-self._epochs :]) if isinstance(value, tuple) else value
-        return float(best**self._power)
+        values = value[-self._epochs :] if isinstance(value, tuple) else (value,)
+        return float(max(map(self._reward, values)))

@@ -1,0 +1,157 @@
+"""Language models: to predict each token of a text from those before it.
+
+Shapes: T steps of a window, B streams of a batch, K entries of the vocabulary, N tokens of a text,
+S tokens of a stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nasframe.api import Task
+from nasframe.tasks.config import Level
+from nasframe.tasks.corpus import Corpus
+
+State: TypeAlias = Tensor | tuple["State", ...] | None
+
+SEGMENT = 20
+"""The length of a segment of the validation text, in windows."""
+
+_SKIPPED = -100
+"""The target that ``cross_entropy`` leaves out."""
+
+
+class TextTask(Task):
+    """Predicts the next token, with back-propagation through time that ends after ``steps``.
+
+    Training: the text is a ring that is opened at a random place in each epoch and cut into
+    ``batch_size`` streams. Each stream is read window by window, the state carried on but not its
+    gradient (Zaremba et al., "Recurrent Neural Network Regularization", 2014, 4.1). A batch is
+    ``(x_TB, y_TB)``, and each y is the token after its x; windows have ``steps`` steps or, so that
+    none is much shorter than the others, fewer.
+
+    Validation: each token is predicted exactly once. The text, which goes on where that for
+    training ends, is cut into segments of at most 20 times ``steps`` tokens, whatever the batch
+    size. Each is read from an empty state, after the ``steps`` tokens before it, so that metrics do
+    not depend on ``batch_size``. A batch is ``(x_TB, y_TB, begins)``: whether the state is to be
+    empty.
+
+    Args:
+        corpus: the text.
+        steps: the longest window.
+    """
+
+    kind = "sequence"
+    input_shape = ()
+
+    def __init__(self, corpus: Corpus, steps: int) -> None:
+        self.outputs = len(corpus.vocabulary)
+        self.provides = ("val_loss", "val_perplexity")
+        if corpus.level is Level.char:
+            self.provides += ("val_bpc",)
+        self._corpus = corpus
+        self._steps = steps
+        self._resident: dict[torch.device, Tensor] = {}
+
+    @property
+    def data_config(self) -> Mapping[str, Any]:
+        """``level``, and ``vocabulary``: the token of each number; unknown ones are number 0."""
+        return {"level": self._corpus.level.name, "vocabulary": self._corpus.vocabulary}
+
+    def train_batches(
+        self, batch_size: int, device: torch.device, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of windows; where the ring is opened is drawn at its begin."""
+        count, windows = self._corpus.training, self.train_steps(batch_size)
+        length = -(-count // batch_size)
+        start = int(torch.randint(count, (), generator=generator, device=generator.device))
+        place = torch.arange(start, start + batch_size * length + 1, device=device) % count
+        text = self._on(device)[place]
+        streams = (part.view(batch_size, length) for part in (text[:-1], text[1:]))
+        x_SB, y_SB = (part_BS.t().contiguous() for part_BS in streams)
+        yield from zip(x_SB.tensor_split(windows), y_SB.tensor_split(windows), strict=True)
+
+    def train_steps(self, batch_size: int) -> int:
+        """The windows of a stream."""
+        return -(-self._corpus.training // (batch_size * self._steps))
+
+    def train_examples(self) -> int:
+        """Tokens for training."""
+        return self._corpus.training
+
+    def example(self) -> tuple[Tensor, None]:
+        """One token and no state."""
+        return torch.zeros(1, 1, dtype=torch.long), None
+
+    def validation_batches(
+        self, batch_size: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor, bool]]:
+        """The windows of the first ``batch_size`` segments, then those of the next ones."""
+        for x_SB, y_SB in self._segments(batch_size, device):
+            for start in range(0, len(x_SB), self._steps):
+                window = slice(start, start + self._steps)
+                yield x_SB[window], y_SB[window], start == 0
+
+    def loss(
+        self, module: nn.Module, batch: tuple[Tensor, Tensor], state: State
+    ) -> tuple[Tensor, State]:
+        """Cross entropy in nats a token, and the state without its gradient."""
+        x_TB, y_TB = batch
+        logits_TBK, state = module(x_TB, state)
+        return _cross_entropy(logits_TBK, y_TB, "mean"), _detached(state)
+
+    def tally(
+        self, module: nn.Module, batch: tuple[Tensor, Tensor, bool], state: State
+    ) -> tuple[Tensor, State]:
+        """The sum of the cross entropies, and of how many tokens."""
+        x_TB, y_TB, begins = batch
+        logits_TBK, state = module(x_TB, None if begins else state)
+        loss = _cross_entropy(logits_TBK, y_TB, "sum")
+        return torch.stack([loss, (y_TB != _SKIPPED).sum(dtype=loss.dtype)]), state
+
+    def metrics(self, tally: Sequence[float]) -> dict[str, float]:
+        """``val_loss`` in nats a token, ``val_perplexity``; of characters ``val_bpc``, in bits."""
+        loss = tally[0] / tally[1]
+        perplexity = math.exp(loss) if loss < 700 else math.inf
+        metrics = {"val_loss": loss, "val_perplexity": perplexity, "val_bpc": loss / math.log(2)}
+        return {name: metrics[name] for name in self.provides}
+
+    def _segments(self, count: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of ``count`` segments at a time, (S, B).
+
+        The first ``steps`` targets of a segment belong to the one before it, and the last targets
+        of the last one may lie beyond the text: both are skipped.
+        """
+        before = self._steps
+        text_N = self._on(device)[self._corpus.training - before - 1 :]
+        tokens = len(text_N) - before - 1
+        segments = -(-tokens // (SEGMENT * self._steps))
+        length = -(-tokens // segments)
+        rest = (0, segments * length - tokens)
+        x_SV = F.pad(text_N[:-1], rest).unfold(0, before + length, length).t()
+        y_SV = F.pad(text_N[1:], rest, value=_SKIPPED).unfold(0, before + length, length).t()
+        y_SV = y_SV.clone()
+        y_SV[:before] = _SKIPPED
+        yield from zip(torch.split(x_SV, count, 1), torch.split(y_SV, count, 1), strict=True)
+
+    def _on(self, device: torch.device) -> Tensor:
+        if device not in self._resident:
+            self._resident[device] = self._corpus.tokens_N.to(device)
+        return self._resident[device]
+
+
+def _cross_entropy(logits_TBK: Tensor, y_TB: Tensor, reduction: str) -> Tensor:
+    logits = logits_TBK.flatten(0, 1).float()
+    return F.cross_entropy(logits, y_TB.flatten(), reduction=reduction, ignore_index=_SKIPPED)
+
+
+def _detached(state: State) -> State:
+    if isinstance(state, tuple):
+        return tuple(_detached(part) for part in state)
+    return None if state is None else state.detach()

@@ -1,0 +1,47 @@
+"""Published networks as timm models: after ``import nasframe.timm``, ``timm`` can create them.
+
+Each image classifier NAME that a plugin publishes is the model ``nasframe_NAME``::
+
+    timm.create_model("nasframe_mnasnet_a1", num_classes=10)
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import timm.models
+
+from nasframe.errors import NasframeError
+from nasframe.plugins import Published, networks
+
+
+def _register(network: Published) -> None:
+    name = f"nasframe_{network.name}"
+
+    def make(
+        pretrained: bool = False,
+        pretrained_cfg: Any = None,
+        pretrained_cfg_overlay: Any = None,
+        cache_dir: Any = None,
+        num_classes: int = 1000,
+        in_chans: int = 3,
+        **settings: Any,
+    ) -> Any:
+        if pretrained:
+            raise NasframeError(
+                f"{name} comes without weights; some networks load those of a file: weights=FILE"
+            )
+        module: Any = network.make(classes=num_classes, channels=in_chans, **settings)
+        module.num_classes = num_classes
+        module.pretrained_cfg = {**module.data_config, "num_classes": num_classes}
+        return module
+
+    make.__name__ = name
+    make.__module__ = __name__
+    timm.models.register_model(make)
+
+
+for _network in networks():
+    if {"classes", "channels"} <= set(inspect.signature(_network.make).parameters):
+        _register(_network)

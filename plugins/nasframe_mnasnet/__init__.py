@@ -1,0 +1,141 @@
+"""The search space of MnasNet: blocks of equal layers, each block with layers of its own kind.
+
+Tan et al., "MnasNet: Platform-Aware Neural Architecture Search for Mobile" (CVPR 2019), and the
+networks that its authors published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasframe import NasframeError, SearchSpaceConfig, hookimpl, nearest, setting
+from nasframe_mnasnet.architectures import NETWORKS, find, make
+from nasframe_mnasnet.blocks import Flavour as Flavour
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nasframe import SearchSpace
+
+
+@dataclass(kw_only=True)
+class MnasNetConfig(SearchSpaceConfig):
+    """The factorized hierarchical space of the paper (4.1), for images of any size.
+
+    Six choices a block: operation, kernel, squeeze-and-excitation, skip, filters and layers; the
+    last two are relative to a reference network, by default MobileNetV2 as in the paper. A network
+    halves its input at the stem and at each stride of 2: small images want ``stem_stride=1`` and
+    fewer strides.
+
+    Attributes:
+        filters: channels of each block of the reference network; a block has 0.75, 1 or 1.25
+            times as many.
+        layers: layers of each block of the reference network; a block has one more, as many, or
+            one fewer, but at least one.
+        strides: stride of the first layer of each block, 1 or 2.
+        flat: choose each layer on its own, to compare with what the paper improves on: each layer
+            of the reference network is then a block, whose own reference is one layer.
+        stem: channels of the convolution before the blocks.
+        stem_stride: its stride.
+        head: channels of the 1x1 convolution after the blocks.
+        width: what multiplies the channels of stem and blocks; all are then rounded to multiples
+            of 8, never below 90 %.
+        dropout: probability of dropping an input of the classifier.
+        flavour: ``timm`` has BatchNorm with torch's defaults and borders padded equally,
+            ``google`` (the paper and its authors' code) has BatchNorm with momentum 0.99 in
+            TensorFlow's sense, which needs thousands of steps, and TensorFlow's borders.
+    """
+
+    filters: list[int] = setting([16, 24, 32, 64, 96, 160, 320], least=1)
+    layers: list[int] = setting([1, 2, 3, 4, 3, 3, 1], least=1)
+    strides: list[int] = setting([1, 2, 2, 2, 1, 2, 1], least=1, most=2)
+    flat: bool = False
+    stem: int = setting(32, least=1)
+    stem_stride: int = setting(2, least=1, most=2)
+    head: int = setting(1280, least=1)
+    width: float = setting(1.0, above=0)
+    dropout: float = setting(0.2, least=0, most=1)
+    flavour: Flavour = Flavour.timm
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lengths = len(self.filters), len(self.layers), len(self.strides)
+        if len(set(lengths)) > 1 or 0 in lengths:
+            raise NasframeError(
+                "filters, layers and strides need one number for each block; "
+                "here they have {}, {} and {}".format(*lengths)
+            )
+
+    def build(self) -> SearchSpace:
+        """Make the search space."""
+        from nasframe_mnasnet.space import MnasNetSpace
+
+        return MnasNetSpace(self)
+
+
+def published(
+    name: str,
+    *,
+    width: float = 1.0,
+    classes: int = 1000,
+    channels: int = 3,
+    dropout: float | None = None,
+    flavour: str = "timm",
+    weights: str | Path | None = None,
+) -> nn.Module:
+    """Make a network that the authors published, with new weights or those of a file.
+
+    Args:
+        name: ``mnasnet_a1``, ``mnasnet_b1`` (without squeeze-and-excitation) or ``mnasnet_small``.
+        width: what multiplies the channels of stem and blocks, not those of the head.
+        classes: outputs of the classifier.
+        channels: channels of the images.
+        dropout: before the classifier; ``None`` is the network's own, 0.2 or for the small one 0.
+        flavour: ``timm`` equals the networks of timm and torchvision; ``google`` has the borders
+            and BatchNorm of the authors' code, and no residual in the first block of the small one.
+        weights: a state dict of timm's network (``semnasnet_100``, ``mnasnet_100``,
+            ``mnasnet_small``) or, for B1, of torchvision's ``mnasnet1_0``, in a safetensors or a
+            torch file.
+
+    Returns:
+        A network from x_NCHW to logits (N, classes). Its ``data_config`` says how images are
+        prepared, in timm's words.
+
+    Raises:
+        NasframeError: if there is no such network, flavour or width, or the weights do not fit.
+    """
+    flavours = {known.value: known for known in Flavour}
+    if flavour not in flavours:
+        raise NasframeError(f"flavour={flavour} is not known; {nearest(flavour, flavours)}")
+    if width <= 0:
+        raise NasframeError(f"width={width}: must be greater than 0")
+    network = find(name, flavours[flavour])
+    module = make(
+        network,
+        flavours[flavour],
+        width=width,
+        classes=classes,
+        channels=channels,
+        dropout=network.dropout if dropout is None else dropout,
+    )
+    if weights is not None:
+        from nasframe_mnasnet.weights import load_weights
+
+        load_weights(module, Path(weights), name)
+    return module
+
+
+@hookimpl
+def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig] | SearchSpaceConfig]:
+    """The paper's space, and the flat one that it is compared with (three layers a block)."""
+    return {"mnasnet": MnasNetConfig, "mnasnet_flat": MnasNetConfig(flat=True, layers=[3] * 7)}
+
+
+@hookimpl
+def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:
+    """The networks whose layers the authors published as code."""
+    return {name: partial(published, name) for name in NETWORKS}

@@ -1,0 +1,113 @@
+"""A MnasNet as plain data: blocks of equal layers, and the layers that they stand for (4.1).
+
+The paper lists convolution, depthwise convolution and MBConv as operations, but counts 432 options
+a block: that needs a fourth, and the published networks use MBConv with expansions 3 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, NamedTuple
+
+from nasframe import Choice
+
+
+class Flavour(Enum):
+    """Whose borders and BatchNorm: those of timm's networks, or of the authors' code."""
+
+    timm = "timm"
+    google = "google"
+
+
+class Block(NamedTuple):
+    """Equal layers, of which only the first may have a stride or change the channels.
+
+    ``se`` is the ratio of squeeze-and-excitation, 0 for none; ``filters`` are not rounded yet.
+    """
+
+    op: str
+    kernel: int
+    se: float
+    skip: str
+    filters: float
+    layers: int
+    stride: int
+
+
+class Layer(NamedTuple):
+    """One layer; ``squeeze`` are the channels inside its squeeze-and-excitation, 0 for none."""
+
+    op: str
+    kernel: int
+    squeeze: int
+    skip: str
+    inputs: int
+    outputs: int
+    stride: int
+
+
+class Reference(NamedTuple):
+    """What a block's filters and layers are relative to, and its stride."""
+
+    name: str
+    filters: int
+    layers: int
+    stride: int
+
+
+MENU: dict[str, tuple[Any, ...]] = {
+    "op": ("conv", "sep", "mbconv3", "mbconv6"),
+    "kernel": (3, 5),
+    "se": (0.0, 0.25),
+    "skip": ("pool", "identity", "none"),
+    "filters": (0.75, 1.0, 1.25),
+    "layers": (-1, 0, 1),
+}
+"""The six choices of a block in the paper's order: 4 * 2 * 2 * 3 * 3 * 3 = 432 options."""
+
+
+def block_choices(name: str) -> tuple[Choice, ...]:
+    """The choices of one block, named ``block0.op`` and so on."""
+    return tuple(Choice(f"{name}.{step}", options) for step, options in MENU.items())
+
+
+def decode(tokens: Iterable[int], reference: Reference) -> Block:
+    """The block of six tokens."""
+    steps = zip(MENU.items(), tokens, strict=True)
+    chosen = {step: options[token] for (step, options), token in steps}
+    chosen["filters"] *= reference.filters
+    chosen["layers"] = max(1, reference.layers + chosen["layers"])
+    return Block(**chosen, stride=reference.stride)
+
+
+def expand(blocks: Iterable[Block], stem: float, width: float) -> Iterator[list[Layer]]:
+    """The layers of each block.
+
+    Args:
+        blocks: the blocks in their order.
+        stem: channels before the first block.
+        width: what multiplies all channels before they are rounded to multiples of 8.
+    """
+    inputs = rounded(stem * width)
+    for block in blocks:
+        outputs = rounded(block.filters * width)
+        first = _layer(block, inputs, outputs, block.stride)
+        rest = _layer(block, outputs, outputs, 1)
+        yield [first] + [rest] * (block.layers - 1)
+        inputs = outputs
+
+
+def rounded(channels: float) -> int:
+    """The nearest multiple of 8, or the next if that is below 90 %, as in the authors' code."""
+    from timm.layers import make_divisible  # type: ignore[attr-defined]
+
+    return int(make_divisible(channels))  # type: ignore[no-untyped-call]
+
+
+def _layer(block: Block, inputs: int, outputs: int, stride: int) -> Layer:
+    """A layer, whose skip is dropped where it cannot be added: a pool may have a stride."""
+    fits = inputs == outputs and (stride == 1 or block.skip == "pool")
+    skip = block.skip if fits else "none"
+    squeeze = int(inputs * block.se)
+    return Layer(block.op, block.kernel, squeeze, skip, inputs, outputs, stride)

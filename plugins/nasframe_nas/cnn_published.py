@@ -1,0 +1,69 @@
+"""The network that the paper shows in figure 7: 15 layers without strides and pooling.
+
+The paper published no file. This is a reading of the figure by others, and its links are not
+proven: its convolutions have 4,119,228 weights, and the paper says 4.2 million parameters. Only the
+last layer is read by no other, so that it alone goes to the classifier, by the paper's second rule;
+the same source also lists a line from layer 1 to the softmax, which contradicts that rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nasframe import NasframeError, nearest
+from nasframe_nas.cnn_layers import Layer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIGURE_7 = (
+    Layer(3, 3, 36, ()),
+    Layer(3, 3, 48, (0,)),
+    Layer(3, 3, 36, (0, 1)),
+    Layer(5, 5, 36, (0, 1, 2)),
+    Layer(3, 7, 48, (2, 3)),
+    Layer(7, 7, 48, (1, 2, 3, 4)),
+    Layer(7, 7, 48, (1, 2, 3, 4, 5)),
+    Layer(7, 3, 36, (0, 5, 6)),
+    Layer(7, 1, 36, (0, 4, 5, 7)),
+    Layer(7, 7, 36, (0, 2, 3, 4, 5, 6, 7, 8)),
+    Layer(5, 7, 36, (0, 1, 4, 5, 6, 7, 8, 9)),
+    Layer(7, 7, 48, (0, 1, 2, 3, 5, 10)),
+    Layer(7, 5, 48, (0, 2, 5, 6, 7, 8, 9, 10, 11)),
+    Layer(7, 5, 48, (2, 6, 11, 12)),
+    Layer(7, 5, 48, (6, 10, 11, 12, 13)),
+)
+
+_LAYERS = {"nas_cnn_v1": FIGURE_7}
+
+
+def published_layers(name: str) -> tuple[Layer, ...]:
+    """The layers of a published network.
+
+    Raises:
+        NasframeError: if there is no such network.
+    """
+    if name not in _LAYERS:
+        raise NasframeError(f"no network {name!r} is published here; {nearest(name, _LAYERS)}")
+    return _LAYERS[name]
+
+
+def nas_cnn_v1(*, classes: int = 10, channels: int = 3) -> nn.Module:
+    """The 15-layer network of figure 7, untrained: no weights of it were published.
+
+    Args:
+        classes: how many classes it tells apart.
+        channels: of the image.
+    """
+    from nasframe_nas.cnn_network import NASCNN
+
+    network = NASCNN(FIGURE_7, channels, classes)
+    # The paper whitens, and gives no numbers; these bring pixels near mean 0 and deviation 1.
+    network.data_config = {
+        "input_size": (channels, 32, 32),
+        "mean": (0.5,) * channels,
+        "std": (0.25,) * channels,
+        "crop_pct": 1.0,
+        "interpolation": "bicubic",
+    }
+    return network

@@ -1,0 +1,92 @@
+"""The search space of convolutional networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe_nas.cnn_canonical import canonical
+from nasframe_nas.cnn_layers import Layer, Row, choices_of, describe, layer_choices, split
+from nasframe_nas.cnn_published import published_layers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nasframe_nas import NASCNNConfig
+
+
+class NASCNNSpace(SearchSpace):
+    """Layer after layer: filter height and width, strides if wanted, filters, and the links."""
+
+    kinds = ("image",)
+
+    def __init__(self, config: NASCNNConfig) -> None:
+        self._config = config
+        kernel, stride = tuple(config.kernel), tuple(config.stride)
+        strides = {"stride_height": stride, "stride_width": stride} if config.strides else {}
+        sides = {"filter_height": kernel, "filter_width": kernel}
+        self._menus = {**sides, **strides, "filters": tuple(config.filters)}
+        self.choices = layer_choices(self._menus, config.layers)
+
+    def active(self, number: int) -> int:
+        """The choices of the first layers: two layers more after every ``grow_every`` proposals."""
+        config = self._config
+        layers = config.layers
+        if config.first_layers is not None:
+            layers = min(layers, config.first_layers + 2 * (number // config.grow_every))
+        return choices_of(layers, len(self._menus))
+
+    def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
+        """Make the network: from x_NCHW of any size to logits (N, outputs)."""
+        from nasframe_nas.cnn_network import NASCNN
+
+        return NASCNN(self._layers(architecture), task.input_shape[0], task.outputs)
+
+    def canonical(self, architecture: Architecture) -> tuple[Row, ...]:
+        """The layers in an order that depends on the graph alone: tokens, pooling, and inputs."""
+        rows = enumerate(split(architecture.tokens, len(self._menus)))
+        return canonical([((*kind, self._pooled(n)), inputs) for n, (kind, inputs) in rows])
+
+    def describe(self, architecture: Architecture) -> str:
+        """The layers in words: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
+        return describe(self._layers(architecture))
+
+    def encode(self, name: str) -> Architecture:
+        """The tokens of a published network; pooling and more filters stay the space's own.
+
+        Raises:
+            NasframeError: if there is no such network, or it is not in this space.
+        """
+        layers = published_layers(name)
+        if len(layers) > self._config.layers:
+            raise NasframeError(
+                f"{name} has {len(layers)} layers, this space {self._config.layers}"
+            )
+        wanted = [value for n, layer in enumerate(layers) for value in self._options(n, layer)]
+        tokens: list[int] = []
+        for choice, value in zip(self.choices, wanted, strict=False):
+            if value not in choice.options:
+                raise NasframeError(
+                    f"{name} has {choice.name}={value}, this space {choice.options}"
+                )
+            tokens.append(choice.options.index(value))
+        return Architecture(tuple(tokens))
+
+    def _options(self, number: int, layer: Layer) -> list[int]:
+        """What layer ``number`` decides: its part of the choices, in their order."""
+        links = [earlier in layer.inputs for earlier in range(number)]
+        return [getattr(layer, step) for step in self._menus] + links
+
+    def _layers(self, architecture: Architecture) -> list[Layer]:
+        rows = enumerate(split(architecture.tokens, len(self._menus)))
+        return [self._layer(number, row) for number, row in rows]
+
+    def _layer(self, number: int, row: Row) -> Layer:
+        tokens, inputs = row
+        menus = zip(self._menus.items(), tokens, strict=True)
+        decided = {step: menu[token] for (step, menu), token in menus}
+        filters = decided.pop("filters") + self._config.extra_filters
+        return Layer(filters=filters, inputs=inputs, pooled=self._pooled(number), **decided)
+
+    def _pooled(self, number: int) -> bool:
+        return number + 1 in self._config.pooling_at

@@ -1,0 +1,56 @@
+"""Published networks as timm models."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+import timm
+import torch
+from timm.data import resolve_data_config
+
+import nasframe.timm  # noqa: F401 (registers the models)
+from nasframe import NasframeError, published
+from nasframe.plugins import networks
+
+
+def test_every_published_classifier_is_a_model_of_timm() -> None:
+    classifiers = {
+        f"nasframe_{network.name}"
+        for network in networks()
+        if "classes" in inspect.signature(network.make).parameters
+    }
+    assert set(timm.list_models("nasframe_*")) == classifiers >= {"nasframe_mnasnet_a1"}
+
+
+def test_timm_makes_the_published_network() -> None:
+    torch.manual_seed(0)
+    model = timm.create_model("nasframe_mnasnet_small", num_classes=7, in_chans=1).eval()
+    torch.manual_seed(0)
+    network = published("mnasnet_small", classes=7, channels=1).eval()
+    x_NCHW = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model(x_NCHW), network(x_NCHW))
+    assert model.num_classes == 7
+    assert resolve_data_config({}, model=model)["input_size"] == (1, 224, 224)
+
+
+def test_settings_of_a_network_go_through_timm() -> None:
+    sizes = [
+        sum(p.numel() for p in timm.create_model("nasframe_mnasnet_a1", width=w).parameters())
+        for w in (0.5, 1.0)
+    ]
+    assert sizes[0] < sizes[1] == 3_887_038
+
+
+def test_weights_are_not_downloaded() -> None:
+    with pytest.raises(NasframeError, match="comes without weights"):
+        timm.create_model("nasframe_mnasnet_a1", pretrained=True)
+
+
+def test_a_study_does_not_touch_the_registry_of_timm() -> None:
+    code = "import nasframe, timm; print(timm.list_models('nasframe_*'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"
