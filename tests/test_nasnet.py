@@ -20,9 +20,10 @@ from nasframe_nasnet import NASNetConfig, nasframe_search_spaces
 from nasframe_nasnet.canonical import canonical
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.genotype import OPS, Block, Genotype, decode, split
-from nasframe_nasnet.layers import Concat, FactorizedReduction, Pool, conv
+from nasframe_nasnet.layers import Concat, FactorizedReduction, Pointwise, Pool, conv
 from nasframe_nasnet.network import NASNet, cifar_stem, stack
 from nasframe_nasnet.operations import OPERATIONS
+from nasframe_nasnet.zoo import CELLS
 
 Rows = list[tuple[int, ...]]
 
@@ -216,6 +217,24 @@ def same_windows(x_NCHW: Tensor, kernel: int, stride: int) -> Tensor:
     return padded.unfold(2, kernel, stride).unfold(3, kernel, stride).flatten(-2)
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 8), st.integers(1, 5), st.integers(1, 2), st.integers(1, 9), st.booleans())
+def test_pointwise_is_the_strided_convolution(
+    channels: int, filters: int, stride: int, size: int, last: bool
+) -> None:
+    layer = Pointwise(channels, filters, stride).double()
+    layout = torch.channels_last if last else torch.contiguous_format
+    x_NCHW = torch.randn(2, channels, size, size + 2).double().contiguous(memory_format=layout)
+    with_ours, with_torch = (x_NCHW.clone().requires_grad_() for _ in range(2))
+    weight = layer.weight.detach().clone().requires_grad_()
+    ours, torchs = layer(with_ours), F.conv2d(with_torch, weight, stride=stride)
+    torch.testing.assert_close(ours, torchs)
+    for y in (ours, torchs):
+        torch.autograd.backward(y.square().sum())
+    torch.testing.assert_close(with_ours.grad, with_torch.grad)
+    torch.testing.assert_close(layer.weight.grad, weight.grad)
+
+
 @pytest.mark.parametrize("size", [20, 21])
 def test_factorized_reduction_has_two_shifted_paths_and_one_norm(size: int) -> None:
     reduction = FactorizedReduction(1, 2).eval()
@@ -379,6 +398,7 @@ def test_nasnet_a_has_the_papers_size() -> None:
         "2 sep3x3 0 max3x3",
         (3, 4, 5, 6),
     )
+    assert (normal, reduction) == CELLS["nasnet_a"]
     with torch.device("meta"):
         layers = stack(normal, reduction, filters=32, cells=6, stages=3)
         network = NASNet(cifar_stem(3, 96), 96, layers, 10)

@@ -39,6 +39,16 @@ def canonical(tokens: Sequence[int]) -> tuple[int, ...]:
     return tuple(token for row in smallest({0: 0, 1: 1}) for token in row)
 
 
+def sort_operands(tokens: Sequence[int]) -> tuple[int, ...]:
+    """The cell with each block's operands in order, and the blocks where they are.
+
+    It is all that may be changed where states leave the cell by their numbers.
+    """
+    rows = split(tokens)
+    numbers = {state: state for state in range(len(rows) + 2)}
+    return tuple(token for row in rows for token in _renumber(row, numbers))
+
+
 def _renumber(row: Row, numbers: dict[int, int]) -> Row:
     left_state, right_state, left_op, right_op, combine = row
     left, right = (numbers[left_state], left_op), (numbers[right_state], right_op)

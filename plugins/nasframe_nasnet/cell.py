@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nasframe_nasnet.drop_path import ScheduledDropPath
 from nasframe_nasnet.genotype import Genotype
 from nasframe_nasnet.layers import FactorizedReduction, pointwise_norm, relu_pointwise_norm
 from nasframe_nasnet.operations import COMBINERS, OPERATIONS
@@ -36,6 +37,7 @@ class Cell(nn.Module):
         stride: of the operations that read one of the two inputs; all others have 1.
         current: shape of the last cell's output.
         previous: shape of the output of the cell before it; ``None`` for the first cell.
+        drop: probability at which a path is dropped at the end of the training.
 
     Attributes:
         shape: shape of the output.
@@ -48,6 +50,7 @@ class Cell(nn.Module):
         stride: int,
         current: Shape,
         previous: Shape | None,
+        drop: float = 0.0,
     ) -> None:
         super().__init__()
         self.genotype = genotype
@@ -68,6 +71,7 @@ class Cell(nn.Module):
         self.align_outputs = nn.ModuleList(
             _align_output(states[state], created) for state in genotype.outputs
         )
+        self.drop_path = ScheduledDropPath(drop) if drop else nn.Identity()
         self.shape = Shape(filters * len(genotype.outputs), created.halvings)
 
     def forward(self, current_NCHW: Tensor, previous_NCHW: Tensor) -> Tensor:
@@ -75,9 +79,18 @@ class Cell(nn.Module):
         states = [self.align_current(current_NCHW), self.align_previous(previous_NCHW)]
         blocks = zip(self.genotype.blocks, self.left, self.right, self.combine, strict=True)
         for block, left, right, combine in blocks:
-            states.append(combine(left(states[block.left_state]), right(states[block.right_state])))
+            left_NCHW = self._path(block.left_op, left(states[block.left_state]))
+            right_NCHW = self._path(block.right_op, right(states[block.right_state]))
+            states.append(combine(left_NCHW, right_NCHW))
         outputs = zip(self.genotype.outputs, self.align_outputs, strict=True)
         return torch.cat([align(states[state]) for state, align in outputs], 1)
+
+    def _path(self, op: str, y_NCHW: Tensor) -> Tensor:
+        """What an operation gives, or nothing of it; in slim, an identity is never dropped."""
+        if op == "identity":
+            return y_NCHW
+        kept_NCHW: Tensor = self.drop_path(y_NCHW)
+        return kept_NCHW
 
 
 def _align_previous(previous: Shape | None, current: Shape, filters: int) -> nn.Module:

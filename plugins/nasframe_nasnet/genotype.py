@@ -86,6 +86,15 @@ def decode(tokens: Sequence[int]) -> Genotype:
     return Genotype(blocks, tuple(s for s in range(len(blocks) + 2) if s not in read))
 
 
+def encode(cell: Genotype) -> tuple[int, ...]:
+    """The tokens of a cell; its outputs are not among them."""
+    return tuple(
+        token
+        for left, right, left_op, right_op, combine in cell.blocks
+        for token in (left, right, OPS.index(left_op), OPS.index(right_op), COMBINES.index(combine))
+    )
+
+
 def describe(cell: Genotype) -> str:
     """The cell in words: ``op(h0)+op(h1)`` for a sum, ``[op(h0), op(h1)]`` for a concatenation."""
     return "; ".join(map(_describe_block, cell.blocks))

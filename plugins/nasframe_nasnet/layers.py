@@ -2,7 +2,7 @@
 
 Borders follow TensorFlow's ``SAME``, as in the authors' code: a stride of 2 makes a side of n to
 ceil(n / 2), an even side is padded more at its end, and pools leave the padding out. BatchNorm has
-torch's defaults, which are also the authors' values for CIFAR-10.
+torch's defaults, which are also the authors' values for CIFAR-10; ``flavour`` has the others.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -17,9 +17,19 @@ from torch import Tensor, nn
 Pair = tuple[int, int]
 
 
-def pointwise(channels: int, filters: int, stride: int = 1) -> nn.Conv2d:
-    """A 1x1 convolution without bias."""
-    return nn.Conv2d(channels, filters, 1, stride, bias=False)
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution without bias, which first leaves out the pixels that it strides over.
+
+    The same as ``nn.Conv2d``, whose gradient of a strided 1x1 convolution with few channels that
+    lie innermost makes oneDNN 3.12 write past its buffer on x86, and crash.
+    """
+
+    def __init__(self, channels: int, filters: int, stride: int = 1) -> None:
+        super().__init__(channels, filters, 1, stride, bias=False)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """A map of ``filters`` channels."""
+        return F.conv2d(x_NCHW[:, :, :: self.stride[0], :: self.stride[1]], self.weight)
 
 
 def conv(
@@ -47,12 +57,12 @@ def conv(
 
 def relu_pointwise_norm(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
     """ReLU, 1x1 convolution and batch norm: gives a map ``filters`` channels."""
-    return nn.Sequential(nn.ReLU(), pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
+    return nn.Sequential(nn.ReLU(), Pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
 
 
 def pointwise_norm(channels: int, filters: int) -> nn.Sequential:
     """1x1 convolution and batch norm: the same without ReLU."""
-    return nn.Sequential(pointwise(channels, filters), nn.BatchNorm2d(filters))
+    return nn.Sequential(Pointwise(channels, filters), nn.BatchNorm2d(filters))
 
 
 class FactorizedReduction(nn.Module):
@@ -60,8 +70,8 @@ class FactorizedReduction(nn.Module):
 
     def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
-        self.even = pointwise(channels, filters // 2, 2)
-        self.odd = pointwise(channels, filters - filters // 2, 2)
+        self.even = Pointwise(channels, filters // 2, 2)
+        self.odd = Pointwise(channels, filters - filters // 2, 2)
         self.norm = nn.BatchNorm2d(filters)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -72,13 +82,18 @@ class FactorizedReduction(nn.Module):
 
 
 class Pool(nn.Module):
-    """The mean or the maximum over a square window, of odd side, at stride 1 or 2."""
+    """The mean or the maximum over a square window, of odd side, at stride 1 or 2.
+
+    Attributes:
+        divisor: by what the sum over a window is divided; ``None`` for its pixels in the image.
+    """
 
     def __init__(self, kernel: int, stride: int, *, mean: bool) -> None:
         super().__init__()
         self.kernel = kernel
         self.stride = stride
         self.mean = mean
+        self.divisor: int | None = None
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """A map with as many channels."""
@@ -87,7 +102,13 @@ class Pool(nn.Module):
         height, width = (kernel // 2 - (stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
         if self.mean:
             return F.avg_pool2d(
-                x_NCHW, kernel, stride, (height, width), ceil_mode=True, count_include_pad=False
+                x_NCHW,
+                kernel,
+                stride,
+                (height, width),
+                ceil_mode=True,
+                count_include_pad=False,
+                divisor_override=self.divisor,
             )
         return F.max_pool2d(x_NCHW, kernel, stride, (height, width), ceil_mode=True)
 

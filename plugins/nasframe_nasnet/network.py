@@ -1,12 +1,12 @@
-"""Networks of NASNet cells (section 3 of the paper; the skeleton is that of the authors' code).
+"""Networks of NASNet cells (section 3 of the paper; the skeletons are those of slim).
 
 Shapes: N batch, C channels, H height, W width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,11 +17,21 @@ from nasframe_nasnet.layers import conv
 
 
 class Layer(NamedTuple):
-    """One cell of a network: what it computes, the channels of its states, and its stride."""
+    """One cell of a network.
+
+    Attributes:
+        genotype: what it computes.
+        filters: channels of its states.
+        stride: 1 of a Normal, 2 of a Reduction cell.
+        skipped: whether the next cell reads, as its second input, what this one read as second.
+        drop: probability at which its paths are dropped at the end of the training.
+    """
 
     genotype: Genotype
     filters: int
     stride: int
+    skipped: bool = False
+    drop: float = 0.0
 
 
 class NASNet(nn.Module):
@@ -32,28 +42,57 @@ class NASNet(nn.Module):
         stem_channels: the channels of that map.
         layers: the cells in their order.
         outputs: the number of classes.
+        dropout: share of the features that is dropped before the classifier in training.
+        auxiliary: a second classifier.
+        auxiliary_place: the index of the cell whose output that one reads.
+
+    Attributes:
+        auxiliary_weight: how many times the loss of the auxiliary logits counts (A.7).
+        data_config: how inputs are prepared, in timm's words; published networks have it.
     """
 
+    auxiliary_weight = 0.4
+    data_config: dict[str, Any]
+
     def __init__(
-        self, stem: nn.Module, stem_channels: int, layers: Iterable[Layer], outputs: int
+        self,
+        stem: nn.Module,
+        stem_channels: int,
+        layers: Iterable[Layer],
+        outputs: int,
+        *,
+        dropout: float = 0.0,
+        auxiliary: nn.Module | None = None,
+        auxiliary_place: int = 0,
     ) -> None:
         super().__init__()
         self.stem = stem
         self.cells = nn.ModuleList()
+        self._skipped: list[bool] = []
         previous, current = None, Shape(stem_channels, 0)
-        for layer in layers:
-            cell = Cell(*layer, current, previous)
+        for genotype, filters, stride, skipped, drop in layers:
+            cell = Cell(genotype, filters, stride, current, previous, drop)
             self.cells.append(cell)
-            previous, current = current, cell.shape
+            self._skipped.append(skipped)
+            previous, current = previous if skipped else current, cell.shape
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(current.channels, outputs)
+        self.auxiliary = auxiliary
+        self._auxiliary_place = auxiliary_place
 
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Logits of shape (N, outputs)."""
+    def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits of shape (N, outputs); in training, with a second classifier, also its logits."""
+        auxiliary_logits = None
         previous_NCHW = current_NCHW = self.stem(x_NCHW)
-        for cell in self.cells:
-            previous_NCHW, current_NCHW = current_NCHW, cell(current_NCHW, previous_NCHW)
-        logits: Tensor = self.classifier(F.relu(current_NCHW).mean((2, 3)))
-        return logits
+        for place, (cell, skipped) in enumerate(zip(self.cells, self._skipped, strict=True)):
+            made_NCHW = cell(current_NCHW, previous_NCHW)
+            previous_NCHW = previous_NCHW if skipped else current_NCHW
+            current_NCHW = made_NCHW
+            if self.auxiliary is not None and self.training and place == self._auxiliary_place:
+                auxiliary_logits = self.auxiliary(current_NCHW)
+        features_NC = self.dropout(F.relu(current_NCHW).mean((2, 3)))
+        logits: Tensor = self.classifier(features_NC)
+        return logits if auxiliary_logits is None else (logits, auxiliary_logits)
 
 
 def cifar_stem(channels: int, filters: int) -> nn.Module:
@@ -61,8 +100,26 @@ def cifar_stem(channels: int, filters: int) -> nn.Module:
     return nn.Sequential(conv(channels, filters, 3), nn.BatchNorm2d(filters))
 
 
+def imagenet_stem(channels: int, filters: int) -> nn.Module:
+    """A 3x3 convolution of stride 2, without padding, and batch norm."""
+    return nn.Sequential(
+        nn.Conv2d(channels, filters, 3, stride=2, bias=False), nn.BatchNorm2d(filters)
+    )
+
+
+def stem_cells(reduction: Genotype, filters: int) -> list[Layer]:
+    """The two Reduction cells with which a network for ImageNet begins."""
+    return [Layer(reduction, filters // 4, stride=2), Layer(reduction, filters // 2, stride=2)]
+
+
 def stack(
-    normal: Genotype, reduction: Genotype, filters: int, cells: int, stages: int
+    normal: Genotype,
+    reduction: Genotype,
+    filters: int,
+    cells: int,
+    stages: int,
+    *,
+    skip_reduction: bool = False,
 ) -> Iterator[Layer]:
     """Stages of Normal cells with a Reduction cell between, which doubles the filters.
 
@@ -72,9 +129,22 @@ def stack(
         filters: channels of a state in the first stage.
         cells: Normal cells in a stage.
         stages: how many stages there are.
+        skip_reduction: whether the cell after a Reduction cell does not read that one's input.
     """
     for stage in range(stages):
         width = filters << stage
         if stage:
-            yield Layer(reduction, width, stride=2)
+            yield Layer(reduction, width, stride=2, skipped=skip_reduction)
         yield from [Layer(normal, width, stride=1)] * cells
+
+
+def with_drop_path(layers: Sequence[Layer], drop: float, *, by_depth: bool) -> list[Layer]:
+    """The layers with their probabilities of a drop at the end of the training.
+
+    Args:
+        layers: all cells of a network.
+        drop: the probability in the last cell.
+        by_depth: whether it grows linearly up to there; else it is the same in every cell.
+    """
+    shares = [place / len(layers) if by_depth else 1.0 for place in range(1, len(layers) + 1)]
+    return [layer._replace(drop=drop * share) for layer, share in zip(layers, shares, strict=True)]

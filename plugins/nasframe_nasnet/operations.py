@@ -17,9 +17,9 @@ from torch import nn
 from nasframe_nasnet.layers import (
     Add,
     Concat,
+    Pointwise,
     Pool,
     conv,
-    pointwise,
     pointwise_norm,
     relu_pointwise_norm,
 )
@@ -75,11 +75,11 @@ def _separable(kernel: int) -> MakeOp:
         return nn.Sequential(
             nn.ReLU(),
             conv(channels, channels, kernel, stride, groups=channels),
-            pointwise(channels, filters),
+            Pointwise(channels, filters),
             nn.BatchNorm2d(filters),
             nn.ReLU(inplace=True),
             conv(filters, filters, kernel, groups=filters),
-            pointwise(filters, filters),
+            Pointwise(filters, filters),
             nn.BatchNorm2d(filters),
         )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, SearchSpace, TaskShape
-from nasframe_nasnet.canonical import canonical
-from nasframe_nasnet.genotype import cell_choices, decode, describe
+from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe_nasnet.canonical import canonical, sort_operands
+from nasframe_nasnet.genotype import Genotype, cell_choices, decode, describe, encode
+from nasframe_nasnet.zoo import CELLS, look_up
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +22,7 @@ class NASNetSpace(SearchSpace):
 
     def __init__(self, config: NASNetConfig) -> None:
         self._config = config
+        self._outputs = (config.normal_outputs, config.reduction_outputs)
         self.choices = tuple(
             choice
             for cell in ("normal", "reduction")
@@ -30,28 +32,56 @@ class NASNetSpace(SearchSpace):
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
         """Make the network: from x_NCHW of any size to logits (N, outputs).
 
-        A cell gives all states that no block reads. As in the authors' code its two inputs are
-        states like any other: one that nobody reads is given too, in the shape of the output.
-        """
-        from nasframe_nasnet.network import NASNet, cifar_stem, stack
+        A cell gives all states that no block reads, unless the settings name others. As in the
+        authors' code its two inputs are states like any other: one that is given, too, gets the
+        shape of the output. With an auxiliary classifier, images must have the task's own size in
+        training, and the network then gives ``(logits, auxiliary_logits)``.
 
-        config = self._config
-        normal, reduction = map(decode, self._cells(architecture))
-        layers = stack(normal, reduction, config.filters, config.cells, config.stages)
-        stem_channels = config.stem_multiplier * config.filters
-        stem = cifar_stem(task.input_shape[0], stem_channels)
-        return NASNet(stem, stem_channels, layers, task.outputs)
+        Raises:
+            NasframeError: if the task's images are too small.
+        """
+        from nasframe_nasnet.assemble import assemble
+
+        normal, reduction = self._cells(architecture)
+        return assemble(self._config, normal, reduction, task)
 
     def canonical(self, architecture: Architecture) -> tuple[int, ...]:
         """The smallest tokens of the same network: operands swapped, independent blocks moved."""
-        normal, reduction = map(canonical, self._cells(architecture))
+        normal, reduction = (
+            canonical(tokens) if outputs is None else sort_operands(tokens)
+            for tokens, outputs in zip(self._halves(architecture), self._outputs, strict=True)
+        )
         return normal + reduction
 
     def describe(self, architecture: Architecture) -> str:
         """Both cells in words; ``h0`` is the last cell's output, ``h1`` that of the one before."""
-        normal, reduction = (describe(decode(tokens)) for tokens in self._cells(architecture))
+        normal, reduction = map(describe, self._cells(architecture))
         return f"normal: {normal} | reduction: {reduction}"
 
-    def _cells(self, architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def encode(self, name: str) -> Architecture:
+        """The architecture of a published network; which states its cells give is a setting.
+
+        Args:
+            name: ``nasnet_a``.
+
+        Raises:
+            NasframeError: if there is no such network, or its cells are larger or smaller.
+        """
+        normal, reduction = look_up(name, CELLS)
+        blocks = len(normal.blocks)
+        if blocks != self._config.blocks:
+            raise NasframeError(f"{name} has {blocks} blocks in a cell; blocks={blocks} is needed")
+        return Architecture(encode(normal) + encode(reduction))
+
+    def _cells(self, architecture: Architecture) -> tuple[Genotype, Genotype]:
+        normal, reduction = (
+            cell if outputs is None else cell._replace(outputs=tuple(outputs))
+            for cell, outputs in zip(
+                map(decode, self._halves(architecture)), self._outputs, strict=True
+            )
+        )
+        return normal, reduction
+
+    def _halves(self, architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
         half = len(self.choices) // 2
         return architecture.tokens[:half], architecture.tokens[half:]

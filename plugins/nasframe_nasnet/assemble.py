@@ -1,0 +1,86 @@
+"""From the settings of a space and two cells to a network."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from nasframe import NasframeError, TaskShape
+from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
+from nasframe_nasnet.auxiliary import auxiliary_head
+from nasframe_nasnet.flavour import set_norms
+from nasframe_nasnet.genotype import Genotype
+from nasframe_nasnet.network import (
+    Layer,
+    NASNet,
+    cifar_stem,
+    imagenet_stem,
+    stack,
+    stem_cells,
+    with_drop_path,
+)
+
+
+def assemble(
+    config: NASNetConfig, normal: Genotype, reduction: Genotype, task: TaskShape
+) -> NASNet:
+    """Make the network of two cells.
+
+    Args:
+        config: the skeleton, and what belongs to the training.
+        normal: the cell that keeps the size of its map.
+        reduction: the cell that halves it.
+        task: channels and size of the images, and the number of classes.
+
+    Raises:
+        NasframeError: if the images are too small for the skeleton or the auxiliary classifier.
+    """
+    photographs = config.skeleton is Skeleton.imagenet
+    channels, *size = task.input_shape
+    if photographs and min(size) < 3:
+        raise NasframeError(f"skeleton=imagenet: images of {size[0]}x{size[1]} are too small")
+    stem_channels = config.stem_multiplier * (32 if photographs else config.filters)
+    stem = (imagenet_stem if photographs else cifar_stem)(channels, stem_channels)
+    layers = _layers(config, normal, reduction)
+    # Two stages of Normal cells and the Reduction cell between them come before it.
+    place = 2 * config.cells + (2 if photographs else 0)
+    head = _auxiliary(config, layers[: place + 1], size, task.outputs) if config.auxiliary else None
+    network = NASNet(
+        stem,
+        stem_channels,
+        layers,
+        task.outputs,
+        dropout=config.dropout,
+        auxiliary=head,
+        auxiliary_place=place,
+    )
+    if photographs:
+        # Not slim's momentum, which would leave the statistics of a short training unfinished.
+        set_norms(network, eps=1e-3, momentum=0.1)
+    return network
+
+
+def _layers(config: NASNetConfig, normal: Genotype, reduction: Genotype) -> list[Layer]:
+    photographs = config.skeleton is Skeleton.imagenet
+    first = stem_cells(reduction, config.filters) if photographs else []
+    stages = stack(
+        normal,
+        reduction,
+        config.filters,
+        config.cells,
+        config.stages,
+        skip_reduction=config.skip_reduction,
+    )
+    by_depth = config.drop_path_schedule is DropPathSchedule.time_and_depth
+    return with_drop_path([*first, *stages], 1 - config.drop_path_keep, by_depth=by_depth)
+
+
+def _auxiliary(
+    config: NASNetConfig, layers: list[Layer], size: list[int], outputs: int
+) -> nn.Module:
+    """The head on the output of the last of these layers."""
+    if config.skeleton is Skeleton.imagenet:
+        size = [(side - 1) // 2 for side in size]
+    shrink = 2 ** sum(layer.stride == 2 for layer in layers)
+    height, width = (-(-side // shrink) for side in size)
+    last = layers[-1]
+    return auxiliary_head(last.filters * len(last.genotype.outputs), (height, width), outputs)

@@ -1,0 +1,110 @@
+"""Weights of timm's ``nasnetalarge``, which are the authors' own, in our networks.
+
+timm calls our cells, in their order: ``cell_stem_0``, ``cell_stem_1``, ``cell_0`` to ``cell_5``,
+``reduction_cell_0``, ``cell_6`` to ``cell_11``, ``reduction_cell_1``, ``cell_12`` to ``cell_17``.
+Inside a cell each part has another name, and no other shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from nasframe import NasframeError
+
+CELLS_IN_A_STAGE = 6
+PARTS = {
+    "conv0.conv": "stem.0",
+    "conv0.bn": "stem.1",
+    "last_linear": "classifier",
+    "conv_1x1.conv": "align_current.1",
+    "conv_1x1.bn": "align_current.2",
+    "conv_prev_1x1.conv": "align_previous.1",
+    "conv_prev_1x1.bn": "align_previous.2",
+    "path_1.conv": "align_previous.1.even",
+    "path_2.conv": "align_previous.1.odd",
+    "final_path_bn": "align_previous.1.norm",
+    "separable_1.depthwise_conv2d": "1",
+    "separable_1.pointwise_conv2d": "2",
+    "bn_sep_1": "3",
+    "separable_2.depthwise_conv2d": "5",
+    "separable_2.pointwise_conv2d": "6",
+    "bn_sep_2": "7",
+}
+"""Our names of the layers by timm's, each within its cell or its separable convolution."""
+
+KEY = re.compile(
+    r"((?P<kind>cell_stem|cell|reduction_cell)_(?P<number>\d+)\.)?"
+    r"(comb_iter_(?P<block>\d)_(?P<side>left|right)\.)?"
+    r"(?P<layer>.+)\.(?P<tensor>\w+)"
+)
+
+
+def rename(key: str) -> str:
+    """Our name of a tensor by timm's.
+
+    Raises:
+        KeyError: if timm's network has no such tensor.
+    """
+    match = KEY.fullmatch(key)
+    if match is None or match["layer"] not in PARTS:
+        raise KeyError(key)
+    path = [PARTS[match["layer"]], match["tensor"]]
+    if match["block"]:
+        path = [match["side"], match["block"], *path]
+    if match["kind"]:
+        path = ["cells", str(_place(match["kind"], int(match["number"]))), *path]
+    return ".".join(path)
+
+
+def _place(kind: str, number: int) -> int:
+    if kind == "cell_stem":
+        return number
+    if kind == "cell":
+        return 2 + number + number // CELLS_IN_A_STAGE
+    return 2 + (number + 1) * CELLS_IN_A_STAGE + number
+
+
+def load_timm(network: nn.Module, path: Path) -> None:
+    """Load a state dict of timm's ``nasnetalarge``; an auxiliary classifier stays as it is.
+
+    Raises:
+        NasframeError: if the file cannot be read, or is of another network.
+    """
+    own = network.state_dict()
+    state = {key: tensor for key, tensor in own.items() if key.startswith("auxiliary.")}
+    try:
+        state |= {rename(key): tensor for key, tensor in _read(path).items()}
+    except KeyError as error:
+        raise NasframeError(f"weights={path}: nasnetalarge of timm has no tensor {error}") from None
+    _check(state, own, path)
+    network.load_state_dict(state)
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    from timm.models import load_state_dict
+
+    if not path.is_file():
+        raise NasframeError(f"weights={path}: there is no such file")
+    try:
+        state: Mapping[str, Tensor] = load_state_dict(str(path), weights_only=True)
+    except Exception as error:
+        raise NasframeError(f"weights={path}: cannot be read ({type(error).__name__})") from error
+    return state
+
+
+def _check(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
+    shapes, own_shapes = ({key: t.shape for key, t in d.items()} for d in (state, own))
+    wrong = {key for key, _ in shapes.items() ^ own_shapes.items()}
+    if not wrong:
+        return
+    if wrong == {"classifier.weight", "classifier.bias"} & state.keys():
+        classes = len(state["classifier.bias"])
+        raise NasframeError(f"weights={path}: made for {classes} classes; classes={classes} fits")
+    raise NasframeError(
+        f"weights={path}: {min(wrong)} does not fit; timm's nasnetalarge is "
+        "cells=6, filters=168, skeleton=imagenet"
+    )

@@ -1,0 +1,179 @@
+"""The networks of the paper: NASNet-A, whose cells are public in the authors' code.
+
+Its name there and in the paper is N @ P: N Normal cells in a stage, and P channels in the end,
+which are 24 times the filters of the first stage (six states, four times as wide). So 6 @ 4032 is
+``cells=6, filters=168``, 4 @ 1056 is ``cells=4, filters=44`` and, for CIFAR-10, 6 @ 768 is
+``cells=6, filters=32, skeleton="cifar"``. The printed sizes of 5 @ 1538, 7 @ 1920 and 7 @ 2304 are
+not those that these cells give.
+
+The cells give more than the states that no block reads, as the paper's text has it: a Normal cell
+also its second input, a Reduction cell also state 3. Without these, the printed sizes do not
+come out either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from nasframe import NasframeError, nearest
+from nasframe_nasnet.genotype import Block, Genotype
+
+if TYPE_CHECKING:
+    from nasframe_nasnet.network import NASNet
+
+T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
+
+NORMAL_A = Genotype(
+    blocks=(
+        Block(0, 1, "sep5x5", "sep3x3", "add"),
+        Block(1, 1, "sep5x5", "sep3x3", "add"),
+        Block(0, 1, "avg3x3", "identity", "add"),
+        Block(1, 1, "avg3x3", "avg3x3", "add"),
+        Block(0, 0, "sep3x3", "identity", "add"),
+    ),
+    outputs=(1, 2, 3, 4, 5, 6),
+)
+REDUCTION_A = Genotype(
+    blocks=(
+        Block(0, 1, "sep5x5", "sep7x7", "add"),
+        Block(0, 1, "max3x3", "sep7x7", "add"),
+        Block(0, 1, "avg3x3", "sep5x5", "add"),
+        Block(3, 2, "identity", "avg3x3", "add"),
+        Block(2, 0, "sep3x3", "max3x3", "add"),
+    ),
+    outputs=(3, 4, 5, 6),
+)
+CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTION_A)}
+"""Normal and Reduction cell of each published network."""
+
+
+class _Setup(NamedTuple):
+    """What belongs to a network beside cells and filters; images are square, of this size."""
+
+    stem_multiplier: int
+    skip_reduction: bool
+    flavour: str
+    size: int
+    crop_pct: float
+
+
+_CIFAR = _Setup(3, False, "google", 32, 1.0)
+_MOBILE = _Setup(1, False, "timm", 224, 0.875)
+_LARGE = _Setup(3, True, "timm", 331, 0.911)
+_OTHERS = _Setup(3, True, "timm", 299, 0.875)
+
+
+class _Images(NamedTuple):
+    """The shape of a task, as a search space sees it."""
+
+    input_shape: tuple[int, ...]
+    outputs: int
+    kind: str = "image"
+
+
+def look_up(name: str, table: Mapping[str, T]) -> T:
+    """What the table says of a published network.
+
+    Raises:
+        NasframeError: if it says nothing of it.
+    """
+    if name in ("nasnet_b", "nasnet_c"):
+        raise NasframeError(f"{name}: its cells are not published in machine-readable form")
+    if name not in table:
+        raise NasframeError(f"no network {name!r} is published here; {nearest(name, table)}")
+    return table[name]
+
+
+def nasnet_a(
+    *,
+    classes: int = 1000,
+    channels: int = 3,
+    cells: int = 6,
+    filters: int = 168,
+    skeleton: str = "imagenet",
+    stem_multiplier: int | None = None,
+    skip_reduction: bool | None = None,
+    flavour: str | None = None,
+    size: int | None = None,
+    auxiliary: bool = False,
+    drop_path_keep: float = 1.0,
+    drop_path_schedule: str = "time_and_depth",
+    dropout: float = 0.0,
+    weights: str | Path | None = None,
+) -> NASNet:
+    """NASNet-A; with its defaults the large network for ImageNet, 6 @ 4032.
+
+    Its ``data_config`` is that of the networks for ImageNet: values from -1 to 1. What the paper
+    does to the images of CIFAR-10, whitening, cannot be said there.
+
+    Args:
+        classes: the number of classes.
+        channels: of the images.
+        cells: Normal cells in a stage.
+        filters: channels of a cell's states in the first stage.
+        skeleton: ``imagenet`` or ``cifar``.
+        stem_multiplier: by default 1 for 4 @ 1056, 3 for all others.
+        skip_reduction: by default false for CIFAR and for 4 @ 1056, true for all others.
+        flavour: ``google`` has the pools and batch norms of the authors' code, ``timm`` those of
+            timm's ``nasnetalarge``; by default timm for ImageNet, google for CIFAR.
+        size: side of the images; the auxiliary classifier is made for it. By default 331 for
+            6 @ 4032, 224 for 4 @ 1056, 299 for other networks for ImageNet, 32 for CIFAR.
+        auxiliary: whether it has a second classifier in training.
+        drop_path_keep: share of the paths that are kept at the end of the training.
+        drop_path_schedule: ``time`` or ``time_and_depth``.
+        dropout: share of the features that is dropped before the classifier in training.
+        weights: a state dict of timm's ``nasnetalarge`` (6 @ 4032), safetensors or torch.
+
+    Raises:
+        NasframeError: if a setting is wrong, or the weights do not fit.
+    """
+    from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
+    from nasframe_nasnet.assemble import assemble
+    from nasframe_nasnet.flavour import Flavour, season
+    from nasframe_nasnet.timm_weights import load_timm
+
+    kind = _word("skeleton", skeleton, Skeleton)
+    setup = _setup(kind is Skeleton.cifar, cells, filters)
+    taste = _word("flavour", flavour or setup.flavour, Flavour)
+    config = NASNetConfig(
+        cells=cells,
+        filters=filters,
+        skeleton=kind,
+        stem_multiplier=setup.stem_multiplier if stem_multiplier is None else stem_multiplier,
+        skip_reduction=setup.skip_reduction if skip_reduction is None else skip_reduction,
+        auxiliary=auxiliary,
+        drop_path_keep=drop_path_keep,
+        drop_path_schedule=_word("drop_path_schedule", drop_path_schedule, DropPathSchedule),
+        dropout=dropout,
+    )
+    side = setup.size if size is None else size
+    network = assemble(config, NORMAL_A, REDUCTION_A, _Images((channels, side, side), classes))
+    season(network, taste, kind)
+    network.data_config = {
+        "input_size": (channels, side, side),
+        "mean": (0.5,) * channels,
+        "std": (0.5,) * channels,
+        "crop_pct": setup.crop_pct,
+        "interpolation": "bicubic",
+    }
+    if weights is not None:
+        load_timm(network, Path(weights))
+    return network
+
+
+def _setup(cifar: bool, cells: int, filters: int) -> _Setup:
+    if cifar:
+        return _CIFAR
+    return {(4, 44): _MOBILE, (6, 168): _LARGE}.get((cells, filters), _OTHERS)
+
+
+def _word(name: str, word: str, words: type[W]) -> W:
+    """The member of an Enum that a setting names."""
+    try:
+        return words(word)
+    except ValueError:
+        raise NasframeError(f"{name}={word!r} is not known; {nearest(word, words)}") from None
