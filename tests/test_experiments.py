@@ -1,0 +1,121 @@
+"""The experiments that come with nasframe, and every space with every controller, as processes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+from throwaway import Shell, shell
+
+from nasframe import read_result
+from nasframe.cli import register_configs
+from nasframe.plugins import options
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
+CIFAR = ROOT.parent / "shared" / "data" / "cifar10_10k2k.npz"
+CONTROLLERS = sorted(item.name for item in options() if item.group == "controller")
+IMAGES = ("mnasnet", "mnasnet_flat", "nas_cnn", "nasnet", "nasnet_small")
+SEQUENCES = ("nas_rnn", "nas_rnn_extended")
+
+
+def composed(experiment: str) -> DictConfig:
+    register_configs()
+    with initialize_config_module("nasframe.conf", version_base="1.3"):
+        return compose("study", [f"experiment={experiment}"])
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_each_experiment_is_a_study(experiment: str) -> None:
+    config = composed(experiment)
+    missing = OmegaConf.missing_keys(config)
+    assert missing == ({"task.path"} if experiment == "mnasnet_imagenet" else set())
+    for key in missing:
+        OmegaConf.update(config, key, "some/file")
+    OmegaConf.to_object(config)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_each_experiment_is_documented(experiment: str) -> None:
+    pages = [ROOT / "docs" / name for name in ("papers.md", "quickstart.md")]
+    words = {word for page in pages for word in re.findall(r"\w+", page.read_text())}
+    assert experiment in words
+
+
+@pytest.mark.parametrize(
+    ("experiment", "trials", "epochs", "lr", "hidden", "layers", "init_range", "batch"),
+    [
+        ("nas_cifar10", 12_800, 50, 6e-4, 35, 2, 0.08, 8),
+        ("nas_ptb", 15_000, 35, 5e-4, 35, 2, 0.08, 10),
+        ("nasnet_cifar10", 20_000, 20, 3.5e-4, 100, 1, 0.1, 20),
+        ("mnasnet_imagenet", 8_000, 5, 3.5e-4, 100, 1, 0.1, 20),
+    ],
+)
+def test_searches_have_the_numbers_of_the_papers(
+    experiment: str,
+    trials: int,
+    epochs: int,
+    lr: float,
+    hidden: int,
+    layers: int,
+    init_range: float,
+    batch: int,
+) -> None:
+    config = composed(experiment)
+    assert (config.trials, config.evaluator.epochs) == (trials, epochs)
+    policy = config.controller
+    assert (policy.lr, policy.hidden, policy.layers) == (lr, hidden, layers)
+    assert (policy.init_range, policy.batch) == (init_range, batch)
+
+
+def study(toy: Shell, *words: str) -> list[Any]:
+    """Run a sweep of studies; the last trial of each."""
+    done = toy("nasframe", "-m", "dir=runs", *words, NASFRAME_BLOCK="toy")
+    assert done.returncode == 0, done.stderr
+    folders = sorted(file.parent for file in (toy.cwd / "runs").rglob("journal.jsonl"))
+    for folder in folders:
+        assert json.loads((folder / "journal.jsonl").read_text().splitlines()[0])
+    return [read_result(folder).trials[-1] for folder in folders]
+
+
+def test_small_experiments_search(tmp_path: Path) -> None:
+    small = [name for name in EXPERIMENTS if name.endswith("_small")]
+    assert len(small) == 4
+    words = ("trials=2", "evaluator.epochs=1", f"experiment={','.join(small)}")
+    trials = study(shell(tmp_path), *words)
+    assert len(trials) == 4
+    assert all(trial.error is None and 0 < trial.reward for trial in trials)
+
+
+def test_spaces_for_sequences_train_under_every_controller(tmp_path: Path) -> None:
+    words = ("task=text", "objective=perplexity", "search_space.units=16", "evaluator.epochs=1")
+    spaces, controllers = ",".join(SEQUENCES), ",".join(CONTROLLERS)
+    grid = (f"search_space={spaces}", f"controller={controllers}", "trials=1")
+    trials = study(shell(tmp_path), *words, *grid)
+    assert len(trials) == len(SEQUENCES) * len(CONTROLLERS)
+    assert all(trial.error is None and trial.reward > 0 for trial in trials)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["digits", "cifar10_10k2k"])
+def test_spaces_for_images_train_under_every_controller(tmp_path: Path, task: str) -> None:
+    words = ["evaluator.epochs=1", "trials=1"]
+    if task != "digits":
+        if not CIFAR.is_file():
+            pytest.skip(f"needs {CIFAR.name} in ../shared/data")
+        words += ["task=arrays", f"task.path={CIFAR}"]
+    for space in IMAGES:
+        grid = (f"search_space={space}", f"controller={','.join(CONTROLLERS)}")
+        trials = study(shell(tmp_path / space), *words, *grid)
+        assert len(trials) == len(CONTROLLERS)
+        assert all(trial.error is None and trial.reward > 0 for trial in trials)
+
+
+def test_each_space_is_among_those_that_are_tried() -> None:
+    spaces = {item.name for item in options() if item.group == "search_space"}
+    assert spaces == {*IMAGES, *SEQUENCES}
