@@ -43,3 +43,4 @@ from nasframe.result import StudyResult as StudyResult
 from nasframe.result import load as load
 from nasframe.result import read_result as read_result
 from nasframe.study import run as run
+from nasframe.weights import load_weights as load_weights

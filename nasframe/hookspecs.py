@@ -119,7 +119,8 @@ def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:  # type: ign
     """Offer published networks, made with ``nasframe.published(NAME)``.
 
     Returns:
-        By name, functions that make the network, untrained unless a file of weights is given.
+        By name, functions that make the network, untrained unless a file of weights is given
+        (read with ``nasframe.load_weights``, which executes no code in it).
         Their arguments are plain values by keyword, all with defaults if possible. An image
         classifier takes ``classes`` and ``channels`` (of the image), and its ``data_config`` says
         how inputs are prepared; after ``import nasframe.timm`` it is also the timm model

@@ -13,11 +13,11 @@ from typing import Any
 import timm.models
 
 from nasframe.errors import NasframeError
-from nasframe.plugins import Published, networks
+from nasframe.plugins import networks, published
 
 
-def _register(network: Published) -> None:
-    name = f"nasframe_{network.name}"
+def _register(network: str) -> None:
+    name = f"nasframe_{network}"
 
     def make(
         pretrained: bool = False,
@@ -32,7 +32,7 @@ def _register(network: Published) -> None:
             raise NasframeError(
                 f"{name} comes without weights; some networks load those of a file: weights=FILE"
             )
-        module: Any = network.make(classes=num_classes, channels=in_chans, **settings)
+        module: Any = published(network, classes=num_classes, channels=in_chans, **settings)
         module.num_classes = num_classes
         module.pretrained_cfg = {**module.data_config, "num_classes": num_classes}
         return module
@@ -44,4 +44,4 @@ def _register(network: Published) -> None:
 
 for _network in networks():
     if {"classes", "channels"} <= set(inspect.signature(_network.make).parameters):
-        _register(_network)
+        _register(_network.name)

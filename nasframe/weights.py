@@ -1,10 +1,10 @@
-"""Trained weights in files: safetensors, together with what is needed to use them."""
+"""Weights in files: those of trials (safetensors, with what is needed to use them), and others."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +64,58 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except SafetensorError as error:
         raise NasframeError(f"{path}: is no file of weights: {error}") from error
     return state, {name: json.loads(word) for name, word in words.items() if name != "format"}
+
+
+def load_weights(
+    module: nn.Module,
+    path: Path | str,
+    rename: Callable[[str], str] = str,
+    *,
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Fill a module from a state dict in a safetensors or torch file; no code in it is executed.
+
+    Args:
+        module: what is filled, whole or not at all.
+        path: the file; only one that ends in ``.safetensors`` is read as such.
+        rename: the module's own name of a tensor from that in the file.
+        optional: beginnings of own names that the file may lack; what it lacks stays as it is.
+
+    Raises:
+        NasframeError: if the file is missing or cannot be read, or its tensors do not fit.
+    """
+    path = Path(path).expanduser()
+    own: Mapping[str, Tensor] = module.state_dict()
+    state = {rename(name): tensor for name, tensor in _read_tensors(path).items()}
+    for name, tensor in own.items():
+        # Old files have no counters in their batch norms.
+        if name.startswith(optional) or name.endswith(".num_batches_tracked"):
+            state.setdefault(name, tensor)
+    for name in [*own, *state]:
+        here, there = (tuple(d[name].shape) if name in d else None for d in (own, state))
+        if here != there:
+            raise NasframeError(
+                f"weights={path}: does not fit: the network has {_words(name, here)}, "
+                f"the file {_words(name, there)}"
+            )
+    module.load_state_dict(state)
+
+
+def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+    from timm.models import load_state_dict
+    from torch import Tensor
+
+    if not path.is_file():
+        raise NasframeError(f"weights={path}: there is no such file")
+    try:
+        state = load_state_dict(str(path), weights_only=True)
+        if all(isinstance(tensor, Tensor) for tensor in state.values()):
+            return dict(state)
+        kind = "not tensors alone"
+    except Exception as error:  # whatever the readers raise at a file of another kind
+        kind = type(error).__name__
+    raise NasframeError(f"weights={path}: is no state dict in a safetensors or torch file ({kind})")
+
+
+def _words(name: str, shape: tuple[int, ...] | None) -> str:
+    return f"no {name}" if shape is None else f"{name} of {shape}"

@@ -1,6 +1,22 @@
 """Settings of all tests."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("nasframe", deadline=None)  # tests are not timed
 settings.load_profile("nasframe")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, since small networks crawl on several, from the same random state."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)

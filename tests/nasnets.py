@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import torch
+from shapes import Images
 
 from nasframe import Architecture
 from nasframe_nasnet import NASNetConfig
 from nasframe_nasnet.network import NASNet
-
-
-@dataclass(frozen=True)
-class Images:
-    """The shape of an image task."""
-
-    input_shape: tuple[int, ...] = (3, 32, 32)
-    outputs: int = 10
-    kind: str = "image"
 
 
 def build(config: NASNetConfig, size: int = 32, seed: int = 0) -> NASNet:

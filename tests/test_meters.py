@@ -11,20 +11,10 @@ import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import Images
 from torch import Tensor, nn
 
 from nasframe import Architecture, Choice, Context, Metrics, SearchSpace, TaskShape, option
-
-
-class Shape:
-    kind = "image"
-    outputs = 1000
-
-    def __init__(self, *input_shape: int) -> None:
-        self.input_shape = input_shape
-
-    def example(self) -> tuple[Tensor]:
-        return (torch.zeros(1, *self.input_shape),)
 
 
 class Fixed(SearchSpace):
@@ -41,7 +31,7 @@ class Fixed(SearchSpace):
 
 
 def measure(make: Callable[[], nn.Module], *input_shape: int) -> Metrics:
-    meter = option("meters", "size").build(Fixed(make), Shape(*input_shape))
+    meter = option("meters", "size").build(Fixed(make), Images(input_shape))
     context = Context(Path("."), "auto", 0, lambda epoch, metrics: True, lambda: False)
     metrics: Metrics = meter.measure(Architecture((0,)), context)
     assert set(metrics) == set(meter.provides)
@@ -136,3 +126,14 @@ def test_the_meter_agrees_with_the_evaluator() -> None:
     measured = meter.measure(architecture, context)
     trained = trainer.evaluate(architecture, context)
     assert measured["parameters"] == trained["parameters"] and measured["macs"] > 0
+
+
+def test_what_serves_the_training_alone_does_not_count() -> None:
+    sizes = []
+    for auxiliary in (False, True):
+        space = option("search_space", "nasnet", filters=4, cells=1, auxiliary=auxiliary).build()
+        tokens = Architecture(tuple(0 for _ in space.choices))
+        meter = option("meters", "size").build(space, Images())
+        context = Context(Path("."), "auto", 0, lambda epoch, metrics: True, lambda: False)
+        sizes.append(meter.measure(tokens, context))
+    assert sizes[0] == sizes[1]

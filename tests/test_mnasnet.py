@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import Images
 from throwaway import Shell
 from torch import Tensor, nn
 
@@ -23,23 +22,6 @@ from nasframe_mnasnet.blocks import MENU, Flavour, Layer, rounded
 from nasframe_mnasnet.layers import Residual, make_layer
 
 STEPS = len(MENU)
-
-
-@dataclass(frozen=True)
-class Images:
-    """The shape of an image task."""
-
-    input_shape: tuple[int, ...] = (3, 33, 33)
-    outputs: int = 10
-    kind: str = "image"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def space(name: str = "mnasnet", **changes: Any) -> SearchSpace:
@@ -73,7 +55,7 @@ def tokens(**options: Any) -> tuple[int, ...]:
 def stages(of: SearchSpace, architecture: Architecture) -> list[list[nn.Module]]:
     """The layers of each block of a network without values."""
     with torch.device("meta"):
-        network: Any = of.build(architecture, Images())
+        network: Any = of.build(architecture, Images((3, 33, 33)))
     return [list(stage) for stage in network.blocks]
 
 
@@ -270,7 +252,7 @@ def test_hundreds_of_architectures_train(name: str, data: st.DataObject) -> None
 
 
 def test_images_shrink_by_the_strides() -> None:
-    network: Any = space().build(Architecture(tokens() * 7), Images())
+    network: Any = space().build(Architecture(tokens() * 7), Images((3, 33, 33)))
     shapes: list[tuple[int, ...]] = []
     for stage in network.blocks:
         stage.register_forward_hook(lambda _module, _inputs, y: shapes.append(tuple(y.shape[1:])))
@@ -294,7 +276,7 @@ def test_skeleton_settings_reach_the_network() -> None:
 
 @pytest.mark.parametrize(("flavour", "values"), [("timm", (1e-5, 0.1)), ("google", (1e-3, 0.01))])
 def test_batch_norm_is_the_flavours(flavour: str, values: tuple[float, float]) -> None:
-    network = space(flavour=Flavour(flavour)).build(Architecture(tokens() * 7), Images())
+    network = space(flavour=Flavour(flavour)).build(Architecture(tokens() * 7), Images((3, 33, 33)))
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     assert {(norm.eps, norm.momentum) for norm in norms} == {values}
 
@@ -324,7 +306,7 @@ def test_children_learn_digits(name: str, tmp_path: Path) -> None:
 def carried_over(config: SearchSpace, *pair: Architecture) -> tuple[Tensor, ...]:
     """The logits of two networks with the same values, layer by layer, in double precision."""
     torch.manual_seed(0)
-    one, other = (config.build(a, Images()).double().eval() for a in pair)
+    one, other = (config.build(a, Images((3, 33, 33))).double().eval() for a in pair)
     values = one.state_dict().values()
     other.load_state_dict(dict(zip(other.state_dict(), values, strict=True)))
     x_NCHW = torch.randn(2, 3, 33, 33, dtype=torch.float64)
@@ -334,7 +316,7 @@ def carried_over(config: SearchSpace, *pair: Architecture) -> tuple[Tensor, ...]
 
 def same_weights(config: SearchSpace, *pair: Architecture) -> bool:
     with torch.device("meta"):
-        one, other = (config.build(a, Images()).state_dict().values() for a in pair)
+        one, other = (config.build(a, Images((3, 33, 33))).state_dict().values() for a in pair)
     return [value.shape for value in one] == [value.shape for value in other]
 
 

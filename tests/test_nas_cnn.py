@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hydra import compose, initialize_config_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from shapes import Images
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
@@ -31,23 +31,6 @@ from nasframe_nas.cnn_space import NASCNNSpace
 from nasframe_objectives import Reduction
 
 Rows = list[Row]
-
-
-@dataclass(frozen=True)
-class Images:
-    """The shape of an image task."""
-
-    input_shape: tuple[int, ...] = (3, 8, 8)
-    outputs: int = 10
-    kind: str = "image"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def space(**values: Any) -> NASCNNSpace:
@@ -181,7 +164,7 @@ def test_settings_are_checked(values: dict[str, Any], words: str) -> None:
 
 
 def test_a_layer_is_convolution_norm_and_relu() -> None:
-    network = space(layers=1, extra_filters=40).build(Architecture((2, 3, 0)), Images())
+    network = space(layers=1, extra_filters=40).build(Architecture((2, 3, 0)), Images((3, 8, 8)))
     assert isinstance(network, NASCNN)
     assert list(dict(network.layers[0].named_children())) == ["conv", "norm", "relu"]
     conv, norm, relu = network.layers[0]
@@ -508,7 +491,10 @@ def test_the_tokens_of_a_published_network_make_it(strides: bool) -> None:
     architecture = made.encode("nas_cnn_v1")
     assert len(architecture.tokens) == len(space(layers=15, strides=strides).choices)
     assert made.describe(architecture) == describe(FIGURE_7)
-    network, wanted = made.build(architecture, Images()).eval(), published("nas_cnn_v1").eval()
+    network, wanted = (
+        made.build(architecture, Images((3, 8, 8))).eval(),
+        published("nas_cnn_v1").eval(),
+    )
     wanted.load_state_dict(network.state_dict())
     x_NCHW = torch.randn(2, 3, 8, 8)
     assert torch.equal(network(x_NCHW), wanted(x_NCHW))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import random
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +49,6 @@ class Words:
     input_shape: tuple[int, ...] = ()
     outputs: int = 11
     kind: str = "sequence"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def extended(base: int) -> SearchSpace:
@@ -567,6 +560,34 @@ def test_equal_keys_mean_equal_functions(drawn: tuple[int, Architecture], random
             assert same_function(space, architecture, Architecture(tokens), base)
 
 
+def test_equal_keys_of_three_leaves_mean_equal_functions() -> None:
+    """Cells of sums, products, maxima and signs, drawn until many agree, with leaves of their own.
+
+    Cells of one key must agree with each other for some order of the leaves.
+    """
+    rng, leaves, c = random.Random(0), [doubles(2, 64) for _ in range(3)], doubles(64)
+
+    def node(*combinations: str) -> Node:
+        return Node(rng.choice(combinations), rng.choice(("identity", "relu", "sigmoid")))
+
+    cells: dict[Any, set[Architecture]] = defaultdict(set)
+    for _ in range(6000):
+        inner = [node(*COMBINE) for _ in range(3)]
+        nodes = (*(node("add") for _ in range(3)), *inner[:2])
+        tree = Tree(nodes, inner[2], rng.randrange(5), rng.randrange(5))
+        architecture = Architecture(encode(tree))
+        cells[SPACES[3].canonical(architecture)].add(architecture)
+    compared = 0
+    for one, *others in cells.values():
+        wanted = torch.cat(by_the_rules(one.named(SPACES[3].choices), leaves, c))
+        for other in others:
+            named = other.named(SPACES[3].choices)
+            orders = (by_the_rules(named, order, c) for order in itertools.permutations(leaves))
+            assert any(torch.allclose(torch.cat(order), wanted) for order in orders)
+            compared += 1
+    assert compared > 200
+
+
 def same_function(space: SearchSpace, one: Architecture, other: Architecture, base: int) -> bool:
     """Whether they agree where all leaves read the same values, so that their order is nothing."""
     pair, c = doubles(2, 64), doubles(64)
@@ -608,8 +629,27 @@ def test_a_rewrite_stops_at_the_memory() -> None:
 # Compiled
 
 
+def test_each_of_many_cells_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch compiles one function 8 times, then no more."""
+    seen: list[Any] = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        seen.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    combinations = itertools.product(("add", "mul"), ACTIVATE)
+    trees = [Tree((Node(*node),), Node("add", "tanh"), 0, 0) for node in combinations]
+    for tree in trees:
+        x, state = torch.randn(3, 2, 4), (torch.zeros(2, 4), torch.zeros(2, 4))
+        cell = TreeCell(tree, 4, 4)
+        wanted = cell.unroll(x, state)
+        cell.compile_step = True
+        torch.testing.assert_close(cell.unroll(x, state), wanted)
+    assert len(trees) == len(seen) == 10
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
 def test_compiled_is_eager() -> None:
     architecture = NASRNNConfig().build().encode("nas_ptb_cell")
     networks = [model(NASRNNConfig(units=16, compile=c).build(), architecture) for c in (0, 1)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import Images
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
@@ -26,23 +26,6 @@ from nasframe_nasnet.operations import OPERATIONS
 from nasframe_nasnet.zoo import CELLS
 
 Rows = list[tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Images:
-    """The shape of an image task."""
-
-    input_shape: tuple[int, ...] = (3, 8, 8)
-    outputs: int = 10
-    kind: str = "image"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def small(blocks: int = 5) -> SearchSpace:
@@ -374,7 +357,7 @@ def test_every_architecture_trains_on_images_of_every_size(
 
 
 def test_large_images_and_single_ones() -> None:
-    network = small().build(Architecture((0, 1, 12, 7, 1) * 10), Images()).eval()
+    network = small().build(Architecture((0, 1, 12, 7, 1) * 10), Images((3, 8, 8))).eval()
     assert network(torch.randn(1, 3, 65, 64)).shape == (1, 10)
 
 
@@ -521,7 +504,7 @@ def test_swapped_operands_are_the_same_network(architecture: Architecture, block
     rows = split(architecture.tokens)
     twin = Architecture(flat(swap(rows[:3], block)) + flat(swap(rows[3:], block)))
     assert space.canonical(architecture) == space.canonical(twin)
-    network, other = (space.build(each, Images()).eval() for each in (architecture, twin))
+    network, other = (space.build(each, Images((3, 8, 8))).eval() for each in (architecture, twin))
     x_NCHW = torch.randn(2, 3, 9, 9)
     logits = network(x_NCHW)
     for cell in network.cells:
@@ -544,5 +527,5 @@ def test_the_key_is_an_architecture_with_the_same_weights(architecture: Architec
 
 def weight_shapes(space: SearchSpace, architecture: Architecture) -> list[tuple[int, ...]]:
     with torch.device("meta"):
-        network = space.build(architecture, Images())
+        network = space.build(architecture, Images((3, 8, 8)))
     return sorted(tuple(weight.shape) for weight in network.parameters())

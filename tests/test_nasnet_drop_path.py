@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from nasnets import build
@@ -13,15 +11,6 @@ from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.drop_path import ScheduledDropPath
 from nasframe_nasnet.genotype import OPS, Block, Genotype
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def keeps(config: NASNetConfig, progress: float) -> list[float]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
-from nasnets import Images
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from shapes import Images
+from torch import nn
 
 import nasframe
 from nasframe import Architecture, Context, NasframeError, option
@@ -26,47 +25,31 @@ SMALL = dict(filters=8, classes=7, size=101)
 """6 @ 192: all of the large network's cells, and odd and even sides among its maps."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 # Sizes
-
-
-class ImageNet(Images):
-    """Gives a network one image, as the meter wants it."""
-
-    def example(self) -> tuple[Tensor]:
-        return (torch.zeros(1, *self.input_shape),)
 
 
 SIZES = [
     pytest.param(
         dict(cells=6, filters=168, skeleton=Skeleton.imagenet, skip_reduction=True),
-        ImageNet((3, 331, 331), 1000),
+        Images((3, 331, 331), 1000),
         (88_753_150, "23.8"),
         id="6@4032",
     ),
     pytest.param(
         dict(cells=4, filters=44, skeleton=Skeleton.imagenet, stem_multiplier=1),
-        ImageNet((3, 224, 224), 1000),
+        Images((3, 224, 224), 1000),
         (5_289_978, "0.564"),
         id="4@1056",
     ),
     pytest.param(
-        dict(cells=6, filters=32), ImageNet((3, 32, 32), 10), (3_346_538, "0.544"), id="6@768"
+        dict(cells=6, filters=32), Images((3, 32, 32), 10), (3_346_538, "0.544"), id="6@768"
     ),
 ]
 
 
 @pytest.mark.parametrize(("settings", "task", "wanted"), SIZES)
 def test_published_sizes(
-    settings: dict[str, Any], task: ImageNet, wanted: tuple[int, str], tmp_path: Path
+    settings: dict[str, Any], task: Images, wanted: tuple[int, str], tmp_path: Path
 ) -> None:
     """Parameters to the last one, multiply-adds as the paper prints them (of 6 @ 768 it has none).
 
@@ -134,6 +117,13 @@ def test_what_a_published_network_can_be_told() -> None:
     )
 
 
+def test_a_network_is_exported_with_any_number_of_images() -> None:
+    network = published("nasnet_a", cells=1, filters=8, classes=5, size=72, auxiliary=True).eval()
+    two, five = torch.randn(2, 3, 72, 72), torch.randn(5, 3, 72, 72)
+    exported = torch.export.export(network, (two,), dynamic_shapes=({0: torch.export.Dim("n")},))
+    torch.testing.assert_close(exported.module()(five), network(five))
+
+
 # The same network as a point of the space
 
 
@@ -195,7 +185,11 @@ def test_states_that_leave_by_number_keep_their_numbers() -> None:
         ),
         ("nasnet_a", {"flavour": "keras"}, "flavour='keras' is not known; there is google, timm"),
         ("nasnet_a", {"filters": 0}, "filters=0: must be at least 1"),
+        ("nasnet_a", {"flavour": 3}, "flavour=3 is not known; there is google, timm"),
         ("nasnet_a", {"drop_path_keep": 2.0}, "drop_path_keep=2.0: must be at most 1"),
+        ("nasnet_a", {"classes": 0}, "classes=0, channels=3, size=331: each must be at least 1"),
+        ("nasnet_a", {"channels": 0}, "classes=1000, channels=0, size=331: each must be at least"),
+        ("nasnet_a", {"skeleton": "cifar", "size": 0}, "size=0: each must be at least 1"),
     ],
 )
 def test_mistakes_are_explained(name: str, settings: dict[str, Any], words: str) -> None:
@@ -300,40 +294,36 @@ def test_the_auxiliary_classifier_stays_as_it_is(tmp_path: Path) -> None:
     assert torch.equal(loaded.classifier.weight, theirs.last_linear.weight)
 
 
-class Evil:
-    """Writes a file if it is unpickled without care."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
-
-
 def test_weights_that_do_not_fit_are_explained(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+
     def message(**settings: Any) -> str:
         with pytest.raises(NasframeError) as caught:
-            published("nasnet_a", **{**SMALL, **settings})
-        return str(caught.value)
+            published("nasnet_a", **{**SMALL, **settings}, weights=path)
+        return str(caught.value).removeprefix(f"weights={path}: ")
 
-    path = tmp_path / "w.pth"
-    assert message(weights=path) == f"weights={path}: there is no such file"
-    torch.save({"state_dict": Evil(tmp_path / "touched")}, path)
-    assert f"weights={path}: cannot be read (" in message(weights=path)
-    assert not (tmp_path / "touched").exists()
-    torch.save(nn.Linear(2, 2).state_dict(), path)
-    assert "nasnetalarge of timm has no tensor 'weight'" in message(weights=path)
-
+    assert message() == "there is no such file"
     torch.save(timm_network(8, 1001).state_dict(), path)
-    assert "made for 1001 classes; classes=1001 fits" in message(weights=path)
-    assert published("nasnet_a", **{**SMALL, "classes": 1001}, weights=path)
-    assert "cells.0.align_current.1.weight does not fit" in message(
-        weights=path, classes=1001, filters=12
+    assert message() == (
+        "does not fit: the network has classifier.weight of (7, 192), "
+        "the file classifier.weight of (1001, 192)"
     )
-    assert "does not fit; timm's nasnetalarge is cells=6," in message(weights=path, cells=5)
-    headless = timm_network(8, 0).state_dict()
-    torch.save(headless, path)
-    assert "classifier.bias does not fit" in message(weights=path)
+    assert published("nasnet_a", **{**SMALL, "classes": 1001}, weights=path)
+    assert "cells.0.align_current.1.weight of (3, 96, 1, 1)" in message(classes=1001, filters=12)
+    assert "does not fit: the network has cells." in message(classes=1001, cells=5)
+    torch.save(timm_network(8, 0).state_dict(), path)
+    assert message().endswith("the file no classifier.weight")
+    torch.save(nn.Linear(2, 2).state_dict(), path)
+    assert message().endswith("the file no stem.0.weight")
+
+
+def test_weights_without_the_counters_of_batch_norm(tmp_path: Path) -> None:
+    state = timm_network(8, 7).state_dict()
+    old = {key: tensor for key, tensor in state.items() if "num_batches_tracked" not in key}
+    assert len(old) < len(state)
+    torch.save(old, tmp_path / "w.pth")
+    loaded: Any = published("nasnet_a", **SMALL, weights=tmp_path / "w.pth")
+    assert torch.equal(loaded.classifier.weight, state["last_linear.weight"])
 
 
 @pytest.mark.slow

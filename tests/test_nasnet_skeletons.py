@@ -18,14 +18,6 @@ from nasframe_nasnet.layers import Pointwise
 from nasframe_nasnet.network import NASNet
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def layers(config: NASNetConfig) -> list[tuple[int, int]]:
     """Channels of a state and halvings of the map, cell by cell."""
     cells = build(config).cells

@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torchvision import datasets
 
+import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli import register_configs, to_config
 from nasframe_nasnet import NASNetConfig
@@ -134,6 +135,33 @@ def test_a_child_learns_with_auxiliary_classifier_and_drop_path(
     paced = [m for m in space.network.modules() if hasattr(m, "training_progress")]
     steps = 4 * large_digits.train_steps(16)
     assert [m.training_progress for m in paced] == [(steps - 1) / steps] * 5
+
+
+def test_a_study_with_all_that_belongs_to_the_training(large_digits: Any, tmp_path: Path) -> None:
+    """The kept network predicts as it was validated, by its one classifier."""
+    study = StudyConfig(
+        search_space=NASNetConfig(
+            blocks=1, cells=1, filters=8, auxiliary=True, drop_path_keep=0.9, dropout=0.1
+        ),
+        task=option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2),
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy"),
+        evaluator=option("evaluator", "train", epochs=2, batch_size=32),
+        executor=option("executor", "serial"),
+        stopper=option("stopper", "none"),
+        meters={"size": option("meters", "size")},
+        dir=tmp_path / "study",
+        trials=2,
+    )
+    best = nasframe.run(study).best
+    assert best is not None and best.metrics["macs"]
+    network = nasframe.load(tmp_path / "study")
+    right = total = 0
+    for x_NCHW, y_N in large_digits.validation_batches(64, torch.device("cpu")):
+        with torch.no_grad():
+            right += int((network(x_NCHW).argmax(1) == y_N).sum())
+        total += len(y_N)
+    assert right / total == pytest.approx(best.metrics["val_accuracy"])
 
 
 def test_what_is_dropped_is_drawn_from_the_childs_own_seed(

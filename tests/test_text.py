@@ -6,7 +6,6 @@ import math
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,18 +37,10 @@ from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
 from nasframe.tasks.text import TextTask
 from nasframe.training.config import Precision
-from nasframe.training.surroundings import threads
 
 CPU = torch.device("cpu")
 DATA = Path(os.environ.get("NASFRAME_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=0, max_size=300)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks are slower on several, and much slower on busy ones."""
-    with threads(1):
-        yield
 
 
 def text_task(**settings: Any) -> TextTask:
@@ -184,6 +175,20 @@ def test_validation_is_cut_from_the_end_and_its_own_characters_are_unknown(tmp_p
     assert y[y >= 0].tolist() == [1, 2] + [0] * 8
 
 
+@pytest.mark.parametrize("level", Level)
+def test_a_text_of_windows_is_the_same_text(tmp_path: Path, level: Level) -> None:
+    """A byte order mark is no part of the first word, and the end of a line is one character."""
+    text = "the dog\nthe cat\n" * 20
+    plain = written(tmp_path / "a", text)
+    windows = written(tmp_path / "b", "\ufeff" + text.replace("\n", "\r\n"))
+    one, other = (
+        read_corpus(file, file, level=level, validation=0.5, vocabulary=100, steps=1)
+        for file in (plain, windows)
+    )
+    assert other.vocabulary == one.vocabulary
+    assert torch.equal(other.tokens_N, one.tokens_N)
+
+
 def test_the_embedded_text_is_there_without_a_download_and_repeats_nothing() -> None:
     from pydoc_data.topics import topics
 
@@ -204,7 +209,8 @@ def test_any_text_can_be_read_and_known_tokens_written_again(
     folder = tmp_path_factory.mktemp("any")
     files = written(folder / "train", text), written(folder / "valid", valid)
     how = {"level": level, "validation": 0.1, "vocabulary": vocabulary, "steps": 1}
-    wanted = [list(t) if level is Level.char else words(t) for t in (text, valid)]
+    texts = [t.removeprefix("\ufeff").replace("\r\n", "\n") for t in (text, valid)]
+    wanted = [list(t) if level is Level.char else words(t) for t in texts]
     if len(wanted[0]) < 2 or not wanted[1]:
         with pytest.raises(NasframeError, match="tokens for"):
             read_corpus(*files, **how)
@@ -536,12 +542,12 @@ def zipped(path: Path, members: dict[str, str]) -> Path:
 def test_a_zip_file_with_one_text_is_as_good_as_the_text(tmp_path: Path) -> None:
     """Its names are no paths: nothing is written."""
     text = "Ein Wörterbuch " * 30
-    path = zipped(tmp_path / "a.zip", {"../../folder/": "", "../../folder/text": text})
+    path = zipped(tmp_path / "a.ZIP", {"../../folder/": "", "../../folder/text": text})
     tasks = [text_task(train=file) for file in (path, written(tmp_path / "a.txt", text))]
     assert tasks[0].data_config == tasks[1].data_config
     for one, other in zip(rounds(tasks[0], 3), rounds(tasks[1], 3), strict=True):
         assert torch.equal(one, other)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "a.zip"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.ZIP", "a.txt"]
 
 
 def test_a_zip_file_that_cannot_be_used_is_refused(

@@ -50,6 +50,18 @@ def test_weights_are_not_downloaded() -> None:
         timm.create_model("nasframe_mnasnet_a1", pretrained=True)
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"drop_rate": 0.1}, "mnasnet_a1 has no 'drop_rate'; did you mean dropout"),
+        ({"num_classes": 0}, "classes=0, channels=3: each must be at least 1"),
+    ],
+)
+def test_settings_of_timm_that_a_network_lacks(setting: dict[str, float], words: str) -> None:
+    with pytest.raises(NasframeError, match=words):
+        timm.create_model("nasframe_mnasnet_a1", **setting)
+
+
 def test_a_study_does_not_touch_the_registry_of_timm() -> None:
     code = "import nasframe, timm; print(timm.list_models('nasframe_*'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Task
 
 
 class SizeMeter(Meter):
-    """``parameters``, and ``macs``: multiply-adds of convolutions and matrix products an input."""
+    """Sizes in evaluation, of an input: what serves the training alone does not count.
+
+    ``parameters`` are those that are read, ``macs`` the multiply-adds of convolutions and matrix
+    products.
+    """
 
     provides = ("parameters", "macs")
 
@@ -29,9 +37,22 @@ class SizeMeter(Meter):
         with device, torch.no_grad():
             network = self._space.build(architecture, self._task).eval()
             counter = FlopCounterMode(display=False)
-            with counter:
+            with _Reads() as reads, counter:
                 network(*self._task.example())
         return {
-            "parameters": sum(p.numel() for p in network.parameters()),
+            "parameters": sum(p.numel() for p in network.parameters() if id(p) in reads.seen),
             "macs": counter.get_total_flops() // 2,
         }
+
+
+class _Reads(TorchDispatchMode):
+    """Notes which tensors are read."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note the tensors among the arguments, and compute."""
+        self.seen.update(id(leaf) for leaf in tree_leaves((args, kwargs)))
+        return func(*args, **(kwargs or {}))

@@ -94,9 +94,10 @@ def _embedded() -> str:
 
 
 def _read(path: Path, setting: str) -> str:
+    """A text without a byte order mark, in which each line ends as on Unix."""
     try:
-        data = _unzipped(path) if path.suffix == ".zip" else path.read_bytes()
-        return data.decode()
+        data = _unzipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+        return data.decode().removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         reason = f"is not UTF-8: byte 0x{byte:02x} at offset {error.start}"

@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasframe import NasframeError, SearchSpaceConfig, hookimpl, nearest, setting
-from nasframe_mnasnet.architectures import NETWORKS, find, make
+from nasframe import (
+    NasframeError,
+    SearchSpaceConfig,
+    hookimpl,
+    load_weights,
+    nearest,
+    setting,
+)
+from nasframe_mnasnet.architectures import HEAD, NETWORKS, STEM_STRIDE, find, make
 from nasframe_mnasnet.blocks import Flavour as Flavour
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from nasframe import SearchSpace
@@ -58,7 +66,7 @@ class MnasNetConfig(SearchSpaceConfig):
     stem_stride: int = setting(2, least=1, most=2)
     head: int = setting(1280, least=1)
     width: float = setting(1.0, above=0)
-    dropout: float = setting(0.2, least=0, most=1)
+    dropout: float = setting(0.2, least=0, most=0.99)
     flavour: Flavour = Flavour.timm
 
     def __post_init__(self) -> None:
@@ -106,26 +114,26 @@ def published(
         prepared, in timm's words.
 
     Raises:
-        NasframeError: if there is no such network, flavour or width, or the weights do not fit.
+        NasframeError: if there is no such network, a setting is wrong, or the weights do not fit.
     """
-    flavours = {known.value: known for known in Flavour}
-    if flavour not in flavours:
-        raise NasframeError(f"flavour={flavour} is not known; {nearest(flavour, flavours)}")
-    if width <= 0:
-        raise NasframeError(f"width={width}: must be greater than 0")
-    network = find(name, flavours[flavour])
-    module = make(
-        network,
-        flavours[flavour],
+    if flavour not in list(Flavour):
+        raise NasframeError(f"flavour={flavour!r} is not known; {nearest(str(flavour), Flavour)}")
+    if min(classes, channels) < 1:
+        raise NasframeError(f"classes={classes}, channels={channels}: each must be at least 1")
+    network = find(name, Flavour(flavour))
+    config = MnasNetConfig(
+        stem=network.stem,
+        stem_stride=STEM_STRIDE,
+        head=HEAD,
         width=width,
-        classes=classes,
-        channels=channels,
         dropout=network.dropout if dropout is None else dropout,
+        flavour=Flavour(flavour),
     )
+    module = make(network, config, classes, channels)
     if weights is not None:
-        from nasframe_mnasnet.weights import load_weights
+        from nasframe_mnasnet.weights import rename
 
-        load_weights(module, Path(weights), name)
+        load_weights(module, weights, rename)
     return module
 
 

@@ -15,6 +15,8 @@ from nasframe_mnasnet.blocks import Block, Flavour, expand
 if TYPE_CHECKING:
     from torch import nn
 
+    from nasframe_mnasnet import MnasNetConfig
+
 
 class Network(NamedTuple):
     """A published network."""
@@ -95,27 +97,12 @@ def find(name: str, flavour: Flavour) -> Network:
     return network._replace(blocks=(first._replace(skip="none"), *rest))
 
 
-def make(
-    network: Network,
-    flavour: Flavour,
-    *,
-    width: float,
-    classes: int,
-    channels: int,
-    dropout: float,
-) -> nn.Module:
-    """A published network with new weights; arguments as of ``nasframe_mnasnet.published``."""
+def make(network: Network, config: MnasNetConfig, classes: int, channels: int) -> nn.Module:
+    """A published network with new weights, and how images are prepared for it."""
     from nasframe_mnasnet.network import MnasNet
 
-    module = MnasNet(
-        expand(network.blocks, network.stem, width),
-        channels=channels,
-        outputs=classes,
-        stem_stride=STEM_STRIDE,
-        head=HEAD,
-        dropout=dropout,
-        flavour=flavour,
-    )
+    blocks = expand(network.blocks, config.stem, config.width)
+    module = MnasNet(blocks, channels, classes, config)
     colours = channels == 3  # for others ImageNet's mean and deviation are not known
     module.data_config = {
         "input_size": (channels, 224, 224),

@@ -7,13 +7,13 @@ a block: that needs a fourth, and the published networks use MBConv with expansi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import Enum
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from nasframe import Choice
 
 
-class Flavour(Enum):
+class Flavour(StrEnum):
     """Whose borders and BatchNorm: those of timm's networks, or of the authors' code."""
 
     timm = "timm"

@@ -2,7 +2,8 @@
 
 The paper does not describe three of its options; here a convolution has its squeeze-and-excitation
 behind the ReLU, a pooling skip is the mean over 3x3 pixels of the layer's input, at its stride and
-without the border, and both kinds of skip are added to the layer's output.
+without the border (which is equal on both sides in either flavour), and both kinds of skip are
+added to the layer's output.
 
 Shapes: N batch, C channels, H height, W width.
 """

@@ -6,14 +6,17 @@ Shapes: N batch, C channels, H height, W width.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timm.layers import create_conv2d, get_norm_act_layer  # type: ignore[attr-defined]
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 
-from nasframe_mnasnet.blocks import Flavour, Layer
+from nasframe_mnasnet.blocks import Layer
 from nasframe_mnasnet.layers import STYLES, make_layer
+
+if TYPE_CHECKING:
+    from nasframe_mnasnet import MnasNetConfig
 
 
 class MnasNet(nn.Module):
@@ -23,10 +26,7 @@ class MnasNet(nn.Module):
         blocks: the layers of each block.
         channels: channels of the images.
         outputs: the number of classes.
-        stem_stride: stride of the stem.
-        head: channels of the last convolution.
-        dropout: probability of dropping an input of the classifier.
-        flavour: whose borders and BatchNorm.
+        config: the settings of stem, head, dropout and flavour.
 
     Attributes:
         data_config: how images are prepared, in timm's words; published networks have it.
@@ -37,28 +37,28 @@ class MnasNet(nn.Module):
     def __init__(
         self,
         blocks: Iterable[list[Layer]],
-        *,
         channels: int,
         outputs: int,
-        stem_stride: int,
-        head: int,
-        dropout: float,
-        flavour: Flavour,
+        config: MnasNetConfig,
     ) -> None:
         super().__init__()
         stages = list(blocks)
-        stem, last = stages[0][0].inputs, stages[-1][-1].outputs
-        padding = STYLES[flavour]["pad_type"]
-        norm_relu: Any = get_norm_act_layer(STYLES[flavour]["norm_layer"], nn.ReLU)
+        stem, last, head = stages[0][0].inputs, stages[-1][-1].outputs, config.head
+        style = STYLES[config.flavour]
+        padding = style["pad_type"]
+        norm_relu: Any = get_norm_act_layer(style["norm_layer"], nn.ReLU)
         conv2d: Any = create_conv2d
-        self.conv_stem = conv2d(channels, stem, 3, stride=stem_stride, padding=padding)
+        self.conv_stem = conv2d(channels, stem, 3, stride=config.stem_stride, padding=padding)
         self.bn1 = norm_relu(stem, inplace=True)
         self.blocks = nn.Sequential(
-            *(nn.Sequential(*(make_layer(layer, flavour) for layer in stage)) for stage in stages)
+            *(
+                nn.Sequential(*(make_layer(layer, config.flavour) for layer in stage))
+                for stage in stages
+            )
         )
         self.conv_head = conv2d(last, head, 1, padding=padding)
         self.bn2 = norm_relu(head, inplace=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(head, outputs)
         efficientnet_init_weights(self)
 

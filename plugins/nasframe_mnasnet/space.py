@@ -41,16 +41,8 @@ class MnasNetSpace(SearchSpace):
         """Make the network: from x_NCHW of any size to logits (N, outputs)."""
         from nasframe_mnasnet.network import MnasNet
 
-        config = self._config
-        return MnasNet(
-            self._layers(architecture),
-            channels=task.input_shape[0],
-            outputs=task.outputs,
-            stem_stride=config.stem_stride,
-            head=config.head,
-            dropout=config.dropout,
-            flavour=config.flavour,
-        )
+        layers = self._layers(architecture)
+        return MnasNet(layers, task.input_shape[0], task.outputs, self._config)
 
     def canonical(self, architecture: Architecture) -> tuple[tuple[str | int, ...], ...]:
         """The layers in their order, whatever blocks they stand in.

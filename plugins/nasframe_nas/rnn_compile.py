@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache, partial
-from types import FunctionType
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -25,12 +24,14 @@ class CompiledStep:
     """What ``step`` computes, compiled on first use; without a compiler it stays as it is."""
 
     def __init__(self, layout: Layout) -> None:
+        def own(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+            return step(layout, x, h, c)
+
         # PyTorch counts how often a code object is compiled, and gives up at 8: each cell gets
-        # its own.
-        own = FunctionType(step.__code__.replace(), step.__globals__, step.__name__)
-        self._eager = partial(step, layout)
-        self._compiled: Callable[..., tuple[Tensor, Tensor]]
-        self._compiled = torch.compile(partial(own, layout))
+        # its own. (A ``partial`` would be compiled inside one of PyTorch's, the same for all.)
+        own.__code__ = own.__code__.replace()
+        self._eager: Callable[..., tuple[Tensor, Tensor]] = own
+        self._compiled = torch.compile(own)
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The new memory and the new hidden state."""

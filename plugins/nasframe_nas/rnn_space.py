@@ -77,7 +77,7 @@ class NASRNNSpace(SearchSpace):
         return Architecture(encode(tree))
 
     def _units(self, vocabulary: int) -> int:
-        """The width whose number of parameters is nearest to the wanted one."""
+        """The width at which a model has about as many parameters as are wanted."""
         config = self._config
         if config.parameters is None:
             return config.units

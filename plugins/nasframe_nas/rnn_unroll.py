@@ -44,7 +44,8 @@ class Unroll(torch.autograd.Function):
         advance = compiled_step(layout) if compile else partial(step, layout)
         gates_TBG = torch.empty_like(x_TBG)
         read, hidden, memories = [], [], [c_BU]
-        for x_BG, gates_BG in zip(x_TBG, gates_TBG, strict=True):
+        # Detached, since the compiler warns of views of what is in a graph.
+        for x_BG, gates_BG in zip(x_TBG.detach(), gates_TBG, strict=True):
             read_BU = (h_BU if mask_BU is None else h_BU * mask_BU).to(weight_UG.dtype)
             if bias_G is None:
                 torch.mm(read_BU, weight_UG, out=gates_BG)

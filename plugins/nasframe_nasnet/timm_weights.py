@@ -8,12 +8,6 @@ Inside a cell each part has another name, and no other shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-
-from torch import Tensor, nn
-
-from nasframe import NasframeError
 
 CELLS_IN_A_STAGE = 6
 PARTS = {
@@ -44,14 +38,10 @@ KEY = re.compile(
 
 
 def rename(key: str) -> str:
-    """Our name of a tensor by timm's.
-
-    Raises:
-        KeyError: if timm's network has no such tensor.
-    """
+    """Our name of a tensor by timm's; what is none of timm's names is returned as it is."""
     match = KEY.fullmatch(key)
     if match is None or match["layer"] not in PARTS:
-        raise KeyError(key)
+        return key
     path = [PARTS[match["layer"]], match["tensor"]]
     if match["block"]:
         path = [match["side"], match["block"], *path]
@@ -66,45 +56,3 @@ def _place(kind: str, number: int) -> int:
     if kind == "cell":
         return 2 + number + number // CELLS_IN_A_STAGE
     return 2 + (number + 1) * CELLS_IN_A_STAGE + number
-
-
-def load_timm(network: nn.Module, path: Path) -> None:
-    """Load a state dict of timm's ``nasnetalarge``; an auxiliary classifier stays as it is.
-
-    Raises:
-        NasframeError: if the file cannot be read, or is of another network.
-    """
-    own = network.state_dict()
-    state = {key: tensor for key, tensor in own.items() if key.startswith("auxiliary.")}
-    try:
-        state |= {rename(key): tensor for key, tensor in _read(path).items()}
-    except KeyError as error:
-        raise NasframeError(f"weights={path}: nasnetalarge of timm has no tensor {error}") from None
-    _check(state, own, path)
-    network.load_state_dict(state)
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    from timm.models import load_state_dict
-
-    if not path.is_file():
-        raise NasframeError(f"weights={path}: there is no such file")
-    try:
-        state: Mapping[str, Tensor] = load_state_dict(str(path), weights_only=True)
-    except Exception as error:
-        raise NasframeError(f"weights={path}: cannot be read ({type(error).__name__})") from error
-    return state
-
-
-def _check(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
-    shapes, own_shapes = ({key: t.shape for key, t in d.items()} for d in (state, own))
-    wrong = {key for key, _ in shapes.items() ^ own_shapes.items()}
-    if not wrong:
-        return
-    if wrong == {"classifier.weight", "classifier.bias"} & state.keys():
-        classes = len(state["classifier.bias"])
-        raise NasframeError(f"weights={path}: made for {classes} classes; classes={classes} fits")
-    raise NasframeError(
-        f"weights={path}: {min(wrong)} does not fit; timm's nasnetalarge is "
-        "cells=6, filters=168, skeleton=imagenet"
-    )

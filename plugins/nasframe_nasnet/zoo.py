@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from nasframe import NasframeError, nearest
+from nasframe import NasframeError, load_weights, nearest
 from nasframe_nasnet.genotype import Block, Genotype
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nasframe_nasnet.network import NASNet
 
 T = TypeVar("T")
@@ -126,7 +127,8 @@ def nasnet_a(
         drop_path_keep: share of the paths that are kept at the end of the training.
         drop_path_schedule: ``time`` or ``time_and_depth``.
         dropout: share of the features that is dropped before the classifier in training.
-        weights: a state dict of timm's ``nasnetalarge`` (6 @ 4032), safetensors or torch.
+        weights: a state dict of timm's ``nasnetalarge`` (6 @ 4032), safetensors or torch; an
+            auxiliary classifier stays as it is.
 
     Raises:
         NasframeError: if a setting is wrong, or the weights do not fit.
@@ -134,7 +136,7 @@ def nasnet_a(
     from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
     from nasframe_nasnet.assemble import assemble
     from nasframe_nasnet.flavour import Flavour, season
-    from nasframe_nasnet.timm_weights import load_timm
+    from nasframe_nasnet.timm_weights import rename
 
     kind = _word("skeleton", skeleton, Skeleton)
     setup = _setup(kind is Skeleton.cifar, cells, filters)
@@ -151,6 +153,10 @@ def nasnet_a(
         dropout=dropout,
     )
     side = setup.size if size is None else size
+    if min(classes, channels, side) < 1:
+        raise NasframeError(
+            f"classes={classes}, channels={channels}, size={side}: each must be at least 1"
+        )
     network = assemble(config, NORMAL_A, REDUCTION_A, _Images((channels, side, side), classes))
     season(network, taste, kind)
     network.data_config = {
@@ -161,7 +167,7 @@ def nasnet_a(
         "interpolation": "bicubic",
     }
     if weights is not None:
-        load_timm(network, Path(weights))
+        load_weights(network, weights, rename, optional=("auxiliary.",))
     return network
 
 
@@ -176,4 +182,4 @@ def _word(name: str, word: str, words: type[W]) -> W:
     try:
         return words(word)
     except ValueError:
-        raise NasframeError(f"{name}={word!r} is not known; {nearest(word, words)}") from None
+        raise NasframeError(f"{name}={word!r} is not known; {nearest(str(word), words)}") from None
