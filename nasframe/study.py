@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from nasframe import events, header, journal
@@ -15,6 +17,7 @@ from nasframe.journal import FILE, Journal
 from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
 from nasframe.loop import Loop
+from nasframe.plugins import option, options
 from nasframe.progress import Progress
 from nasframe.result import StudyResult, read_result
 
@@ -177,6 +180,7 @@ def check_fit(worker: Worker, objective: Objective) -> None:
         raise NasframeError(
             f"search_space: {type(space).__name__} builds networks for {' and '.join(space.kinds)} "
             f"tasks, but task {type(task).__name__} is of kind {task.kind}"
+            + _fitting("search_space", lambda other: task.kind in other.kinds)
         )
     meters = {name: dict.fromkeys(m.provides, 0.0) for name, m in worker.meters.items()}
     provided = {*worker.evaluator.provides, *merge_meters(meters)}
@@ -185,4 +189,15 @@ def check_fit(worker: Worker, objective: Objective) -> None:
             raise NasframeError(
                 f"objective needs {name}, which neither the evaluator nor a meter provides; "
                 f"{nearest(name, provided)}"
+                + _fitting("objective", lambda other: provided >= set(other.needs))
             )
+
+
+def _fitting(group: str, fits: Callable[[Any], bool]) -> str:
+    """A hint at the options of a group that would do, as they are."""
+    names = []
+    for item in options():
+        with suppress(Exception):  # some want settings
+            if item.group == group and fits(option(group, item.name).build()):
+                names.append(item.name)
+    return f". Here {group}={' or '.join(names)} would fit" if names else ""

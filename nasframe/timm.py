@@ -18,23 +18,28 @@ from nasframe.plugins import networks, published
 
 def _register(network: str) -> None:
     name = f"nasframe_{network}"
+    defaults = {n.name: inspect.signature(n.make).parameters for n in networks()}[network]
 
     def make(
         pretrained: bool = False,
         pretrained_cfg: Any = None,
         pretrained_cfg_overlay: Any = None,
         cache_dir: Any = None,
-        num_classes: int = 1000,
-        in_chans: int = 3,
+        num_classes: int | None = None,
+        in_chans: int | None = None,
         **settings: Any,
     ) -> Any:
         if pretrained:
             raise NasframeError(
                 f"{name} comes without weights; some networks load those of a file: weights=FILE"
             )
-        module: Any = published(network, classes=num_classes, channels=in_chans, **settings)
-        module.num_classes = num_classes
-        module.pretrained_cfg = {**module.data_config, "num_classes": num_classes}
+        if num_classes is not None:
+            settings["classes"] = num_classes
+        if in_chans is not None:
+            settings["channels"] = in_chans
+        module: Any = published(network, **settings)
+        module.num_classes = settings.get("classes", defaults["classes"].default)
+        module.pretrained_cfg = {**module.data_config, "num_classes": module.num_classes}
         return module
 
     make.__name__ = name

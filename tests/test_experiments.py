@@ -101,6 +101,25 @@ def test_spaces_for_sequences_train_under_every_controller(tmp_path: Path) -> No
     assert all(trial.error is None and trial.reward > 0 for trial in trials)
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["search_space=nas_rnn"], "Here search_space=mnasnet or mnasnet_flat or nas_cnn"),
+        (["task=text"], "Here search_space=nas_rnn or nas_rnn_extended would fit"),
+        (["search_space=nas_rnn", "task=text"], "Here objective=perplexity would fit"),
+        (["objective=perplexity"], "Here objective=accuracy would fit"),
+    ],
+)
+def test_what_does_not_go_together_is_told_with_what_does(
+    tmp_path: Path, words: list[str], hint: str
+) -> None:
+    toy = shell(tmp_path)
+    done = toy("nasframe", *words, NASFRAME_BLOCK="toy")
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert toy.files() == set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["digits", "cifar10_10k2k"])
 def test_spaces_for_images_train_under_every_controller(tmp_path: Path, task: str) -> None:

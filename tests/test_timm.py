@@ -37,6 +37,12 @@ def test_timm_makes_the_published_network() -> None:
     assert resolve_data_config({}, model=model)["input_size"] == (1, 224, 224)
 
 
+def test_what_timm_is_not_told_is_the_networks_own() -> None:
+    model = timm.create_model("nasframe_nas_cnn_v1")
+    assert model.num_classes == 10
+    assert model.pretrained_cfg["input_size"] == (3, 32, 32)
+
+
 def test_settings_of_a_network_go_through_timm() -> None:
     sizes = [
         sum(p.numel() for p in timm.create_model("nasframe_mnasnet_a1", width=w).parameters())

@@ -74,7 +74,7 @@ class MnasNetConfig(SearchSpaceConfig):
         lengths = len(self.filters), len(self.layers), len(self.strides)
         if len(set(lengths)) > 1 or 0 in lengths:
             raise NasframeError(
-                "filters, layers and strides need one number for each block; "
+                "filters, layers and strides need one number for each block, at least one; "
                 "here they have {}, {} and {}".format(*lengths)
             )
 

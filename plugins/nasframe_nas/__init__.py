@@ -50,6 +50,9 @@ class NASCNNConfig(SearchSpaceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("kernel", "filters", "stride"):
+            if not getattr(self, name):
+                raise NasframeError(f"{name}=[]: needs at least one number to choose from")
         numbers = {"first_layers": [self.first_layers or 0], "pooling_at": self.pooling_at}
         for name, values in numbers.items():
             if max(values, default=0) > self.layers:
@@ -90,7 +93,7 @@ class NASRNNConfig(SearchSpaceConfig):
             seconds for each cell, and saves a few percent of the training at most on a CPU.
     """
 
-    base: int = setting(8, least=1)
+    base: int = setting(8, least=1, most=1024)
     extended: bool = False
     units: int = setting(128, least=1)
     parameters: int | None = setting(None, least=1)
