@@ -20,7 +20,15 @@ ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
 CIFAR = ROOT.parent / "shared" / "data" / "cifar10_10k2k.npz"
 CONTROLLERS = sorted(item.name for item in options() if item.group == "controller")
-IMAGES = ("mnasnet", "mnasnet_flat", "nas_cnn", "nasnet", "nasnet_small")
+MNASNET = ("search_space.head=64", "search_space.width=0.25", "search_space.stem_stride=1")
+IMAGES = {
+    "mnasnet": MNASNET,
+    "mnasnet_flat": MNASNET,
+    "nas_cnn": ("search_space.layers=4", "search_space.filters=[4,8]"),
+    "nasnet": ("search_space.cells=1", "search_space.filters=4"),
+    "nasnet_small": (),
+}
+"""Each space for images, with settings for small networks."""
 SEQUENCES = ("nas_rnn", "nas_rnn_extended")
 
 
@@ -121,18 +129,20 @@ def test_what_does_not_go_together_is_told_with_what_does(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("space", IMAGES)
 @pytest.mark.parametrize("task", ["digits", "cifar10_10k2k"])
-def test_spaces_for_images_train_under_every_controller(tmp_path: Path, task: str) -> None:
-    words = ["evaluator.epochs=1", "trials=1"]
+def test_spaces_for_images_train_under_every_controller(
+    tmp_path: Path, task: str, space: str
+) -> None:
+    words = ["evaluator.epochs=1", "evaluator.batch_size=256", "trials=1", *IMAGES[space]]
     if task != "digits":
         if not CIFAR.is_file():
             pytest.skip(f"needs {CIFAR.name} in ../shared/data")
         words += ["task=arrays", f"task.path={CIFAR}"]
-    for space in IMAGES:
-        grid = (f"search_space={space}", f"controller={','.join(CONTROLLERS)}")
-        trials = study(shell(tmp_path / space), *words, *grid)
-        assert len(trials) == len(CONTROLLERS)
-        assert all(trial.error is None and trial.reward > 0 for trial in trials)
+    grid = (f"search_space={space}", f"controller={','.join(CONTROLLERS)}")
+    trials = study(shell(tmp_path), *words, *grid)
+    assert len(trials) == len(CONTROLLERS)
+    assert all(trial.error is None and trial.reward > 0 for trial in trials)
 
 
 def test_each_space_is_among_those_that_are_tried() -> None:
