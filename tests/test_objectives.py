@@ -1,4 +1,4 @@
-"""Accuracy and perplexity as rewards: which epochs count, how, and what is needed for that."""
+"""Objectives: which epochs count, how accuracy, latency and perplexity make a reward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from nasframe import NasframeError, Objective, option
+from nasframe import Architecture, NasframeError, Objective, Trial, option
+from nasframe.scoring import scored
 from nasframe_objectives import AccuracyConfig, Reduction
 
 SERIES = (0.95, 0.5, 0.88, 0.90, 0.89, 0.90, 0.87)
@@ -102,3 +103,75 @@ def test_the_lowest_perplexity_that_counts_makes_the_reward(series: list[float])
 def test_the_constant_must_be_positive() -> None:
     with pytest.raises(NasframeError, match="c=-1.0: must be greater than 0"):
         perplexity(c=-1.0)
+
+
+def latency(**settings: Any) -> Objective:
+    objective = option("objective", "accuracy_latency", **settings).build()
+    assert isinstance(objective, Objective)
+    return objective
+
+
+@pytest.mark.parametrize(
+    ("exponents", "latency_ms", "reward"),
+    [
+        ({}, 84.0, 0.744074),
+        ({}, 60.0, 0.761807),
+        ({}, 75.0, 0.75),
+        ({"alpha": 0.0, "beta": -1.0}, 84.0, 0.669643),
+        ({"alpha": 0.0, "beta": -1.0}, 70.0, 0.75),
+        ({"alpha": 0.0, "beta": -1.0}, 75.0, 0.75),
+    ],
+)
+def test_the_reward_of_mnasnet(
+    exponents: dict[str, float], latency_ms: float, reward: float
+) -> None:
+    objective = latency(target_ms=75.0, **exponents)
+    metrics = {"val_accuracy": 0.75, "latency_ms": latency_ms}
+    assert set(objective.needs) == set(metrics)
+    assert objective.score(metrics) == pytest.approx(reward, abs=5e-7)
+    assert objective.rejects(metrics) is None
+
+
+def test_a_twentieth_more_accuracy_is_worth_twice_the_latency() -> None:
+    """As the paper chose its exponent: 5 % for a doubling."""
+    slow = latency().score({"val_accuracy": 0.5 * 1.05, "latency_ms": 160.0})
+    fast = latency().score({"val_accuracy": 0.5, "latency_ms": 80.0})
+    assert slow == pytest.approx(fast, rel=1e-3)
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(-2, 0), st.floats(-2, 0))
+def test_faster_is_never_worse(one: float, other: float, alpha: float, beta: float) -> None:
+    objective = latency(target_ms=5.0, alpha=alpha, beta=beta)
+    slow, fast = (
+        objective.score({"val_accuracy": 0.9, "latency_ms": ms})
+        for ms in (max(one, other), min(one, other))
+    )
+    assert fast >= slow * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "error"),
+    [
+        (0.0, "objective: ValueError: latency_ms is 0.0: must be a positive number"),
+        (-1.0, "objective: ValueError: latency_ms is -1.0: must be a positive number"),
+        (float("inf"), "objective: ValueError: latency_ms is inf: must be a positive number"),
+        (float("nan"), "objective: ValueError: latency_ms is nan: must be a positive number"),
+        ((1.0, 2.0), "objective: ValueError: latency_ms must be one number, not a series"),
+    ],
+)
+def test_a_latency_that_is_none_fails_the_trial(latency_ms: Any, error: str) -> None:
+    trial = Trial(0, Architecture(()), metrics={"val_accuracy": 0.9, "latency_ms": latency_ms})
+    assert scored(trial, latency()).error == error
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("target_ms", 0.0, "greater than 0"),
+        ("alpha", 0.07, "at most 0"),
+        ("beta", 1.0, "at most 0"),
+    ],
+)
+def test_a_reward_for_slowness_is_refused(name: str, value: float, wanted: str) -> None:
+    with pytest.raises(NasframeError, match=f"{name}={value}: must be {wanted}"):
+        latency(**{name: value})

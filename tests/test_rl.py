@@ -1,4 +1,4 @@
-"""REINFORCE: the policy is a distribution, the update is the formula, and replay is exact."""
+"""The policy is a distribution, the updates are the formulas, and replay is exact."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasframe import Architecture, Choice, NasframeError, Trial, option
+from nasframe import Architecture, Choice, Link, NasframeError, Trial, option
+from nasframe_rl import Advantage
+from nasframe_rl.advantages import Advantages
+from nasframe_rl.controller import PolicyController
+from nasframe_rl.elite import Elite
+from nasframe_rl.losses import policy_gradient_loss
 from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
-from nasframe_rl.reinforce import REINFORCE, reinforce_loss
+from nasframe_rl.steps import plan
 
 Tokens = tuple[int, ...]
 
@@ -39,17 +44,22 @@ def policy_of(*sizes: int, layers: int = 1, spread: float = 1.0) -> LSTMPolicy:
     return LSTMPolicy(choices_of(*sizes), 4, layers, spread, seed=3).double()
 
 
-def build(*sizes: int, active: Callable[[int], int] | None = None, **config: Any) -> REINFORCE:
+def build(
+    *sizes: int,
+    active: Callable[[int], int] | None = None,
+    name: str = "reinforce",
+    **config: Any,
+) -> PolicyController:
     choices = choices_of(*sizes)
-    controller = option("controller", "reinforce", **config).build(
+    controller = option("controller", name, **config).build(
         choices, 5, active or (lambda number: len(choices))
     )
-    assert isinstance(controller, REINFORCE)
+    assert isinstance(controller, PolicyController)
     return controller
 
 
 def trials(
-    controller: REINFORCE, numbers: Sequence[int], reward: Callable[[Tokens], float | None]
+    controller: PolicyController, numbers: Sequence[int], reward: Callable[[Tokens], float | None]
 ) -> list[Trial]:
     return [
         Trial(number, Architecture(item.tokens), item.info, reward=reward(item.tokens))
@@ -57,7 +67,7 @@ def trials(
     ]
 
 
-def weights(controller: REINFORCE) -> list[torch.Tensor]:
+def weights(controller: PolicyController) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in controller._policy.parameters()]
 
 
@@ -184,7 +194,7 @@ def test_one_thread_gives_the_others_back() -> None:
 def test_the_loss_is_the_formula_on_one_softmax() -> None:
     """Gradient by the logits: -(1/m) sum (R - b) (onehot - p), less that of the entropy."""
     policy, drawn, advantages, entropy = policy_of(3), [(0,), (2,), (2,)], [0.5, -1.0, 0.25], 0.3
-    torch.autograd.backward(reinforce_loss(policy, drawn, advantages, entropy))
+    torch.autograd.backward(policy_gradient_loss(policy, drawn, advantages, entropy=entropy))
     p_O = policy.score([(0,), (1,), (2,)])[0].exp().detach()
     onehot_MO = torch.eye(3, dtype=torch.float64)[[0, 2, 2]]
     advantage_M1 = torch.tensor(advantages, dtype=torch.float64)[:, None]
@@ -192,7 +202,7 @@ def test_the_loss_is_the_formula_on_one_softmax() -> None:
     # d H / d logit = -p (log p + H)
     of_entropy_O = -p_O * (p_O.log() - (p_O * p_O.log()).sum())
     expected_O = of_rewards_O - entropy * of_entropy_O
-    gradient_TO = policy.bias_TO.grad
+    gradient_TO = policy.bias_GO.grad
     assert gradient_TO is not None
     torch.testing.assert_close(gradient_TO[0], expected_O, rtol=0, atol=1e-12)
 
@@ -209,7 +219,7 @@ def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
     probability_B = policy.score(space)[0].exp().detach()
     baseline = 0.4
     weighted = len(space) * probability_B * (reward_B - baseline)
-    torch.autograd.backward(reinforce_loss(policy, space, weighted.tolist(), 0.0))
+    torch.autograd.backward(policy_gradient_loss(policy, space, weighted.tolist(), entropy=0.0))
     for parameter in policy.parameters():
         gradient = parameter.grad
         assert gradient is not None
@@ -365,7 +375,7 @@ def test_what_lies_beyond_a_prefix_is_not_trained() -> None:
         controller.tell(trials(controller, range(first, first + 4), mean_token))
     names = [name for name, _ in controller._policy.named_parameters()]
     changed = dict(zip(names, zip(before, weights(controller), strict=True), strict=True))
-    for name in ("head_THO", "bias_TO"):
+    for name in ("head_GHO", "bias_GO"):
         old, new = changed[name]
         assert torch.equal(old[2], new[2])
         assert not torch.equal(old[1], new[1])
@@ -407,3 +417,188 @@ def test_nothing_piles_up_between_calls() -> None:
 def test_settings_out_of_bounds_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(NasframeError, match=f"{key}={value}: must be"):
         option("controller", "reinforce", **{key: value})
+
+
+# Links.
+
+
+def linked(layers: int, options: int = 3) -> tuple[Choice, ...]:
+    """Layers of one choice each, and links to all earlier layers, as in the NAS CNN space."""
+    choices: list[Choice] = []
+    anchors: list[int] = []
+    for layer in range(layers):
+        choices.append(Choice(f"layer{layer}.width", tuple(range(options))))
+        anchor = len(choices)
+        choices += [
+            Link(f"layer{layer}.from_layer{i}", source=source, target=anchor)
+            for i, source in enumerate(anchors)
+        ]
+        anchors.append(anchor)
+    return tuple(choices)
+
+
+def test_links_of_a_target_are_drawn_in_one_step() -> None:
+    made = plan(linked(3), share=False)
+    assert [list(places) for places in made.steps] == [[0], [1], [2], [3], [4, 5]]
+    # The anchor of layer 0, which has no links, is the step after its choice.
+    assert list(zip(made.sources, made.targets, strict=True)) == [(1, 2), (1, 4), (2, 4)]
+
+
+def test_the_probability_of_a_link_is_the_papers() -> None:
+    """P(j -> i) = sigmoid(v^T tanh(W_prev h_j + W_curr h_i)), each link by itself."""
+    policy = LSTMPolicy(linked(3, options=1), 4, 2, 1.0, seed=3).double()
+    tokens = [(0, 0, a, 0, b, c) for a, b, c in itertools.product((0, 1), repeat=3)]
+    log_probability_B, entropy_B = policy.score(tokens)
+    for architecture, log_probability, entropy in zip(
+        tokens, log_probability_B, entropy_B, strict=True
+    ):
+        e = policy.embedding
+        rows = [policy.plan.row[place] + token for place, token in enumerate(architecture)]
+        x_SH = torch.stack([e[0], e[rows[0]], e[rows[1]], e[rows[2]], e[rows[3]]])
+        h_SH, _ = policy.lstm(x_SH)
+        expected, uncertainty = 0.0, 0.0
+        for (source, target), link in zip([(1, 2), (1, 4), (2, 4)], (2, 4, 5), strict=True):
+            hidden = torch.tanh(
+                h_SH[source] @ policy.previous_HH + h_SH[target] @ policy.current_HH
+            )
+            p = torch.sigmoid(hidden @ policy.link_H).item()
+            expected += math.log(p if architecture[link] else 1 - p)
+            uncertainty -= p * math.log(p) + (1 - p) * math.log(1 - p)
+        assert log_probability.item() == pytest.approx(expected, abs=1e-10)
+        assert entropy.item() == pytest.approx(uncertainty, abs=1e-10)
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_probabilities_with_links_add_up_to_one(share: bool) -> None:
+    choices = linked(3, options=2)
+    policy = LSTMPolicy(choices, 4, 1, 1.0, seed=3, share=share).double()
+    for length in range(1, len(choices) + 1):
+        log_probability_B, _ = policy.score(every(*policy.sizes[:length]))
+        assert log_probability_B.exp().sum().item() == pytest.approx(1, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 5), st.booleans(), st.integers(0, 99))
+def test_drawn_links_have_the_probabilities_that_are_scored(
+    layers: int, share: bool, seed: int
+) -> None:
+    choices = linked(layers)
+    policy = LSTMPolicy(choices, 8, 1, 0.5, seed, share=share)
+    lengths = [1 + (seed + i) % len(choices) for i in range(6)]
+    tokens, stored = policy.sample(uniforms(seed, range(6), len(choices)), lengths)
+    assert [len(item) for item in tokens] == lengths
+    assert policy.score(tokens)[0].tolist() == pytest.approx(stored, abs=1e-5)
+
+
+def test_choices_that_are_alike_share_what_they_learn() -> None:
+    apart, together = (LSTMPolicy(linked(4), 8, 1, 0.1, 0, share=share) for share in (0, 1))
+    assert len(apart.head_GHO) == 4 and len(together.head_GHO) == 1
+    assert len(apart.embedding) == 1 + 4 * 3 + 6 * 2
+    assert len(together.embedding) == 1 + 3 + 3 * 2  # from_layer0, 1 and 2
+
+
+def test_a_layer_that_should_skip_is_learned() -> None:
+    """Each link has its own right answer: to the first layer yes, to others no."""
+    controller = option("controller", "reinforce").build(linked(4, 1), 0, lambda number: 10)
+    places = [
+        (place, choice.name.endswith("from_layer0"))
+        for place, choice in enumerate(linked(4, 1))
+        if isinstance(choice, Link)
+    ]
+
+    def reward(tokens: Tokens) -> float:
+        return sum(bool(tokens[place]) == wanted for place, wanted in places) / len(places)
+
+    for first in range(0, 800, controller.batch):
+        controller.tell(trials(controller, range(first, first + controller.batch), reward))
+    last = [reward(proposal.tokens) for proposal in controller.ask(range(1000, 1050))]
+    assert np.mean(last) > 0.95
+
+
+# Exploration.
+
+
+def test_exploration_is_a_share_of_each_decision() -> None:
+    policy = policy_of(3, 4, spread=3.0)
+    ticks = (torch.arange(300) + 0.5) / 300
+    drawn, stored = policy.sample(torch.cartesian_prod(ticks, ticks).T, [2] * 300**2, 0.3)
+    first = torch.tensor([sum(t[0] == k for t in drawn) / 300**2 for k in range(3)])
+    own = policy.score([(0,), (1,), (2,)])[0].exp()
+    assert (first - (0.7 * own + 0.3 / 3)).abs().max() < 0.005
+    assert policy.score(drawn[:5])[0].tolist() == pytest.approx(stored[:5], abs=1e-9)
+
+
+# Advantages and the other ways to learn.
+
+
+def test_advantages_against_their_formulas() -> None:
+    raw, normalized, rank = (Advantages(kind, 0.5) for kind in Advantage)
+    assert raw([1.0, 3.0]) == [-1.0, 1.0]  # the first update has the mean of its own
+    assert raw([2.0]) == [2.0 - (0.5 * (0.5 * 2 + 0.5 * 1) + 0.5 * 3)]
+    assert normalized([1.0, 3.0]) == [-1.0, 1.0]
+    assert normalized([2.0, 2.0]) == pytest.approx([(2 - 2.25) / math.sqrt(0.5)] * 2)
+    assert rank([1.0, 3.0, 3.0]) == [-2 / 3, 1 / 3, 1 / 3]
+    assert rank([9.0]) == [3 / 4]
+    assert Advantages(Advantage.normalized, 0.9)([0.5, 0.5]) == [0.0, 0.0]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=9), st.floats(0.1, 50))
+def test_ranks_do_not_know_the_scale_of_rewards(rewards: list[float], scale: float) -> None:
+    rounded = [round(reward, 3) for reward in rewards]
+    one, other = (Advantages(Advantage.rank, 0.9) for _ in range(2))
+    assert one(rounded) == other([round(r * 1000) * scale for r in rounded])
+
+
+def test_ppo_at_ratio_one_has_the_gradient_of_reinforce() -> None:
+    drawn, advantages = [(0, 1), (2, 0), (1, 1)], [0.5, -1.0, 0.25]
+    gradients = []
+    for clip in (None, 0.2):
+        policy = policy_of(3, 2)
+        old = policy.score(drawn)[0].tolist()
+        loss = policy_gradient_loss(policy, drawn, advantages, entropy=0.1, old=old, clip=clip)
+        torch.autograd.backward(loss)
+        gradients.append([p.grad for p in policy.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("advantage", "shift", "learns"), [(1, 1, 0), (1, -1, 1), (-1, 1, 1)])
+def test_ppo_ends_where_the_ratio_has_moved_too_far(
+    advantage: float, shift: float, learns: bool
+) -> None:
+    """A ratio of e or 1/e: it is clipped only where that would take it further."""
+    policy = policy_of(3, 2)
+    old = [policy.score([(0, 1)])[0].item() - shift]
+    loss = policy_gradient_loss(policy, [(0, 1)], [advantage], entropy=0.0, old=old, clip=0.2)
+    torch.autograd.backward(loss)
+    moved = max(p.grad.abs().max().item() for p in policy.parameters() if p.grad is not None)
+    assert (moved > 0) == learns
+
+
+def test_the_queue_keeps_the_best_each_once() -> None:
+    elite = Elite(2)
+    rewards = {(0,): 0.1, (1,): 0.5, (2,): 0.3, (3,): 0.5}
+    for tokens, reward in [*rewards.items(), ((1,), 0.5)]:
+        elite.add(Trial(0, Architecture(tokens), reward=reward))
+    elite.add(Trial(9, Architecture((4,)), error="failed"))
+    assert elite.best() == [(1,), (3,)]
+
+
+def test_pqt_imitates_what_was_enqueued() -> None:
+    controller = build(4, 4, 4, 4, name="pqt", batch=2)
+    controller.tell([Trial(0, Architecture((3, 1, 2, 0)), reward=1.0)])
+    for first in range(1, 81, 2):
+        controller.tell(trials(controller, range(first, first + 2), lambda tokens: 0.0))
+    likely, _ = controller._policy.score([(3, 1, 2, 0)])
+    assert likely.item() > 4 * math.log(1 / 4) + 1
+
+
+@pytest.mark.parametrize("name", ["reinforce", "ppo", "pqt"])
+def test_a_bandit_is_solved(name: str) -> None:
+    controller = option("controller", name).build(choices_of(5, 5), 1, lambda number: 2)
+    for first in range(0, 600, controller.batch):
+        numbers = range(first, first + controller.batch)
+        controller.tell(trials(controller, numbers, lambda tokens: float(tokens == (4, 2))))
+    scores = controller._policy.score(every(5, 5))[0].tolist()
+    assert every(5, 5)[scores.index(max(scores))] == (4, 2)

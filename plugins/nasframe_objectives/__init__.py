@@ -67,7 +67,35 @@ class PerplexityConfig(ObjectiveConfig):
         return EpochsObjective(self.metric, self.of, lambda value: self.c * value**-2)
 
 
+@dataclass(kw_only=True)
+class AccuracyLatencyConfig(ObjectiveConfig):
+    """Accuracy times (latency / target) ^ w: MnasNet's reward (Tan et al. 2019, eq. 2 and 3).
+
+    The accuracy is ``val_accuracy``, the latency ``latency_ms``. With the paper's equal exponents
+    the target only scales all rewards; with ``alpha=0 beta=-1`` it is a limit that costs dear.
+
+    Attributes:
+        target_ms: the latency that is wanted, in milliseconds; the paper's is 75.
+        alpha: the exponent w of a network that is as fast as the target or faster.
+        beta: the exponent w of a slower one.
+    """
+
+    target_ms: float = setting(75.0, above=0)
+    alpha: float = setting(-0.07, most=0)
+    beta: float = setting(-0.07, most=0)
+
+    def build(self) -> Objective:
+        """Make the objective."""
+        from nasframe_objectives.latency import AccuracyLatency
+
+        return AccuracyLatency(self.target_ms, self.alpha, self.beta)
+
+
 @hookimpl
 def nasframe_objectives() -> Mapping[str, type[ObjectiveConfig]]:
-    """Accuracy and perplexity."""
-    return {"accuracy": AccuracyConfig, "perplexity": PerplexityConfig}
+    """Accuracy, alone or with latency, and perplexity."""
+    return {
+        "accuracy": AccuracyConfig,
+        "accuracy_latency": AccuracyLatencyConfig,
+        "perplexity": PerplexityConfig,
+    }

@@ -1,25 +1,37 @@
-"""An LSTM policy over any list of choices (Zoph & Le 2017, section 3.1).
+"""An LSTM policy over any list of choices (Zoph & Le 2017, sections 3.1 and 3.3).
 
 One step a choice: a softmax over its options, from which a token is drawn that is the next
-step's input. The policy knows nothing of rewards; a learner trains its parameters.
+step's input. All links of a target are drawn in one step, each by its own: the probability that
+anchor j feeds anchor i is sigmoid(v^T tanh(W_prev h_j + W_curr h_i)), of the LSTM's states at the
+two anchors and with weights that all links share (equation 5). The input after them, of which the
+paper says nothing, is the sum of their embeddings. The policy knows nothing of rewards; a learner
+trains its parameters.
 
-Shapes: B architectures, T choices, O options (of the choice that has most), H units.
+Shapes: B architectures, T choices (K of them no links, L links), S steps, O options (of the choice
+that has most), H units.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nasframe import Choice
+from nasframe_rl.steps import plan
 
 Tokens = tuple[int, ...]
+State = list[tuple[Tensor, Tensor]]
+
+_NEVER = -1e9
+"""A logit of no chance. Not -inf: its product with a probability of 0 would be nan."""
 
 
 @contextmanager
@@ -55,60 +67,77 @@ class LSTMPolicy(nn.Module):
         layers: LSTM layers.
         init_range: all parameters are drawn uniformly from plus or minus this.
         seed: of that draw; torch's global generator is not touched.
+        share: whether choices that are alike have one softmax and the same embeddings.
     """
 
-    first_row_T: Tensor
-    padding_TO: Tensor
-
     def __init__(
-        self, choices: Sequence[Choice], hidden: int, layers: int, init_range: float, seed: int
+        self,
+        choices: Sequence[Choice],
+        hidden: int,
+        layers: int,
+        init_range: float,
+        seed: int,
+        share: bool = False,
     ) -> None:
         super().__init__()
-        self.sizes = [len(choice.options) for choice in choices]
-        sizes_T = torch.tensor(self.sizes)
-        steps, most = len(self.sizes), max(self.sizes)
-        # Row 0 is the learned input of the first step; the options of the last choice have no row.
-        self.register_buffer("first_row_T", 1 + sizes_T.cumsum(0) - sizes_T)
-        # Not -inf: its product with a probability of 0, in the entropy, would be nan.
-        padding_TO = -1e9 * (torch.arange(most) >= sizes_T[:, None]).float()
-        self.register_buffer("padding_TO", padding_TO)
-        self.embedding = nn.Parameter(torch.empty(1 + sum(self.sizes[:-1]), hidden))
+        self.plan = made = plan(choices, share)
+        self.sizes, self.hidden = made.sizes, hidden
+        self._most = max(2, *made.sizes)
+        sizes_T = torch.tensor(made.sizes)
+        self._most_T = sizes_T - 1
+        padding_TO = _NEVER * (torch.arange(self._most) >= sizes_T[:, None]).float()
+        self._padding_KO = padding_TO[made.soft]
+        self._row_T, self._step_T, self._soft_K, self._head_K = (
+            torch.tensor(values, dtype=torch.long)
+            for values in (made.row, made.step, made.soft, made.head)
+        )
+        self._links_L, self._source_L, self._target_L = (
+            torch.tensor(values, dtype=torch.long)
+            for values in (made.links, made.sources, made.targets)
+        )
+        heads = len(set(made.head))
+        self.embedding = nn.Parameter(torch.empty(made.rows, hidden))
         self.lstm = nn.LSTM(hidden, hidden, layers, device="meta").to_empty(device="cpu")
-        self.head_THO = nn.Parameter(torch.empty(steps, hidden, most))
-        self.bias_TO = nn.Parameter(torch.empty(steps, most))
+        self.head_GHO = nn.Parameter(torch.empty(heads, hidden, self._most))
+        self.bias_GO = nn.Parameter(torch.empty(heads, self._most))
+        if made.links:
+            self.previous_HH = nn.Parameter(torch.empty(hidden, hidden))
+            self.current_HH = nn.Parameter(torch.empty(hidden, hidden))
+            self.link_H = nn.Parameter(torch.empty(hidden))
         generator = torch.Generator().manual_seed(seed)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -init_range, init_range, generator)
 
     @torch.inference_mode()
     def sample(
-        self, uniforms_TB: Tensor, active: Sequence[int]
+        self, uniforms_TB: Tensor, active: Sequence[int], exploration: float = 0.0
     ) -> tuple[list[Tokens], list[float]]:
-        """Draw architectures, all in step, by inverting each softmax's distribution function.
+        """Draw architectures, all in step, by inverting each distribution function.
 
         Args:
             uniforms_TB: random numbers in [0, 1), at least as many as the longest prefix.
             active: how many choices each architecture has, at least 1.
+            exploration: the share of each decision that is drawn uniformly.
 
         Returns:
-            Tokens and log-probability of each architecture.
+            Tokens and log-probability of each architecture; the latter is the policy's own,
+            without the exploration.
         """
-        bias_TO = self.bias_TO + self.padding_TO
-        state = self._initial_state(len(active))
-        rows_B = torch.zeros(len(active), dtype=torch.long)
-        tokens, logits = [], []
-        for step in range(max(active)):
-            h_BH, state = self._step(self.embedding[rows_B], state)
-            logits_BO = torch.addmm(bias_TO[step], h_BH, self.head_THO[step])
-            cumulative_BO = logits_BO.softmax(-1).cumsum(-1)
-            above_BO = uniforms_TB[step, :, None] >= cumulative_BO
-            # Rounding may leave the last sum below 1, and the uniform number above it.
-            tokens_B = above_BO.sum(-1).clamp_(max=self.sizes[step] - 1)
-            rows_B = self.first_row_T[step] + tokens_B
-            tokens.append(tokens_B)
-            logits.append(logits_BO)
-        tokens_TB = torch.stack(tokens)
-        log_probability_B, _ = _sums(torch.stack(logits), tokens_TB, torch.tensor(active))
+        longest, count = max(active), len(active)
+        tokens_TB = torch.zeros(longest, count, dtype=torch.long)
+        h_SBH = self.embedding.new_empty(self.plan.step[longest - 1] + 1, count, self.hidden)
+        x_BH, state = self.embedding[:1].expand(count, -1), self._initial_state(count)
+        for step in range(len(h_SBH)):
+            h_SBH[step], state = self._step(x_BH, state)
+            first, last = self.plan.steps[step].start, min(self.plan.steps[step].stop, longest)
+            logits_PBO = self._logits(h_SBH, first, last)
+            tokens_PB = _invert(
+                logits_PBO, uniforms_TB[first:last], self._most_T[first:last], exploration
+            )
+            tokens_TB[first:last] = tokens_PB
+            x_BH = self._embedded(first, tokens_PB).sum(0)
+        logits_TBO = self._logits(h_SBH, 0, longest)
+        log_probability_B, _ = _sums(logits_TBO, tokens_TB, torch.tensor(active))
         columns = tokens_TB.T.tolist()
         prefixes = [tuple(column[:n]) for column, n in zip(columns, active, strict=True)]
         return prefixes, log_probability_B.tolist()
@@ -117,25 +146,65 @@ class LSTMPolicy(nn.Module):
         """Score known architectures, with gradients.
 
         Returns:
-            The log-probability of each, and the sum of the entropies (in nats) of the softmaxes
-            that it met on its way, both of shape [B].
+            The log-probability of each, and the sum of the entropies (in nats) of the
+            distributions that it met on its way, both of shape [B].
         """
         tokens_TB = pad_sequence([torch.tensor(tokens) for tokens in architectures])
-        steps, count = tokens_TB.shape
-        rows_TB = tokens_TB[:-1] + self.first_row_T[: steps - 1, None]
-        rows_TB = torch.cat([rows_TB.new_zeros(1, count), rows_TB])
-        h_TBH, _ = self.lstm(self.embedding[rows_TB])
-        logits_TBO = torch.einsum("tbh,tho->tbo", h_TBH, self.head_THO[:steps])
-        logits_TBO = logits_TBO + (self.bias_TO + self.padding_TO)[:steps, None]
+        h_SBH, _ = self.lstm(self._inputs(tokens_TB))
+        logits_TBO = self._logits(h_SBH, 0, len(tokens_TB))
         return _sums(logits_TBO, tokens_TB, torch.tensor([len(t) for t in architectures]))
 
-    def _initial_state(self, count: int) -> list[tuple[Tensor, Tensor]]:
-        zeros_BH = self.embedding.new_zeros(count, self.lstm.hidden_size)
+    def _inputs(self, tokens_TB: Tensor) -> Tensor:
+        """What each step reads (S, B, H): the sum of the embeddings of the step before."""
+        steps = self.plan.step[len(tokens_TB) - 1] + 1
+        read = self.plan.steps[steps - 1].start
+        e_TBH = self._embedded(0, tokens_TB[:read])
+        if self.plan.links:
+            sums_SBH = e_TBH.new_zeros(steps - 1, *e_TBH.shape[1:])
+            e_TBH = sums_SBH.index_add(0, self._step_T[:read], e_TBH)
+        return torch.cat([self.embedding[:1].expand(1, tokens_TB.shape[1], -1), e_TBH])
+
+    def _embedded(self, first: int, tokens_TB: Tensor) -> Tensor:
+        """The embeddings of the tokens of some choices, from the ``first`` on."""
+        return self.embedding[self._row_T[first : first + len(tokens_TB), None] + tokens_TB]
+
+    def _logits(self, h_SBH: Tensor, first: int, last: int) -> Tensor:
+        """The logits (last - first, B, O) of the choices from ``first`` to before ``last``."""
+        soft, links = (
+            slice(bisect_left(places, first), bisect_left(places, last))
+            for places in (self.plan.soft, self.plan.links)
+        )
+        if links.start == links.stop:
+            return self._softmax_logits(h_SBH, soft)
+        if soft.start == soft.stop:
+            return self._link_logits(h_SBH, links)
+        logits_TBO = h_SBH.new_empty(last - first, h_SBH.shape[1], self._most)
+        logits_TBO = logits_TBO.index_copy(
+            0, self._soft_K[soft] - first, self._softmax_logits(h_SBH, soft)
+        )
+        return logits_TBO.index_copy(
+            0, self._links_L[links] - first, self._link_logits(h_SBH, links)
+        )
+
+    def _softmax_logits(self, h_SBH: Tensor, soft: slice) -> Tensor:
+        h_KBH = h_SBH[self._step_T[self._soft_K[soft]]]
+        head_K = self._head_K[soft]
+        bias_KO = self.bias_GO[head_K] + self._padding_KO[soft]
+        return torch.baddbmm(bias_KO[:, None], h_KBH, self.head_GHO[head_K])
+
+    def _link_logits(self, h_SBH: Tensor, links: slice) -> Tensor:
+        """A link as a softmax of two: no has the logit 0, so that yes has a sigmoid."""
+        previous_LBH = (h_SBH @ self.previous_HH)[self._source_L[links]]
+        current_LBH = (h_SBH @ self.current_HH)[self._target_L[links]]
+        yes_LB = torch.tanh(previous_LBH + current_LBH) @ self.link_H
+        two_LBO = torch.stack([torch.zeros_like(yes_LB), yes_LB], -1)
+        return F.pad(two_LBO, (0, self._most - 2), value=_NEVER)
+
+    def _initial_state(self, count: int) -> State:
+        zeros_BH = self.embedding.new_zeros(count, self.hidden)
         return [(zeros_BH, zeros_BH)] * self.lstm.num_layers
 
-    def _step(
-        self, x_BH: Tensor, state: list[tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    def _step(self, x_BH: Tensor, state: State) -> tuple[Tensor, State]:
         """One step of ``self.lstm``, which itself takes more than twice as long for one step."""
         new_state = []
         for weights, layer_state in zip(self.lstm.all_weights, state, strict=True):
@@ -145,8 +214,20 @@ class LSTMPolicy(nn.Module):
         return x_BH, new_state
 
 
+def _invert(logits_PBO: Tensor, uniforms_PB: Tensor, last_P: Tensor, exploration: float) -> Tensor:
+    """The tokens (P, B) at which the distribution functions pass the uniform numbers."""
+    p_PBO = logits_PBO.softmax(-1)
+    if exploration:
+        known_PBO = logits_PBO > _NEVER / 2
+        uniform_PBO = known_PBO.to(p_PBO.dtype) / (last_P[:, None, None] + 1)
+        p_PBO = p_PBO.lerp(uniform_PBO, exploration)
+    above_PBO = uniforms_PB[..., None] >= p_PBO.cumsum(-1)
+    # Rounding may leave the last sum below 1, and the uniform number above it.
+    return torch.minimum(above_PBO.sum(-1), last_P[:, None])
+
+
 def _sums(logits_TBO: Tensor, tokens_TB: Tensor, active_B: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probability of the tokens and entropy of the softmaxes, over the active steps."""
+    """Log-probability of the tokens and entropy of the softmaxes, over the active choices."""
     log_softmax_TBO = logits_TBO.log_softmax(-1)
     chosen_TB = log_softmax_TBO.gather(-1, tokens_TB[..., None]).squeeze(-1)
     entropy_TB = -(log_softmax_TBO.exp() * log_softmax_TBO).sum(-1)

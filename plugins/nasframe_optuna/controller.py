@@ -1,0 +1,136 @@
+"""The controller that asks a sampler of Optuna.
+
+An Optuna study in memory holds the told trials and nothing else. Each proposal comes from a new
+sampler, seeded from the study's seed and the proposal's number, for a trial that is never stored.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, final
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
+
+from nasframe import Choice, Controller, Proposal, Trial
+from nasframe_optuna import OptunaConfig, SamplerName
+
+_NAME = "told"
+
+_STUCK = 3
+"""After so many known networks in a row, proposals are drawn uniformly until one is new: a Gaussian
+process that is sure of the best, or was never told of a failure, would propose it for ever."""
+
+
+@final
+class OptunaController(Controller):
+    """Proposes what a sampler makes of the told trials."""
+
+    def __init__(
+        self,
+        config: OptunaConfig,
+        choices: Sequence[Choice],
+        seed: int,
+        active: Callable[[int], int],
+    ) -> None:
+        self.batch = config.batch
+        self._config = config
+        self._distributions: dict[str, BaseDistribution] = {
+            choice.name: CategoricalDistribution(range(len(choice.options))) for choice in choices
+        }
+        self._seed = seed
+        self._active = active
+        self._storage = _Storage()
+        self._repeats = 0
+        with _quiet():
+            optuna.create_study(storage=self._storage, study_name=_NAME, direction="maximize")
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Draw a proposal for each number from the same model."""
+        with _quiet(), _one_thread() if self._config.sampler is SamplerName.gp else nullcontext():
+            return [self._propose(number) for number in numbers]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Store the trials that did not fail, and duplicates too, in the order told."""
+        with _quiet():
+            study = optuna.load_study(study_name=_NAME, storage=self._storage)
+            for trial in trials:
+                self._repeats = 0 if trial.duplicate_of is None else self._repeats + 1
+                if trial.reward is not None:
+                    params = dict(zip(self._distributions, trial.architecture.tokens, strict=False))
+                    distributions = {name: self._distributions[name] for name in params}
+                    study.add_trial(
+                        create_trial(params=params, distributions=distributions, value=trial.reward)
+                    )
+
+    def _propose(self, number: int) -> Proposal:
+        sampler = self._sampler(number)
+        # A study keeps a copy of the trials that it has read: this one sees what was told by now.
+        study = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler)
+        trial = create_trial(state=TrialState.RUNNING)
+        wanted = list(self._distributions.items())[: self._active(number)]
+        joint = sampler.infer_relative_search_space(study, trial)
+        drawn = sampler.sample_relative(study, trial, joint)
+        tokens = (
+            drawn[name]
+            if name in drawn
+            else sampler.sample_independent(study, trial, name, options)
+            for name, options in wanted
+        )
+        return Proposal(tuple(tokens))
+
+    def _sampler(self, number: int) -> BaseSampler:
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        config = self._config
+        match SamplerName.random if self._repeats >= _STUCK else config.sampler:
+            case SamplerName.tpe:
+                return TPESampler(
+                    n_startup_trials=config.startup_trials,
+                    multivariate=config.multivariate,
+                    constant_liar=False,
+                    seed=seed,
+                )
+            case SamplerName.gp:
+                return GPSampler(n_startup_trials=config.startup_trials, seed=seed)
+            case _:
+                return RandomSampler(seed=seed)
+
+
+@final
+class _Storage(InMemoryStorage):
+    """Holds what it is told: a sampler's notes about its proposal are dropped."""
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Forget it."""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's messages: each new study, experimental arguments, independent draws."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch's sums depend on the number of threads, and a trial may have changed that."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

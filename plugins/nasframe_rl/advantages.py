@@ -1,0 +1,55 @@
+"""How much better a reward is than what is usual."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from statistics import fmean, pstdev
+from typing import final
+
+from nasframe_rl import Advantage
+
+_RECENT = 64
+"""To so many of the last rewards, its own among them, a reward is compared."""
+
+
+@final
+class Advantages:
+    """Compares each batch of rewards with those before it.
+
+    The baseline is the moving average of the rewards of earlier updates. The first update has
+    none, and takes the mean of its own: against 0 it would favour all that it has seen.
+
+    Args:
+        kind: ``raw`` is the reward minus the baseline; ``normalized`` divides that by the standard
+            deviation of recent rewards; ``rank`` is from -1, worse than all recent rewards, to 1.
+        baseline_decay: how much of the baseline stays at each new reward.
+    """
+
+    def __init__(self, kind: Advantage, baseline_decay: float) -> None:
+        self._kind = kind
+        self._decay = baseline_decay
+        self._baseline: float | None = None
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+
+    def __call__(self, rewards: Sequence[float]) -> list[float]:
+        """The advantages of the rewards of one update; the next ones are compared with these."""
+        baseline = fmean(rewards) if self._baseline is None else self._baseline
+        self._recent.extend(rewards)
+        if self._kind is Advantage.rank:
+            advantages = [self._rank(reward) for reward in rewards]
+        else:
+            advantages = [reward - baseline for reward in rewards]
+        if self._kind is Advantage.normalized:
+            deviation = pstdev(self._recent)
+            advantages = [value / deviation if deviation else 0.0 for value in advantages]
+        for reward in rewards:
+            baseline = self._decay * baseline + (1 - self._decay) * reward
+        self._baseline = baseline
+        return advantages
+
+    def _rank(self, reward: float) -> float:
+        """The share of recent rewards that are lower, less the share of those that are higher."""
+        lower = sum(other < reward for other in self._recent)
+        higher = sum(other > reward for other in self._recent)
+        return (lower - higher) / len(self._recent)

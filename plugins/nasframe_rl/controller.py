@@ -1,0 +1,113 @@
+"""The controller of all policies: draws from one, and has it trained batch by batch.
+
+What differs from the papers: one process instead of parameter servers and replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import torch
+from torch.optim import Adam
+
+from nasframe import Controller, Proposal, Trial
+from nasframe_rl.advantages import Advantages
+from nasframe_rl.elite import Elite
+from nasframe_rl.losses import likelihood_loss, policy_gradient_loss
+from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
+
+
+@final
+class PolicyController(Controller):
+    """Learns from batches of its own proposals, in the order in which they are told.
+
+    A failed trial keeps its place in the batch and teaches nothing, so that in a synchronous
+    study each update uses what the newest policy has proposed. Enqueued architectures (empty
+    ``info``) are not the policy's: they enter the queue of the best and nothing else.
+
+    Args:
+        policy: what is drawn from and trained.
+        seed: of the study.
+        active: how many choices are decided for a proposal's number.
+        batch: how many proposals make one update.
+        lr: learning rate of Adam.
+        entropy: weight of the entropy bonus.
+        exploration: the share of each decision that is drawn uniformly.
+        advantages: makes advantages of rewards.
+        epochs: steps of the optimizer an update.
+        clip: PPO's limit of the ratio of probabilities; ``None`` for REINFORCE.
+        elite: the best architectures, of which the likelihood is raised, too; ``None`` for none.
+    """
+
+    def __init__(
+        self,
+        policy: LSTMPolicy,
+        seed: int,
+        active: Callable[[int], int],
+        *,
+        batch: int,
+        lr: float,
+        entropy: float,
+        exploration: float,
+        advantages: Advantages,
+        epochs: int = 1,
+        clip: float | None = None,
+        elite: Elite | None = None,
+    ) -> None:
+        self.batch = batch
+        self._policy = policy
+        self._seed = seed
+        self._active = active
+        self._entropy = entropy
+        self._exploration = exploration
+        self._advantages = advantages
+        self._epochs = epochs
+        self._clip = clip
+        self._elite = elite
+        self._optimizer = Adam(policy.parameters(), lr=lr)
+        self._updates = 0
+        self._told: list[Trial] = []
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        """Draw an architecture from the policy for each number."""
+        active = [self._active(number) for number in numbers]
+        draws_TB = uniforms(self._seed, numbers, max(active))
+        with one_thread():
+            drawn = self._policy.sample(draws_TB, active, self._exploration)
+        return [
+            Proposal(tokens, {"log_probability": log_probability, "update": self._updates})
+            for tokens, log_probability in zip(*drawn, strict=True)
+        ]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Collect trials, and update the policy whenever ``batch`` of them are there."""
+        for trial in trials:
+            if self._elite is not None:
+                self._elite.add(trial)
+            if trial.info:
+                self._told.append(trial)
+            if len(self._told) == self.batch:
+                with one_thread():
+                    self._learn([trial for trial in self._told if trial.reward is not None])
+                self._told.clear()
+
+    def _learn(self, trials: Sequence[Trial]) -> None:
+        if not trials:
+            return
+        advantages = self._advantages([t.reward for t in trials if t.reward is not None])
+        for _ in range(self._epochs):
+            loss = policy_gradient_loss(
+                self._policy,
+                [trial.architecture.tokens for trial in trials],
+                advantages,
+                entropy=self._entropy,
+                old=[trial.info["log_probability"] for trial in trials],
+                clip=self._clip,
+            )
+            if self._elite is not None:
+                loss = loss + likelihood_loss(self._policy, self._elite.best())
+            self._optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            self._optimizer.step()
+        self._updates += 1

@@ -1,0 +1,198 @@
+"""The contract of controllers: ours keep to it, and one that does not is found out."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+
+import pytest
+from throwaway import distribution
+
+from nasframe import Choice, Controller, ControllerConfig, Proposal, Trial, option
+from nasframe.testing import ControllerContract
+
+
+def configured(name: str, **settings: Any) -> ControllerConfig:
+    config = option("controller", name, **settings)
+    assert isinstance(config, ControllerConfig)
+    return config
+
+
+class TestRandom(ControllerContract):
+    learns = False
+
+    def config(self) -> ControllerConfig:
+        return configured("random")
+
+
+class TestEvolution(ControllerContract):
+    def config(self) -> ControllerConfig:
+        return configured("evolution")
+
+
+class TestREINFORCE(ControllerContract):
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("reinforce")
+
+
+class TestPPO(ControllerContract):
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("ppo")
+
+
+class TestPQT(ControllerContract):
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("pqt")
+
+
+class TestOptunaTPE(ControllerContract):
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("optuna")
+
+
+class TestOptunaUnivariateTPE(ControllerContract):
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("optuna", multivariate=False)
+
+
+class TestOptunaGP(ControllerContract):
+    proposals = 60
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("optuna", sampler="gp")
+
+
+class TestOptunaRandom(ControllerContract):
+    learns = False
+    failures_count = True
+
+    def config(self) -> ControllerConfig:
+        return configured("optuna", sampler="random")
+
+
+class Flawed(Controller):
+    """Draws at random, from all that it was told, with one fault."""
+
+    def __init__(
+        self, choices: Sequence[Choice], seed: int, active: Callable[[int], int], fault: str
+    ) -> None:
+        self.batch = 3
+        self._choices, self._seed, self._active, self._fault = choices, seed, active, fault
+        self._told = [str(id(self))] if fault == "replay" else []
+        self._asked = 0
+
+    def ask(self, numbers: Sequence[int]) -> list[Proposal]:
+        self._asked += self._fault == "ask"
+        proposals = [self._propose(number) for number in numbers]
+        return proposals[:-1] if self._fault == "fewer" else proposals
+
+    def _propose(self, number: int) -> Proposal:
+        draw = random.Random(f"{self._seed} {number} {self._asked} {self._told}")
+        if self._fault == "global":
+            random.random()
+        active = len(self._choices) if self._fault == "active" else self._active(number)
+        beyond = self._fault == "range"
+        tokens: list[Any] = [draw.randrange(len(c.options) + beyond) for c in self._choices]
+        if self._fault == "words":
+            tokens = [c.options[token] for c, token in zip(self._choices, tokens, strict=True)]
+        info = {"score": math.nan if self._fault == "info" else 0.5}
+        return Proposal(tuple(tokens[:active]), info)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        if self._fault == "portions":
+            self._told.append(str(len(trials)))
+        for trial in trials:
+            if trial.reward is not None or self._fault == "failures":
+                self._told.append(f"{trial.architecture.key} {trial.reward or 0.0}")
+
+
+@dataclass(kw_only=True)
+class FlawedConfig(ControllerConfig):
+    fault: str = ""
+
+    def build(
+        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
+    ) -> Controller:
+        return Flawed(choices, seed, active, self.fault)
+
+
+def contract(fault: str, **says: bool) -> ControllerContract:
+    """The contract of a controller with a fault, and what it says of itself."""
+    body = {"config": lambda self: FlawedConfig(fault=fault), **says}
+    found: ControllerContract = type("Contract", (ControllerContract,), body)()
+    return found
+
+
+TESTS = [name for name in vars(ControllerContract) if name.startswith("test_")]
+SKIPPED = ("test_a_bandit_is_learned", "test_portions_do_not_matter")
+
+
+@pytest.mark.parametrize(
+    ("fault", "test", "words"),
+    [
+        ("fewer", "test_a_proposal_is_an_option_for_each_active_choice", "asked for 3"),
+        ("active", "test_a_proposal_is_an_option_for_each_active_choice", "0: 2 choices are"),
+        ("range", "test_a_proposal_is_an_option_for_each_active_choice", "is no option of"),
+        ("words", "test_a_proposal_is_an_option_for_each_active_choice", "is no option of"),
+        ("info", "test_a_proposal_is_an_option_for_each_active_choice", "not finite"),
+        ("ask", "test_ask_changes_nothing", "asked twice for the same numbers"),
+        ("global", "test_ask_and_tell_leave_global_random_states_alone", "was used"),
+        ("replay", "test_replay_gives_the_same_proposals", "told the same trials"),
+        ("portions", "test_portions_do_not_matter", "from portions of 1"),
+        ("failures", "test_failed_trials_teach_nothing", "trials without a reward"),
+        ("", "test_a_bandit_is_learned", "mean reward"),
+    ],
+)
+def test_a_fault_is_found(fault: str, test: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        getattr(contract(fault), test)()
+    if fault:
+        getattr(contract("", learns=False), test)()
+
+
+def test_a_failed_trial_that_counts_must_not_teach() -> None:
+    with pytest.raises(AssertionError, match="trials without a reward"):
+        contract("failures", failures_count=True).test_failed_trials_teach_nothing()
+
+
+def test_what_a_controller_says_of_itself_is_not_tested() -> None:
+    says = {"learns": False, "portions_matter": True, "failures_count": True}
+    for name in TESTS:
+        expected = pytest.raises(SkipTest) if name in SKIPPED else nullcontext()
+        with expected:
+            getattr(contract("portions", **says), name)()
+
+
+def test_the_documented_contract_runs(tmp_path: Path) -> None:
+    """As the author of the documented plugin would: the plugin is installed, pytest is called."""
+    page = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text()
+    code = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (plugin,) = [block for block in code if "class GreedyConfig" in block]
+    (test,) = [block for block in code if "ControllerContract" in block]
+    points = {"greedy": "nasframe_greedy"}
+    distribution(tmp_path, "nasframe-greedy", points, nasframe_greedy=plugin, test_greedy=test)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_greedy.py"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert f"{len(TESTS)} passed" in done.stdout, done.stdout
