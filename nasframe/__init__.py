@@ -34,6 +34,7 @@ from nasframe.config import StopperConfig as StopperConfig
 from nasframe.config import StudyConfig as StudyConfig
 from nasframe.config import TaskConfig as TaskConfig
 from nasframe.config import setting as setting
+from nasframe.cpu import threads as threads
 from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl

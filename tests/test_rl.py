@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,10 @@ from nasframe_rl.advantages import Advantages
 from nasframe_rl.controller import PolicyController
 from nasframe_rl.elite import Elite
 from nasframe_rl.losses import policy_gradient_loss
-from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
+from nasframe_rl.policy import LSTMPolicy, uniforms
 from nasframe_rl.steps import plan
 
 Tokens = tuple[int, ...]
-
-
-@pytest.fixture(autouse=True)
-def quick() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 def choices_of(*sizes: int) -> tuple[Choice, ...]:
@@ -174,18 +168,6 @@ def test_parameters_start_in_their_range_and_leave_the_global_generator_alone() 
     assert values.std().item() == pytest.approx(0.08 / math.sqrt(3), rel=0.02)
     assert same(list(one.parameters()), list(same_seed.parameters()))
     assert not same(list(one.parameters()), list(other.parameters()))
-
-
-def test_one_thread_gives_the_others_back() -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(KeyError), one_thread():
-            assert torch.get_num_threads() == 1
-            raise KeyError
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
 
 
 # The update.

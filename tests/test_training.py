@@ -37,6 +37,7 @@ from nasframe import (
     TaskShape,
     option,
     run,
+    threads,
 )
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.images import ImageData, ImageTask
@@ -95,6 +96,14 @@ def context(folder: Path = Path("."), seed: int = 7, **settings: Any) -> Context
 
 def timeless(metrics: Metrics) -> dict[str, Any]:
     return {k: v for k, v in metrics.items() if k not in ("train_seconds", "samples_per_second")}
+
+
+def test_threads_are_given_back_whatever_happens() -> None:
+    with threads(2):
+        with pytest.raises(KeyError), threads(1):
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 2
 
 
 # What it computes

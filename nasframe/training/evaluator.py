@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
+from nasframe.cpu import threads
 from nasframe.training.config import Precision, TrainConfig
 from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import check_optimizer, make_optimizer
-from nasframe.training.surroundings import check_environment, find_device, seeded, threads
+from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.training.trainer import Epochs, fit
 from nasframe.weights import save_weights
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nasframe.training.surroundings import find_device, seeded, threads
+from nasframe.cpu import threads
+from nasframe.training.surroundings import find_device, seeded
 
 FORMATS = {
     "float32 channels_first": (torch.float32, torch.contiguous_format),

@@ -1,4 +1,4 @@
-"""What surrounds a child's training: its device, its threads and its random numbers."""
+"""What surrounds a child's training: its device and its random numbers."""
 
 from __future__ import annotations
 
@@ -30,17 +30,6 @@ def find_device(name: str) -> torch.device:
         there = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
         raise NasframeError(f"evaluator.device={name}: this machine has {', '.join(there)}")
     return torch.device("cpu") if kind == "cpu" else torch.device(kind, int(index))
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with ``count`` CPU threads inside the block, in the calling thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
-from nasframe import Choice, Controller, Proposal, Trial
+from nasframe import Choice, Controller, Proposal, Trial, threads
 from nasframe_optuna import OptunaConfig, SamplerName
 
 _NAME = "told"
@@ -53,7 +53,7 @@ class OptunaController(Controller):
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Draw a proposal for each number from the same model."""
-        with _quiet(), _one_thread() if self._config.sampler is SamplerName.gp else nullcontext():
+        with _quiet(), threads(1) if self._config.sampler is SamplerName.gp else nullcontext():
             return [self._propose(number) for number in numbers]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -121,16 +121,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(verbosity)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch's sums depend on the number of threads, and a trial may have changed that."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

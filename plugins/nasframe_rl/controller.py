@@ -1,6 +1,7 @@
 """The controller of all policies: draws from one, and has it trained batch by batch.
 
-What differs from the papers: one process instead of parameter servers and replicas.
+What differs from the papers: one process instead of parameter servers and replicas, and one thread,
+since the policy is small and its results depend on their number.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import final
 import torch
 from torch.optim import Adam
 
-from nasframe import Controller, Proposal, Trial
+from nasframe import Controller, Proposal, Trial, threads
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.elite import Elite
 from nasframe_rl.losses import likelihood_loss, policy_gradient_loss
-from nasframe_rl.policy import LSTMPolicy, one_thread, uniforms
+from nasframe_rl.policy import LSTMPolicy, uniforms
 
 
 @final
@@ -73,7 +74,7 @@ class PolicyController(Controller):
         """Draw an architecture from the policy for each number."""
         active = [self._active(number) for number in numbers]
         draws_TB = uniforms(self._seed, numbers, max(active))
-        with one_thread():
+        with threads(1):
             drawn = self._policy.sample(draws_TB, active, self._exploration)
         return [
             Proposal(tokens, {"log_probability": log_probability, "update": self._updates})
@@ -88,7 +89,7 @@ class PolicyController(Controller):
             if trial.info:
                 self._told.append(trial)
             if len(self._told) == self.batch:
-                with one_thread():
+                with threads(1):
                     self._learn([trial for trial in self._told if trial.reward is not None])
                 self._told.clear()
 

@@ -14,8 +14,7 @@ that has most), H units.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -32,17 +31,6 @@ State = list[tuple[Tensor, Tensor]]
 
 _NEVER = -1e9
 """A logit of no chance. Not -inf: its product with a probability of 0 would be nan."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: the policy is small, and its results depend on their number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def uniforms(seed: int, numbers: Sequence[int], steps: int) -> Tensor:
