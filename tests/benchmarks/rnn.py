@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 from torch import Tensor, nn
+from turns import compare, head
 
 from nasframe_nas.rnn_cell import State, TreeCell
 from nasframe_nas.rnn_tree import NAS_PTB
@@ -63,20 +62,6 @@ def forward_and_back(
     return turn
 
 
-def compare(title: str, contenders: list[Callable[[], None]], repeats: int) -> None:
-    """Print the CPU time of two contenders and their ratio."""
-    times: list[list[float]] = [[] for _ in contenders]
-    for turn in range(repeats + 1):
-        for contender, seconds in zip(contenders, times, strict=True):
-            start = time.process_time()
-            contender()
-            if turn:  # the first turn warms up
-                seconds.append(time.process_time() - start)
-    ratio = median(a / b for a, b in zip(*times, strict=True))
-    a, b = (1000 * median(seconds) for seconds in times)
-    print(f"{title:<50}{a:>10.1f}{b:>10.1f}{ratio:>8.2f}", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--units", type=int, nargs="+", default=[200, 650])
@@ -84,7 +69,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    print(f"{'ms of CPU time for a window':<50}{'first':>10}{'second':>10}{'ratio':>8}")
+    head("ms of CPU time for a window")
     for units in args.units:
         compare(f"ours / LSTM as large, {units} units", [ours(units), lstm(units)], args.repeats)
         pair = [ours(units), by_autograd(units)]
