@@ -93,3 +93,10 @@ def test_predicting_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         exec(block, names)
     right = (names["classes"].numpy() == load_digits().target).mean()
     assert right == pytest.approx(accuracy, abs=0.1)
+
+
+def test_each_test_that_the_papers_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "papers.md").read_text()))
+    code = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    assert len(named) > 40
+    assert {name for name in named if f"def {name}(" not in code} == set()

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import torch
+from optuna import samplers
 from throwaway import TOYS, shell
 from toys import toy_study
 
 from nasframe import Architecture, Choice, Controller, NasframeError, Trial, option, run
-
-optuna = pytest.importorskip("optuna")
-samplers = optuna.samplers
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 

@@ -39,16 +39,18 @@ class Shell:
         cwd: the folder.
         path: where more distributions are.
         env: more environment variables.
+        patience: seconds after which a script has hung.
     """
 
     cwd: Path
     path: Path
     env: dict[str, str]
+    patience: float = 120
 
     def __call__(self, script: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a script to its end."""
         process = self.start(script, *args, **env)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=self.patience)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def start(self, script: str, *args: str, **env: str) -> subprocess.Popen[str]:

@@ -125,7 +125,7 @@ class PPOConfig(PolicyConfig):
 
 @dataclass(kw_only=True)
 class PQTConfig(PolicyConfig):
-    """Priority queue training (Abolafia et al. 2018): the recommended one for a small budget.
+    """Priority queue training (Abolafia et al. 2018), made for small budgets.
 
     The policy imitates the best architectures so far, and learns from the ranks of its rewards
     beside that; a share of its decisions stays uniform, so that it never ends to explore.
