@@ -107,9 +107,11 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     if number is None and kept:
         number = kept[0]
     if number not in kept:
+        wanted = "any trial" if number is None else f"trial {number}"
+        there = f"there are those of {', '.join(map(str, kept))}"
         raise NasframeError(
-            f"{folder} holds no weights of {'any trial' if number is None else f'trial {number}'}; "
-            + (f"there are those of {', '.join(map(str, kept))}" if kept else "keep=0 leaves none")
+            f"{folder} holds no weights of {wanted}; "
+            + (there if kept else "keep=0 and look-ups in a table leave none")
         )
     state, metadata = read_weights(weights_path(folder, number))
     task = metadata["task"]

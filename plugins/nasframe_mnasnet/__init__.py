@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class MnasNetConfig(SearchSpaceConfig):
-    """The factorized hierarchical space of the paper (4.1), for images of any size.
+    """MnasNet's factorized hierarchical space (Tan et al. 2019, 4.1), for images of any size.
 
     Six choices a block: operation, kernel, squeeze-and-excitation, skip, filters and layers; the
     last two are relative to a reference network, by default MobileNetV2 as in the paper. A network

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class NASCNNConfig(SearchSpaceConfig):
-    """Convolutional networks, layer by layer, for images of any size (section 3.3).
+    """Convolutional networks, layer by layer, for images (Zoph & Le 2017, 3.3).
 
     The defaults are those of the paper's first experiment: stride 1 and no pooling. Its search
     begins with 6 layers, and has two more after every 1,600 proposals: ``layers=20
@@ -68,7 +68,7 @@ class NASCNNConfig(SearchSpaceConfig):
 
 @dataclass(kw_only=True)
 class NASRNNConfig(SearchSpaceConfig):
-    """Recurrent cells that are trees, in a language model of some layers (sections 3.4 and 4.2).
+    """Recurrent cells that are trees, in a language model (Zoph & Le 2017, 3.4 and 4.2).
 
     A cell has ``base`` leaves, as many as one likes. The paper has 8; inner node ``base + k`` reads
     nodes ``2k`` and ``2k + 1``, also where ``base`` is no power of two. The paper sets the width so

@@ -34,7 +34,7 @@ class DropPathSchedule(StrEnum):
 
 @dataclass(kw_only=True)
 class NASNetConfig(SearchSpaceConfig):
-    """The NASNet space, for images of any size.
+    """NASNet's two cells (Zoph et al. 2018, 3), for images of any size.
 
     The defaults are the paper's; it does not say how wide the children of its search were, and 32
     is the width of its smallest network (6 @ 768). What the paper leaves open is as in the authors'
