@@ -176,7 +176,7 @@ def test_parameters_start_in_their_range_and_leave_the_global_generator_alone() 
 def test_the_loss_is_the_formula_on_one_softmax() -> None:
     """Gradient by the logits: -(1/m) sum (R - b) (onehot - p), less that of the entropy."""
     policy, drawn, advantages, entropy = policy_of(3), [(0,), (2,), (2,)], [0.5, -1.0, 0.25], 0.3
-    torch.autograd.backward(policy_gradient_loss(policy, drawn, advantages, entropy=entropy))
+    torch.autograd.backward(policy_gradient_loss(*policy.score(drawn), advantages, entropy=entropy))
     p_O = policy.score([(0,), (1,), (2,)])[0].exp().detach()
     onehot_MO = torch.eye(3, dtype=torch.float64)[[0, 2, 2]]
     advantage_M1 = torch.tensor(advantages, dtype=torch.float64)[:, None]
@@ -201,7 +201,9 @@ def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
     probability_B = policy.score(space)[0].exp().detach()
     baseline = 0.4
     weighted = len(space) * probability_B * (reward_B - baseline)
-    torch.autograd.backward(policy_gradient_loss(policy, space, weighted.tolist(), entropy=0.0))
+    torch.autograd.backward(
+        policy_gradient_loss(*policy.score(space), weighted.tolist(), entropy=0.0)
+    )
     for parameter in policy.parameters():
         gradient = parameter.grad
         assert gradient is not None
@@ -537,8 +539,9 @@ def test_ppo_at_ratio_one_has_the_gradient_of_reinforce() -> None:
     gradients = []
     for clip in (None, 0.2):
         policy = policy_of(3, 2)
-        old = policy.score(drawn)[0].tolist()
-        loss = policy_gradient_loss(policy, drawn, advantages, entropy=0.1, old=old, clip=clip)
+        scores = policy.score(drawn)
+        old = scores[0].tolist()
+        loss = policy_gradient_loss(*scores, advantages, entropy=0.1, old=old, clip=clip)
         torch.autograd.backward(loss)
         gradients.append([p.grad for p in policy.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -551,8 +554,9 @@ def test_ppo_ends_where_the_ratio_has_moved_too_far(
 ) -> None:
     """A ratio of e or 1/e: it is clipped only where that would take it further."""
     policy = policy_of(3, 2)
-    old = [policy.score([(0, 1)])[0].item() - shift]
-    loss = policy_gradient_loss(policy, [(0, 1)], [advantage], entropy=0.0, old=old, clip=0.2)
+    scores = policy.score([(0, 1)])
+    old = [scores[0].item() - shift]
+    loss = policy_gradient_loss(*scores, [advantage], entropy=0.0, old=old, clip=0.2)
     torch.autograd.backward(loss)
     moved = max(p.grad.abs().max().item() for p in policy.parameters() if p.grad is not None)
     assert (moved > 0) == learns

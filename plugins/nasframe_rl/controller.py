@@ -15,7 +15,7 @@ from torch.optim import Adam
 from nasframe import Controller, Proposal, Trial, threads
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.elite import Elite
-from nasframe_rl.losses import likelihood_loss, policy_gradient_loss
+from nasframe_rl.losses import policy_gradient_loss
 from nasframe_rl.policy import LSTMPolicy, uniforms
 
 
@@ -66,7 +66,7 @@ class PolicyController(Controller):
         self._epochs = epochs
         self._clip = clip
         self._elite = elite
-        self._optimizer = Adam(policy.parameters(), lr=lr)
+        self._optimizer = Adam(policy.parameters(), lr=lr, fused=True)
         self._updates = 0
         self._told: list[Trial] = []
 
@@ -80,6 +80,11 @@ class PolicyController(Controller):
             Proposal(tokens, {"log_probability": log_probability, "update": self._updates})
             for tokens, log_probability in zip(*drawn, strict=True)
         ]
+
+    def argmax(self, number: int) -> tuple[int, ...]:
+        """The architecture of the most probable decisions, each given those before it."""
+        with threads(1):
+            return self._policy.argmax(self._active(number))
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Collect trials, and update the policy whenever ``batch`` of them are there."""
@@ -97,17 +102,20 @@ class PolicyController(Controller):
         if not trials:
             return
         advantages = self._advantages([t.reward for t in trials if t.reward is not None])
+        drawn = [trial.architecture.tokens for trial in trials]
+        best = [] if self._elite is None else self._elite.best()
         for _ in range(self._epochs):
+            log_probability_B, entropy_B = self._policy.score([*drawn, *best])
             loss = policy_gradient_loss(
-                self._policy,
-                [trial.architecture.tokens for trial in trials],
+                log_probability_B[: len(drawn)],
+                entropy_B[: len(drawn)],
                 advantages,
                 entropy=self._entropy,
                 old=[trial.info["log_probability"] for trial in trials],
                 clip=self._clip,
             )
-            if self._elite is not None:
-                loss = loss + likelihood_loss(self._policy, self._elite.best())
+            if best:
+                loss = loss - log_probability_B[len(drawn) :].mean()
             self._optimizer.zero_grad()
             torch.autograd.backward(loss)
             self._optimizer.step()

@@ -1,4 +1,4 @@
-"""What a policy's parameters go down: losses of batches of architectures."""
+"""What a policy's parameters go down: the loss of a batch of architectures."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nasframe_rl.policy import LSTMPolicy, Tokens
-
 
 def policy_gradient_loss(
-    policy: LSTMPolicy,
-    architectures: Sequence[Tokens],
+    log_probability_B: Tensor,
+    entropy_B: Tensor,
     advantages: Sequence[float],
     *,
     entropy: float,
@@ -24,15 +22,13 @@ def policy_gradient_loss(
     the architecture was drawn, and ends where that has moved too far in the wanted direction.
 
     Args:
-        policy: what is trained.
-        architectures: m architectures that were drawn from it.
+        log_probability_B: of architectures that were drawn from a policy, as it is now.
+        entropy_B: of the distributions that each met on its way, summed over the choices.
         advantages: of each.
-        entropy: weight of the bonus: the mean, over the architectures, of the entropy of their
-            distributions, summed over the choices.
+        entropy: weight of the bonus, which is the mean entropy.
         old: log-probability of each, when it was drawn; with ``clip`` only.
         clip: how far the ratio may move from 1.
     """
-    log_probability_B, entropy_B = policy.score(architectures)
     advantage_B = log_probability_B.new_tensor(advantages)
     if clip is None:
         gain_B = advantage_B * log_probability_B
@@ -41,9 +37,3 @@ def policy_gradient_loss(
         clipped_B = ratio_B.clamp(1 - clip, 1 + clip)
         gain_B = (advantage_B * ratio_B).minimum(advantage_B * clipped_B)
     return -gain_B.mean() - entropy * entropy_B.mean()
-
-
-def likelihood_loss(policy: LSTMPolicy, architectures: Sequence[Tokens]) -> Tensor:
-    """Minus the mean log-probability of some architectures."""
-    log_probability_B, _ = policy.score(architectures)
-    return -log_probability_B.mean()

@@ -14,7 +14,7 @@ that has most), H units.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -111,6 +111,23 @@ class LSTMPolicy(nn.Module):
             Tokens and log-probability of each architecture; the latter is the policy's own,
             without the exploration.
         """
+
+        def draw(logits_PBO: Tensor, first: int, last: int) -> Tensor:
+            last_P = self._most_T[first:last]
+            return _invert(logits_PBO, uniforms_TB[first:last], last_P, exploration)
+
+        return self._decide(draw, active)
+
+    @torch.inference_mode()
+    def argmax(self, active: int) -> Tokens:
+        """The most probable token of each choice, given those before it."""
+        tokens, _ = self._decide(lambda logits_PBO, *_: logits_PBO.argmax(-1), [active])
+        return tokens[0]
+
+    def _decide(
+        self, decide: Callable[[Tensor, int, int], Tensor], active: Sequence[int]
+    ) -> tuple[list[Tokens], list[float]]:
+        """Go through the choices; of those from a first to before a last one, ``decide``."""
         longest, count = max(active), len(active)
         tokens_TB = torch.zeros(longest, count, dtype=torch.long)
         h_SBH = self.embedding.new_empty(self.plan.step[longest - 1] + 1, count, self.hidden)
@@ -118,10 +135,7 @@ class LSTMPolicy(nn.Module):
         for step in range(len(h_SBH)):
             h_SBH[step], state = self._step(x_BH, state)
             first, last = self.plan.steps[step].start, min(self.plan.steps[step].stop, longest)
-            logits_PBO = self._logits(h_SBH, first, last)
-            tokens_PB = _invert(
-                logits_PBO, uniforms_TB[first:last], self._most_T[first:last], exploration
-            )
+            tokens_PB = decide(self._logits(h_SBH, first, last), first, last)
             tokens_TB[first:last] = tokens_PB
             x_BH = self._embedded(first, tokens_PB).sum(0)
         logits_TBO = self._logits(h_SBH, 0, longest)
