@@ -254,6 +254,13 @@ class Controller(ABC):
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn from trials; one whose reward is ``None`` has failed and is ignored."""
 
+    def argmax(self, number: int) -> tuple[int, ...] | None:
+        """The architecture that its policy holds most probable, for proposal ``number``.
+
+        Each choice is the most probable one after those before it. ``None`` if it has no policy.
+        """
+        return None
+
 
 class Objective(ABC):
     """Makes one reward of an architecture's metrics; higher is better.

@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,28 @@ def setting(
 
 @dataclass(kw_only=True)
 class Config:
-    """Base of every configuration: numbers must be finite and within their bounds."""
+    """Base of every configuration: numbers must be finite and within their bounds.
+
+    Where the default is a member of an Enum, its word will do.
+    """
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
+            if isinstance(item.default, Enum):
+                setattr(self, item.name, _member(item.name, type(item.default), value))
             values = value if isinstance(value, list | tuple) else [value]
             for number in values:
                 if isinstance(number, int | float) and not isinstance(number, bool):
                     _check_number(item.name, value, number, item.metadata)
+
+
+def _member(name: str, kind: type[Enum], value: object) -> Enum:
+    if isinstance(value, kind):
+        return value
+    if str(value) not in kind.__members__:
+        raise NasframeError(f"{name}={value}: must be {' or '.join(kind.__members__)}")
+    return kind[str(value)]
 
 
 def _check_number(name: str, value: object, number: float, bounds: Any) -> None:

@@ -103,13 +103,18 @@ class ControllerContract(ABC):
         for numbers, proposals in search.run(_GROWS + 20):
             assert len(proposals) == len(numbers), f"asked for {len(numbers)}: {proposals}"
             for number, proposal in zip(numbers, proposals, strict=True):
-                tokens, active = proposal.tokens, _growing(number)
-                assert len(tokens) == active, f"{number}: {active} choices are active: {tokens}"
-                for token, choice in zip(tokens, _CHOICES, strict=False):
-                    fits = isinstance(token, int) and 0 <= token < len(choice.options)
-                    assert fits, f"{number}: {token!r} is no option of {choice}"
+                _check(proposal.tokens, number)
                 finite = all(math.isfinite(value) for value in proposal.info.values())
                 assert finite, f"{number}: not finite: {proposal.info}"
+
+    def test_argmax_is_an_architecture_if_there_is_one(self) -> None:
+        asked, silent = self._search(_growing), self._build(_growing)
+        for numbers, _ in asked.run(_GROWS + 20):
+            tokens = asked.controller.argmax(numbers[0])
+            if tokens is not None:
+                _check(tokens, numbers[0])
+        asked.replay(silent)
+        asked.compare(silent, "it learned from being asked for its argmax")
 
     def test_ask_changes_nothing(self) -> None:
         asked, silent = self._search(_growing), self._build(_growing)
@@ -240,6 +245,15 @@ class _Search:
 
 def _reward(tokens: Sequence[int]) -> float:
     return mean(token == best for token, best in zip(tokens, _OPTIMUM, strict=False))
+
+
+def _check(tokens: Sequence[int], number: int) -> None:
+    """Whether tokens are an architecture of the growing space at a number."""
+    active = _growing(number)
+    assert len(tokens) == active, f"{number}: {active} choices are active: {tokens}"
+    for token, choice in zip(tokens, _CHOICES, strict=False):
+        fits = isinstance(token, int) and 0 <= token < len(choice.options)
+        assert fits, f"{number}: {token!r} is no option of {choice}"
 
 
 def _mirrored(trial: Trial) -> Trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from nasframe_rl import Advantage
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.controller import PolicyController
 from nasframe_rl.elite import Elite
+from nasframe_rl.exploration import Exploration
 from nasframe_rl.losses import policy_gradient_loss
 from nasframe_rl.policy import LSTMPolicy, uniforms
 from nasframe_rl.steps import plan
@@ -512,6 +514,57 @@ def test_exploration_is_a_share_of_each_decision() -> None:
     assert policy.score(drawn[:5])[0].tolist() == pytest.approx(stored[:5], abs=1e-9)
 
 
+def twins(count: int, of: int | None) -> list[Trial]:
+    return [Trial(9, Architecture((0,)), reward=0.5, duplicate_of=of)] * count
+
+
+def test_exploration_grows_while_most_proposals_are_duplicates() -> None:
+    exploration = Exploration(0.1)
+    exploration.told(twins(3, of=0) + twins(1, of=None))  # three quarters: it stays
+    assert exploration.share == pytest.approx(0.1)
+    exploration.told(twins(40, of=0))
+    assert exploration.share == pytest.approx(0.1 * math.exp(0.0125 * 0.25 * 40))
+    exploration.told(twins(10_000, of=0))
+    assert exploration.share == 1.0
+    exploration.told(twins(500, of=None))
+    assert exploration.share == 0.1
+    none = Exploration(0.0)
+    none.told(twins(10_000, of=0))
+    assert none.share == 0.0
+
+
+def test_a_settled_policy_ends_no_study() -> None:
+    """One of 27 architectures has a reward: the others are found, too, once that is known."""
+    controller, known = build(3, 3, 3, name="pqt"), dict[Tokens, int]()
+    for first in range(0, 4000, controller.batch):
+        batch = trials(controller, range(first, first + controller.batch), lambda t: sum(t) == 6)
+        controller.tell([replace(t, duplicate_of=known.get(t.architecture.tokens)) for t in batch])
+        known |= {trial.architecture.tokens: trial.number for trial in batch}
+    assert len(known) == 27
+
+
+# The most probable architecture.
+
+
+def test_argmax_follows_the_most_probable_tokens() -> None:
+    policy = policy_of(3, 2, 4, spread=2.0)
+    for active in (1, 2, 3):
+        tokens: Tokens = ()
+        for size in (3, 2, 4)[:active]:
+            scores = policy.score([(*tokens, token) for token in range(size)])[0]
+            tokens = (*tokens, int(scores.argmax()))
+        assert policy.argmax(active) == tokens
+
+
+def test_argmax_of_links_is_what_is_likelier_than_not() -> None:
+    policy = LSTMPolicy(linked(3), 8, 1, 1.0, seed=1)
+    best = policy.argmax(len(linked(3)))
+    # Nothing comes after the last two links, and neither knows of the other.
+    others = [(*best[:4], a, b) for a, b in itertools.product((0, 1), repeat=2)]
+    scores = policy.score(others)[0].tolist()
+    assert others[scores.index(max(scores))] == best
+
+
 # Advantages and the other ways to learn.
 
 
@@ -524,6 +577,14 @@ def test_advantages_against_their_formulas() -> None:
     assert rank([1.0, 3.0, 3.0]) == [-2 / 3, 1 / 3, 1 / 3]
     assert rank([9.0]) == [3 / 4]
     assert Advantages(Advantage.normalized, 0.9)([0.5, 0.5]) == [0.0, 0.0]
+
+
+def test_an_advantage_may_be_named_by_its_word() -> None:
+    assert option("controller", "reinforce", advantage="rank").advantage is Advantage.rank
+    with pytest.raises(NasframeError, match="advantage=ranks: must be raw or normalized or rank"):
+        option("controller", "reinforce", advantage="ranks")
+    with pytest.raises(NasframeError, match=r"advantage=\['rank'\]: must be"):
+        option("controller", "reinforce", advantage=["rank"])
 
 
 @settings(max_examples=30)
@@ -586,5 +647,4 @@ def test_a_bandit_is_solved(name: str) -> None:
     for first in range(0, 600, controller.batch):
         numbers = range(first, first + controller.batch)
         controller.tell(trials(controller, numbers, lambda tokens: float(tokens == (4, 2))))
-    scores = controller._policy.score(every(5, 5))[0].tolist()
-    assert every(5, 5)[scores.index(max(scores))] == (4, 2)
+    assert controller.argmax(600) == (4, 2)

@@ -38,7 +38,8 @@ class PolicyConfig(ControllerConfig, ABC):
             rewards, or the ``rank`` among these, from -1 to 1, whatever the rewards' scale.
         baseline_decay: how much of the baseline stays at each new reward.
         entropy: weight of the entropy bonus, in units of advantage a nat.
-        exploration: the share of each decision that is drawn uniformly.
+        exploration: the least share of each decision that is drawn uniformly; if it is not 0, it
+            grows while more than three quarters of the proposals are duplicates.
     """
 
     lr: float = setting(0.02, above=0)
@@ -62,6 +63,7 @@ class PolicyConfig(ControllerConfig, ABC):
         """Make the controller; ``learning`` is what one way of training has of its own."""
         from nasframe_rl.advantages import Advantages
         from nasframe_rl.controller import PolicyController
+        from nasframe_rl.exploration import Exploration
         from nasframe_rl.policy import LSTMPolicy
 
         policy = LSTMPolicy(
@@ -74,7 +76,7 @@ class PolicyConfig(ControllerConfig, ABC):
             batch=self.batch,
             lr=self.lr,
             entropy=self.entropy,
-            exploration=self.exploration,
+            exploration=Exploration(self.exploration),
             advantages=Advantages(self.advantage, self.baseline_decay),
             **learning,
         )

@@ -15,6 +15,7 @@ from torch.optim import Adam
 from nasframe import Controller, Proposal, Trial, threads
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.elite import Elite
+from nasframe_rl.exploration import Exploration
 from nasframe_rl.losses import policy_gradient_loss
 from nasframe_rl.policy import LSTMPolicy, uniforms
 
@@ -34,7 +35,7 @@ class PolicyController(Controller):
         batch: how many proposals make one update.
         lr: learning rate of Adam.
         entropy: weight of the entropy bonus.
-        exploration: the share of each decision that is drawn uniformly.
+        exploration: how much of each decision is drawn uniformly.
         advantages: makes advantages of rewards.
         epochs: steps of the optimizer an update.
         clip: PPO's limit of the ratio of probabilities; ``None`` for REINFORCE.
@@ -50,7 +51,7 @@ class PolicyController(Controller):
         batch: int,
         lr: float,
         entropy: float,
-        exploration: float,
+        exploration: Exploration,
         advantages: Advantages,
         epochs: int = 1,
         clip: float | None = None,
@@ -75,7 +76,7 @@ class PolicyController(Controller):
         active = [self._active(number) for number in numbers]
         draws_TB = uniforms(self._seed, numbers, max(active))
         with threads(1):
-            drawn = self._policy.sample(draws_TB, active, self._exploration)
+            drawn = self._policy.sample(draws_TB, active, self._exploration.share)
         return [
             Proposal(tokens, {"log_probability": log_probability, "update": self._updates})
             for tokens, log_probability in zip(*drawn, strict=True)
@@ -96,6 +97,7 @@ class PolicyController(Controller):
             if len(self._told) == self.batch:
                 with threads(1):
                     self._learn([trial for trial in self._told if trial.reward is not None])
+                self._exploration.told(self._told)
                 self._told.clear()
 
     def _learn(self, trials: Sequence[Trial]) -> None:
