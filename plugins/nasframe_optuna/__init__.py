@@ -58,7 +58,6 @@ class OptunaConfig(ControllerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.sampler = SamplerName(self.sampler)  # in code, its word will do
         if self.sampler in _REFUSED:
             raise NasframeError(
                 f"sampler={self.sampler.value} cannot be rebuilt from the journal: "
