@@ -5,6 +5,7 @@ Nothing here imports torch or Hydra.
 """
 
 from nasframe.api import Architecture as Architecture
+from nasframe.api import Block as Block
 from nasframe.api import Choice as Choice
 from nasframe.api import Context as Context
 from nasframe.api import Controller as Controller

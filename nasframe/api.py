@@ -99,6 +99,7 @@ class Trial:
         error: why the trial failed.
         rejected: why the objective refused to have it trained (its reward is then 0).
         duplicate_of: the number of the earlier proposal whose metrics these are.
+        devices: where its meters measured, by meter; of those alone whose metrics depend on it.
     """
 
     number: int
@@ -110,6 +111,7 @@ class Trial:
     error: str | None = None
     rejected: str | None = None
     duplicate_of: int | None = None
+    devices: Mapping[str, str] = field(default_factory=dict)
 
 
 class TaskShape(Protocol):
@@ -129,6 +131,22 @@ class TaskShape(Protocol):
     @property
     def outputs(self) -> int:
         """How many values the network gives for each input: classes, or words of a vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a network that is a chain of such parts.
+
+    Args:
+        key: all that its latency depends on, in words: its operation and sizes, and the shape of
+            its input. Blocks of equal keys do the same work.
+        build: makes it, untrained, with a batch before its input and output.
+        input_shape: the shape of its input without the batch.
+    """
+
+    key: str
+    build: Callable[[], nn.Module]
+    input_shape: tuple[int, ...]
 
 
 class SearchSpace(ABC):
@@ -164,6 +182,13 @@ class SearchSpace(ABC):
         Children are seeded by its ``repr``: use tuples of numbers and strings.
         """
         return architecture.tokens
+
+    def blocks(self, architecture: Architecture, task: TaskShape) -> Sequence[Block] | None:
+        """The network as a chain of blocks, of which each is called with what the last one gave.
+
+        Of them latencies are put together, see the meter ``table``. ``None`` if it is no chain.
+        """
+        return None
 
     def describe(self, architecture: Architecture) -> str:
         """The architecture in words, on one line."""
@@ -267,9 +292,11 @@ class Objective(ABC):
 
     Attributes:
         needs: the names of the metrics that it reads.
+        limits: those of them that ``rejects`` reads.
     """
 
     needs: tuple[str, ...]
+    limits: tuple[str, ...] = ()
 
     @abstractmethod
     def score(self, metrics: Metrics) -> float:
@@ -324,9 +351,12 @@ class Meter(ABC):
 
     Attributes:
         provides: the names of the metrics that it returns.
+        device: where it measures, in words; ``None`` if its metrics do not depend on it. A study
+            has one device of each meter: metrics of two cannot be compared.
     """
 
     provides: tuple[str, ...]
+    device: str | None = None
 
     @abstractmethod
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
@@ -368,6 +398,7 @@ class Result:
         seconds: how long it took.
         error: why it failed.
         fatal: whether the study must end, as its configuration, data or disk is at fault.
+        devices: where meters measured, by meter; of those alone whose metrics depend on it.
     """
 
     number: int
@@ -376,6 +407,7 @@ class Result:
     seconds: float
     error: str | None = None
     fatal: bool = False
+    devices: Mapping[str, str] = field(default_factory=dict)
 
 
 class Executor(ABC):

@@ -15,6 +15,7 @@ from nasframe.config import (
     TaskConfig,
 )
 from nasframe.hookspecs import hookimpl
+from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
 from nasframe.tasks.config import (
     ArraysConfig,
     Dataset,
@@ -51,7 +52,7 @@ class SerialConfig(ExecutorConfig):
 
 @dataclass(kw_only=True)
 class SizeConfig(MeterConfig):
-    """Parameters and multiply-adds."""
+    """Parameters, multiply-adds, and the bytes of weights and activations."""
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
         """Make the meter."""
@@ -83,7 +84,13 @@ def nasframe_evaluators() -> Mapping[str, type[EvaluatorConfig]]:
 @hookimpl
 def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
     """The core's meters."""
-    return {"size": SizeConfig}
+    return {
+        "command": CommandConfig,
+        "onnx": OnnxConfig,
+        "size": SizeConfig,
+        "table": TableConfig,
+        "torch": TorchConfig,
+    }
 
 
 @hookimpl

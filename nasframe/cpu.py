@@ -1,14 +1,19 @@
-"""With how many CPU threads torch computes: results depend on it in the last bits."""
+"""The processor: what it is, and with how many of its threads torch computes."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with ``count`` CPU threads inside the block, in the calling thread."""
+    """Compute with ``count`` CPU threads inside the block, in the calling thread.
+
+    Results depend on it in the last bits.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -17,3 +22,13 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as the operating system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -113,6 +113,7 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         error=data.get("error"),
         rejected=data.get("rejected"),
         duplicate_of=data.get("duplicate"),
+        devices=dict(data.get("devices", {})),
     )
 
 
@@ -154,6 +155,7 @@ def told(trial: Trial, elapsed: float) -> dict[str, Any]:
         "error": trial.error,
         "rejected": trial.rejected,
         "duplicate": trial.duplicate_of,
+        "devices": dict(trial.devices) or None,
         "seconds": trial.seconds,
         "elapsed": round(elapsed, 3),
         "time": _now(),

@@ -9,10 +9,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from nasframe.config import StudyConfig
+from nasframe.cpu import cpu_name
 from nasframe.errors import NasframeError
 from nasframe.journal import SCHEMA
 from nasframe.plain import TYPE, defaults, flat, to_plain
@@ -37,19 +37,10 @@ def device() -> dict[str, Any]:
     torch = sys.modules.get("torch")  # a study that needs no torch is not made to wait for it
     gpus = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "system": platform.system(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(gpus)] if torch else [],
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 @dataclass(frozen=True, slots=True)

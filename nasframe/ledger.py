@@ -68,6 +68,11 @@ class Ledger:
             self._tell([self.trials[number] for number in self._batch])
             self._batch.clear()
 
+    def resumed(self, max_failures: int) -> None:
+        """The study goes on: one that ended after too many failures begins to count again."""
+        if self.failures >= max_failures:
+            self.failures = 0
+
     def _tell(self, trials: list[Trial]) -> None:
         with blaming(f"{type(self._controller).__name__}.tell"):
             self._controller.tell(trials)

@@ -29,7 +29,7 @@ from nasframe.journal import Journal
 from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
 from nasframe.progress import Progress
-from nasframe.scoring import all_finite, checked, judged, scored
+from nasframe.scoring import all_finite, stepped
 
 _WORTH_A_SYNC = 0.02
 """Seconds of trials that a power failure may cost: about what it takes to sync a file. A real child
@@ -77,6 +77,7 @@ class Loop:
         # Numbers are begun in their order, so all up to the highest that was told were begun.
         self._begun = max(trials, default=-1)
         self._newest = max((n for n, t in trials.items() if t.duplicate_of is None), default=-1)
+        self._devices = {m: d for t in trials.values() for m, d in t.devices.items()}
         self._at_stake = 0.0
 
     def run(self) -> str:
@@ -190,27 +191,28 @@ class Loop:
         if result.fatal:
             raise NasframeError(str(result.error))
         running = self._running[result.number]
-        before = running.trial
-        trial = checked(
-            replace(
-                before,
-                metrics={**result.metrics, **before.metrics},  # what was measured goes before
-                seconds=round(before.seconds + result.seconds, 6),
-                error=result.error,
-            )
-        )
-        if result.step is Step.TRAIN:
-            trial = scored(trial, self.objective)
-        else:
-            trial = judged(trial, self.objective)
-            if trial.error is None and trial.rejected is None:
-                running.trial = trial
-                self.executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
-                return
+        if result.step is Step.MEASURE:
+            self._check_devices(result)
+            running.trial = replace(running.trial, devices=result.devices)
+        trial = stepped(running.trial, result, self.objective)
+        if result.step is Step.MEASURE and trial.error is None and trial.rejected is None:
+            running.trial = trial
+            self.executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
+            return
         del self._running[trial.number]
         self._tell(trial)
         for number in self._twins.pop(running.key):
             self._tell_twin(number, running.key)
+
+    def _check_devices(self, result: Result) -> None:
+        """Refuse what a meter measured on another device than before."""
+        for meter, device in result.devices.items():
+            first = self._devices.setdefault(meter, device)
+            if device != first:
+                raise NasframeError(
+                    f"meter {meter} measured on {first!r} before, and now on {device!r}, which "
+                    "cannot be compared\nGo on where the study began, or choose another dir"
+                )
 
     def _tell_twin(self, number: int, key: Hashable) -> None:
         """Tell one that is the same network again what was found for the first."""

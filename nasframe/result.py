@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
-from nasframe.config import SearchSpaceConfig
 from nasframe.errors import NasframeError
 from nasframe.events import Told, history
 from nasframe.plain import from_plain, type_name
@@ -68,12 +67,13 @@ def read_result(folder: Path | str) -> StudyResult:
     return StudyResult(folder, tuple(trials))
 
 
-def _search_space(header: Mapping[str, Any]) -> SearchSpace:
-    """The search space of a study, from the first line of its journal."""
-    known = {type_name(item.type): item.type for item in options() if item.group == "search_space"}
-    config = from_plain(header["config"]["search_space"], known)
-    assert isinstance(config, SearchSpaceConfig)
-    return config.build()
+def restored(group: str, part: Mapping[str, Any]) -> Any:
+    """The config of a part, as it stands in the first line of a journal.
+
+    Raises:
+        NasframeError: if no installed plugin offers it.
+    """
+    return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     state, metadata = read_weights(weights_path(folder, number))
     task = metadata["task"]
     shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-    module = _search_space(header).build(trials[number].architecture, shape)
+    space: SearchSpace = restored("search_space", header["config"]["search_space"]).build()
+    module = space.build(trials[number].architecture, shape)
     module.load_state_dict(state)
     module.data_config = task["data_config"]
     return module.eval()

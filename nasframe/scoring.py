@@ -7,10 +7,18 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from nasframe.api import Metrics, Objective, Trial
+from nasframe.api import Metrics, Objective, Result, Step, Trial
 from nasframe.errors import one_line
 
 _MOST = sys.float_info.max
+
+
+def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
+    """The trial after one of its steps: judged if it was measured, scored if it was trained."""
+    metrics = {**result.metrics, **trial.metrics}  # what was measured goes before
+    seconds = round(trial.seconds + result.seconds, 6)
+    trial = checked(replace(trial, metrics=metrics, seconds=seconds, error=result.error))
+    return (judged if result.step is Step.MEASURE else scored)(trial, objective)
 
 
 def checked(trial: Trial) -> Trial:

@@ -10,7 +10,7 @@ from nasframe import events, header, journal
 from nasframe.api import Controller, Executor, Objective
 from nasframe.building import built
 from nasframe.config import StudyConfig
-from nasframe.enqueue import check_tokens, read_architectures
+from nasframe.enqueue import read_architectures
 from nasframe.errors import NasframeError, nearest
 from nasframe.executors.worker import Worker, merge_meters
 from nasframe.journal import FILE, Journal
@@ -19,6 +19,7 @@ from nasframe.ledger import Ledger
 from nasframe.loop import Loop
 from nasframe.plugins import option, options
 from nasframe.progress import Progress
+from nasframe.replay import replay
 from nasframe.result import StudyResult, read_result
 
 
@@ -60,6 +61,7 @@ class _Study:
         self._space = space
         self._objective = built(config.objective.build, Objective)
         check_fit(worker, self._objective)
+        self._notes = late_limits(worker, self._objective)
         self._stopper = config.stopper.build()
         build = config.controller.build
         self._controller = built(build, Controller, space.choices, config.seed, space.active)
@@ -85,6 +87,8 @@ class _Study:
     def _search(self, log: Journal) -> str:
         config, ledger = self._config, self._ledger
         self._resume(log)
+        for note in self._notes:
+            self._progress.note(note)
         keeper = Keeper(config.dir, config.keep, ledger.trials.values())
         executor = built(config.executor.build, Executor, config.parts())
         try:
@@ -114,14 +118,14 @@ class _Study:
 
     def _resume(self, log: Journal) -> None:
         """Write the journal's header, or replay what stands in it."""
-        folder = self._config.dir
-        new = header.make(self._config)
+        config, folder = self._config, self._config.dir
+        new = header.make(config)
         old = next(journal.read(folder), None)
         if old is None:
             log.append(new, sync=True)
             return
         try:
-            resumption = header.compare(old, new, _changes(self._config), self._config)
+            resumption = header.compare(old, new, _changes(config), config)
         except NasframeError:
             if any(isinstance(event, events.Told) for event in events.history(folder)):
                 raise
@@ -129,35 +133,13 @@ class _Study:
             log.clear()
             log.append(new, sync=True)
             return
-        self._replay()
+        self._decisions = replay(folder, self._space, self._ledger, config, self._stopper)
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
         for note in resumption.notes:
             self._progress.note(note)
         log.append(events.resumed(resumption.changes), sync=True)
-        self._go_on_after_failures()
-
-    def _replay(self) -> None:
-        for event in events.history(self._config.dir, self._check):
-            match event:
-                case events.Asked(_, proposals):
-                    self._ledger.asked(proposals)
-                case events.Told(trial, elapsed):
-                    self._ledger.told(trial, elapsed)
-                    self._decisions.pop(trial.number, None)
-                case events.Reported(report, go_on) if self._stopper is not None:
-                    self._stopper.decide(report.number, report.epoch, report.metrics)
-                    self._decisions.setdefault(report.number, {})[report.epoch] = go_on
-                case events.Resumed():
-                    self._go_on_after_failures()
-
-    def _go_on_after_failures(self) -> None:
-        """A study that ended after too many failures begins to count again when it goes on."""
-        if self._ledger.failures >= self._config.max_failures:
-            self._ledger.failures = 0
-
-    def _check(self, number: int, tokens: tuple[int, ...]) -> None:
-        check_tokens(tokens, self._space.choices[: self._space.active(number)])
+        self._ledger.resumed(config.max_failures)
 
 
 def _changes(config: StudyConfig) -> dict[str, Any]:
@@ -189,15 +171,37 @@ def check_fit(worker: Worker, objective: Objective) -> None:
             raise NasframeError(
                 f"objective needs {name}, which neither the evaluator nor a meter provides; "
                 f"{nearest(name, provided)}"
+                + _measuring(name, worker)
                 + _fitting("objective", lambda other: provided >= set(other.needs))
             )
 
 
 def _fitting(group: str, fits: Callable[[Any], bool]) -> str:
     """A hint at the options of a group that would do, as they are."""
+    names = _options(group, fits)
+    return f". Here {group}={' or '.join(names)} would fit" if names else ""
+
+
+def _measuring(metric: str, worker: Worker) -> str:
+    """A hint at the meters that give a metric."""
+    names = _options("meters", lambda meter: metric in meter.provides, worker.space, worker.task)
+    return f". meters=[{'] or ['.join(names)}] would give it" if names else ""
+
+
+def late_limits(worker: Worker, objective: Objective) -> list[str]:
+    """What to say of limits that are known after the training alone."""
+    measured = {name for meter in worker.meters.values() for name in meter.provides}
+    return [
+        f"{name} is limited, and known only after the evaluation{hint} before it"
+        for name in objective.limits
+        if name not in measured and (hint := _measuring(name, worker))
+    ]
+
+
+def _options(group: str, fits: Callable[[Any], bool], *parts: Any) -> list[str]:
     names = []
     for item in options():
         with suppress(Exception):  # some want settings
-            if item.group == group and fits(option(group, item.name).build()):
+            if item.group == group and fits(option(group, item.name).build(*parts)):
                 names.append(item.name)
-    return f". Here {group}={' or '.join(names)} would fit" if names else ""
+    return names

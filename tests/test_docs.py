@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from throwaway import shell
 from toys import toy_study
 
 from nasframe import Architecture, Choice, Context, Trial, option, run
@@ -72,6 +73,17 @@ def test_the_documented_study_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     names = module("docs/api.md", "StudyConfig(")
     assert len(names["result"].trials) == 2
     assert names["network"].data_config["input_size"] == [1, 8, 8]
+
+
+def test_the_documented_comparison_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "compare.md").read_text()
+    (block,) = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    console = shell(tmp_path)
+    for line in block.replace("trials=300", "trials=9").splitlines():
+        done = console(*line.split())
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert re.search(r"^(pqt|random) (and|over) (pqt|random) at 9 trials: ", done.stdout, re.M)
+    assert (console.cwd / "runs" / "cmp" / "compare.svg").is_file()
 
 
 def test_predicting_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

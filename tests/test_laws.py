@@ -50,7 +50,7 @@ def named(group: str) -> list[Any]:
 
 
 def complete(group: str) -> list[Any]:
-    """Those that need no setting; ``search_space=table`` reads a file, and has its own tests."""
+    """Those that need no setting; the others have tests of their own."""
     return [
         param
         for param in named(group)
@@ -233,7 +233,7 @@ def space_for(evaluator: str, folder: Path) -> SearchSpace:
     return space
 
 
-@pytest.mark.parametrize("item", named("meters"))
+@pytest.mark.parametrize("item", complete("meters"))
 def test_nasframe_meters(item: Option, tmp_path: Path) -> None:
     """Each meter gives exactly the metrics that it promises."""
     space = option("search_space", "nasnet_small").build()

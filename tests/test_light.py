@@ -53,5 +53,15 @@ def test_the_command_line_is_light_until_a_study_runs(args: str) -> None:
     assert not found & HEAVY
 
 
+def test_the_report_is_light_until_its_arguments_are_right() -> None:
+    found = loaded("from nasframe.report_cli import main; main()", "--help")
+    assert not found & {*HEAVY, "altair", "hydra"}
+
+
+def test_measuring_latencies_is_light_until_its_arguments_are_right() -> None:
+    found = loaded("from nasframe.latency_cli import main; main()", "--help")
+    assert not found & {*HEAVY, "psutil", "hydra"}
+
+
 def test_listing_plugins_is_light() -> None:
     assert not loaded("from nasframe.plugins_cli import main; main()") & (HEAVY - {"rich"})

@@ -1,17 +1,39 @@
-"""Objectives: which epochs count, how accuracy, latency and perplexity make a reward."""
+"""Objectives: how accuracy, latency, other costs and perplexity make a reward, and limits."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hydra import compose, initialize_config_module
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from toys import ToyEvaluatorConfig, toy_study
 
-from nasframe import Architecture, NasframeError, Objective, Trial, option
+from nasframe import (
+    Architecture,
+    Context,
+    Meter,
+    MeterConfig,
+    Metrics,
+    NasframeError,
+    Objective,
+    ObjectiveConfig,
+    SearchSpace,
+    Task,
+    Trial,
+    option,
+    run,
+)
+from nasframe.cli import register_configs, to_config
+from nasframe.plugins import options
+from nasframe.progress import Progress
 from nasframe.scoring import scored
-from nasframe_objectives import AccuracyConfig, Reduction
+from nasframe_objectives import AccuracyConfig, AccuracyLatencyConfig, Reduction, WeightedConfig
 
 SERIES = (0.95, 0.5, 0.88, 0.90, 0.89, 0.90, 0.87)
 
@@ -105,73 +127,353 @@ def test_the_constant_must_be_positive() -> None:
         perplexity(c=-1.0)
 
 
-def latency(**settings: Any) -> Objective:
-    objective = option("objective", "accuracy_latency", **settings).build()
+def latency(name: str = "accuracy_latency", **settings: Any) -> Objective:
+    objective = option("objective", name, **settings).build()
     assert isinstance(objective, Objective)
     return objective
 
 
+def reward(objective: Objective, accuracy: float, latency_ms: float) -> float:
+    return objective.score({"val_accuracy": accuracy, "latency_ms": latency_ms})
+
+
 @pytest.mark.parametrize(
-    ("exponents", "latency_ms", "reward"),
+    ("name", "latency_ms", "expected"),
     [
-        ({}, 84.0, 0.744074),
-        ({}, 60.0, 0.761807),
-        ({}, 75.0, 0.75),
-        ({"alpha": 0.0, "beta": -1.0}, 84.0, 0.669643),
-        ({"alpha": 0.0, "beta": -1.0}, 70.0, 0.75),
-        ({"alpha": 0.0, "beta": -1.0}, 75.0, 0.75),
+        ("accuracy_latency", 84.0, 0.744074),
+        ("accuracy_latency", 60.0, 0.761807),
+        ("accuracy_latency", 75.0, 0.75),
+        ("accuracy_latency_soft", 84.0, 0.744074),
+        ("accuracy_latency_soft", 60.0, 0.761807),
+        ("accuracy_latency_soft", 75.0, 0.75),
+        ("accuracy_latency_hard", 84.0, 0.669643),
+        ("accuracy_latency_hard", 70.0, 0.75),
+        ("accuracy_latency_hard", 75.0, 0.75),
+        ("accuracy_latency_absolute", 84.0, 0.75 - 0.07 * 0.12),
+        ("accuracy_latency_absolute", 60.0, 0.75 - 0.07 * 0.2),
+        ("accuracy_latency_absolute", 75.0, 0.75),
     ],
 )
-def test_the_reward_of_mnasnet(
-    exponents: dict[str, float], latency_ms: float, reward: float
-) -> None:
-    objective = latency(target_ms=75.0, **exponents)
+def test_the_reward_of_mnasnet(name: str, latency_ms: float, expected: float) -> None:
+    """On both sides of the paper's target, which is the default, and at it; TuNAS' reward, too."""
+    objective = latency(name)
     metrics = {"val_accuracy": 0.75, "latency_ms": latency_ms}
     assert set(objective.needs) == set(metrics)
-    assert objective.score(metrics) == pytest.approx(reward, abs=5e-7)
+    assert objective.score(metrics) == pytest.approx(expected, abs=1e-6)
     assert objective.rejects(metrics) is None
+
+
+def test_the_published_networks_are_worth_the_same() -> None:
+    """Those of the paper lie on one line of equal reward, above MobileNetV2 and NASNet-A."""
+    objective = latency("accuracy_latency_soft")
+    networks = [(0.752, 78.0), (0.756, 84.0), (0.767, 103.0), (0.720, 75.0), (0.740, 183.0)]
+    rewards = [reward(objective, *network) for network in networks]
+    assert rewards == pytest.approx([0.74994, 0.75003, 0.75016, 0.72, 0.69521], abs=5e-6)
 
 
 def test_a_twentieth_more_accuracy_is_worth_twice_the_latency() -> None:
     """As the paper chose its exponent: 5 % for a doubling."""
-    slow = latency().score({"val_accuracy": 0.5 * 1.05, "latency_ms": 160.0})
-    fast = latency().score({"val_accuracy": 0.5, "latency_ms": 80.0})
+    slow, fast = reward(latency(), 0.5 * 1.05, 160.0), reward(latency(), 0.5, 80.0)
     assert slow == pytest.approx(fast, rel=1e-3)
 
 
-@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(-2, 0), st.floats(-2, 0))
+MILLISECONDS = st.floats(1e-3, 1e3)
+EXPONENTS = st.floats(-2, 0)
+
+
+@given(MILLISECONDS, MILLISECONDS, EXPONENTS, EXPONENTS)
 def test_faster_is_never_worse(one: float, other: float, alpha: float, beta: float) -> None:
     objective = latency(target_ms=5.0, alpha=alpha, beta=beta)
-    slow, fast = (
-        objective.score({"val_accuracy": 0.9, "latency_ms": ms})
-        for ms in (max(one, other), min(one, other))
-    )
+    slow, fast = (reward(objective, 0.9, ms) for ms in (max(one, other), min(one, other)))
     assert fast >= slow * (1 - 1e-12)
 
 
+@given(st.floats(-2, -0.01), st.floats(1e-3, 1), st.floats(0, 0.99))
+def test_the_absolute_reward_wants_the_target(beta: float, far: float, nearer: float) -> None:
+    objective = latency("accuracy_latency_absolute", target_ms=5.0, beta=beta)
+    for sign in (1, -0.999):
+        near = reward(objective, 0.9, 5 * (1 + sign * far * nearer))
+        assert reward(objective, 0.9, 5 * (1 + sign * far)) < near <= 0.9
+
+
+@given(
+    st.sampled_from([o.name for o in options() if o.name.startswith("accuracy_latency")]),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    MILLISECONDS,
+)
+def test_more_accurate_is_better(name: str, one: float, other: float, latency_ms: float) -> None:
+    assume(abs(one - other) > 1e-9)
+    objective = latency(name, target_ms=5.0)
+    low, high = (reward(objective, x, latency_ms) for x in (min(one, other), max(one, other)))
+    assert high > low
+
+
+def test_accuracy_and_latency_are_read_by_their_names() -> None:
+    for name in ("accuracy_latency", "accuracy_latency_absolute"):
+        objective = latency(name, metric="top5", latency="onnx.latency_ms")
+        assert objective.needs == ("top5", "onnx.latency_ms")
+        assert objective.score({"top5": 0.75, "onnx.latency_ms": 75.0}) == 0.75
+
+
+WEIGHTED = WeightedConfig(targets={"latency_ms": 5.0}, weights={"latency_ms": -1.0})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [AccuracyLatencyConfig(), option("objective", "accuracy_latency_absolute"), WEIGHTED],
+)
 @pytest.mark.parametrize(
     ("latency_ms", "error"),
     [
         (0.0, "objective: ValueError: latency_ms is 0.0: must be a positive number"),
         (-1.0, "objective: ValueError: latency_ms is -1.0: must be a positive number"),
-        (float("inf"), "objective: ValueError: latency_ms is inf: must be a positive number"),
-        (float("nan"), "objective: ValueError: latency_ms is nan: must be a positive number"),
+        (math.inf, "objective: ValueError: latency_ms is inf: must be a positive number"),
+        (math.nan, "objective: ValueError: latency_ms is nan: must be a positive number"),
         ((1.0, 2.0), "objective: ValueError: latency_ms must be one number, not a series"),
     ],
 )
-def test_a_latency_that_is_none_fails_the_trial(latency_ms: Any, error: str) -> None:
+def test_a_latency_that_is_none_fails_the_trial(
+    config: ObjectiveConfig, latency_ms: Any, error: str
+) -> None:
     trial = Trial(0, Architecture(()), metrics={"val_accuracy": 0.9, "latency_ms": latency_ms})
-    assert scored(trial, latency()).error == error
+    assert scored(trial, config.build()).error == error
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "wanted"),
+    ("objective", "name", "value", "wanted"),
     [
-        ("target_ms", 0.0, "greater than 0"),
-        ("alpha", 0.07, "at most 0"),
-        ("beta", 1.0, "at most 0"),
+        ("accuracy_latency", "target_ms", 0.0, "greater than 0"),
+        ("accuracy_latency", "alpha", 0.07, "at most 0"),
+        ("accuracy_latency_hard", "beta", 1.0, "at most 0"),
+        ("accuracy_latency_absolute", "beta", 0.07, "at most 0"),
+        ("accuracy_latency_absolute", "target_ms", -1.0, "greater than 0"),
+        ("accuracy", "max_parameters", 0.0, "greater than 0"),
+        ("perplexity", "max_latency_ms", -1.0, "greater than 0"),
     ],
 )
-def test_a_reward_for_slowness_is_refused(name: str, value: float, wanted: str) -> None:
+def test_what_makes_no_sense_is_refused(
+    objective: str, name: str, value: float, wanted: str
+) -> None:
     with pytest.raises(NasframeError, match=f"{name}={value}: must be {wanted}"):
-        latency(**{name: value})
+        option("objective", objective, **{name: value})
+
+
+# Any metrics
+
+
+@given(st.floats(0, 1), MILLISECONDS, MILLISECONDS, EXPONENTS)
+def test_with_latency_alone_the_weighted_reward_is_mnasnets(
+    accuracy: float, latency_ms: float, target_ms: float, weight: float
+) -> None:
+    weighted = WeightedConfig(targets={"latency_ms": target_ms}, weights={"latency_ms": weight})
+    mnasnet = AccuracyLatencyConfig(target_ms=target_ms, alpha=weight, beta=weight)
+    metrics = {"val_accuracy": accuracy, "latency_ms": latency_ms}
+    assert weighted.build().score(metrics) == mnasnet.build().score(metrics)
+
+
+def test_each_metric_has_its_own_weight() -> None:
+    targets = {"parameters": 2e6, "latency_ms": 20.0, "samples_per_second": 100.0}
+    weights = {"parameters": -0.5, "latency_ms": -1.0, "samples_per_second": 2.0}
+    objective = WeightedConfig(metric="top5", targets=targets, weights=weights).build()
+    metrics = {"top5": 0.8, "parameters": 8e6, "latency_ms": 10.0, "samples_per_second": 50.0}
+    assert set(objective.needs) == set(metrics)
+    assert objective.score(metrics) == pytest.approx(0.8 * 0.5 * 2 * 0.25)
+    assert objective.score({"top5": 0.8, **targets}) == 0.8
+
+
+@pytest.mark.parametrize(
+    ("targets", "weights", "error"),
+    [
+        ({"a": 1.0}, {}, "targets and weights must have the same names: a in one only"),
+        ({"a": 1.0, "c": 1.0}, {"b": 1.0, "c": 1.0}, "the same names: a and b in one only"),
+        ({"a": 0.0}, {"a": 1.0}, "targets.a=0.0: must be a positive number"),
+        ({"a": math.inf}, {"a": 1.0}, "targets.a=inf: must be a positive number"),
+        ({"a": 1.0}, {"a": math.nan}, "weights.a=nan: must be a finite number"),
+        # What Hydra makes of +objective.targets.onnx.latency_ms=1
+        ({"onnx": {"latency_ms": 1}}, {"onnx": {}}, "targets.onnx={'latency_ms': 1}: must be"),
+        ({"a": 1.0}, {"a": {}}, "weights.a={}: must be a finite number"),
+    ],
+)
+def test_targets_and_weights_must_agree(targets: Any, weights: Any, error: str) -> None:
+    with pytest.raises(NasframeError) as caught:
+        WeightedConfig(targets=targets, weights=weights)
+    assert error in str(caught.value)
+
+
+def on_command_line(*words: str) -> ObjectiveConfig:
+    register_configs()
+    with initialize_config_module("nasframe.conf", version_base="1.3"):
+        return to_config(compose("study", [*words, "dir=runs/x"]), Path("runs/x")).objective
+
+
+def test_targets_and_weights_are_given_on_the_command_line() -> None:
+    """In the words of the documentation, and with a name that has a dot."""
+    assert on_command_line(
+        "objective=weighted",
+        "+objective.targets={latency_ms: 20, parameters: 2e6}",
+        "+objective.weights={latency_ms: -0.07, parameters: -0.05}",
+    ) == WeightedConfig(
+        targets={"latency_ms": 20.0, "parameters": 2e6},
+        weights={"latency_ms": -0.07, "parameters": -0.05},
+    )
+    assert on_command_line(
+        "objective=weighted",
+        "+objective.targets={onnx.latency_ms: 20}",
+        "+objective.weights={onnx.latency_ms: -1}",
+    ) == WeightedConfig(targets={"onnx.latency_ms": 20.0}, weights={"onnx.latency_ms": -1.0})
+
+
+# Limits
+
+
+MINE = [o.name for o in options() if o.group == "objective" and o.plugin == "objectives"]
+
+
+@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("metric", ["parameters", "macs", "latency_ms", "activation_bytes"])
+def test_every_objective_has_every_limit(name: str, metric: str) -> None:
+    objective = option("objective", name, **{f"max_{metric}": 2_000_001}).build()
+    assert metric in objective.needs
+    others = dict.fromkeys(objective.needs, 0.5)
+    at_limit, above = {**others, metric: 2_000_001}, {**others, metric: 2_000_001.5}
+    assert objective.rejects(at_limit) is None
+    assert objective.score(at_limit) == option("objective", name).build().score(at_limit)
+    reason = f"{metric} is 2000001.5, above the limit of 2000001"
+    assert objective.rejects(above) == objective.rejects({metric: 2_000_001.5}) == reason
+    assert objective.score(above) == 0
+    assert objective.rejects({}) is None  # the evaluator may give it
+
+
+def test_the_limit_is_of_the_latency_that_is_chosen() -> None:
+    objective = latency(latency="onnx.latency_ms", max_latency_ms=5.0)
+    assert objective.needs == ("val_accuracy", "onnx.latency_ms")
+    assert objective.rejects({"onnx.latency_ms": 4.0, "torch.latency_ms": 9.0}) is None
+    assert objective.rejects({"onnx.latency_ms": 6.0}) == (
+        "onnx.latency_ms is 6, above the limit of 5"
+    )
+
+
+class TokenMeter(Meter):
+    """Sizes that are those of the tokens: the first is the latency, the others the parameters."""
+
+    provides = ("latency_ms", "parameters")
+
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        first, *others = architecture.tokens
+        return {"latency_ms": 1.0 + first, "parameters": sum(others)}
+
+
+@dataclass(kw_only=True)
+class TokenMeterConfig(MeterConfig):
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        return TokenMeter()
+
+
+def broken(trial: Trial) -> str | None:
+    first, *others = trial.architecture.tokens
+    if sum(others) > 7:
+        return f"parameters is {sum(others)}, above the limit of 7"
+    return f"latency_ms is {1 + first}, above the limit of 3" if first > 2 else None
+
+
+def test_a_network_above_a_limit_is_not_trained(tmp_path: Path) -> None:
+    config = toy_study(
+        tmp_path / "study",
+        objective=option("objective", "accuracy", max_latency_ms=3.0, max_parameters=7),
+        evaluator=ToyEvaluatorConfig(log=tmp_path / "trained"),
+        meters={"token": TokenMeterConfig()},
+        trials=40,
+    )
+    trials = [trial for trial in run(config).trials if trial.duplicate_of is None]
+    assert [trial.rejected for trial in trials] == [broken(trial) for trial in trials]
+    trained = [trial.architecture.key for trial in trials if trial.rejected is None]
+    assert (tmp_path / "trained").read_text().split() == trained
+    assert 0 < len(trained) < 40 == len(trials)
+    assert all(trial.reward == 0 for trial in trials if trial.rejected)
+
+
+def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
+    """The real thing: networks, their sizes, and the training of those that are small enough."""
+    space, task = option("search_space", "nasnet_small"), option("task", "digits")
+    meter = option("meters", "size")
+    made = space.build()
+    context = Context(tmp_path, "cpu", 0, lambda epoch, metrics: True, lambda: False)
+    asked = option("controller", "random").build(made.choices, 0, made.active).ask(range(4))
+    measured = meter.build(made, task.build())
+    macs = [measured.measure(Architecture(p.tokens), context)["macs"] for p in asked]
+    config = toy_study(
+        tmp_path / "study",
+        search_space=space,
+        task=task,
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy", max_macs=sorted(macs)[1]),
+        evaluator=option("evaluator", "train", epochs=1, batch_size=512, device="cpu"),
+        meters={"size": meter},
+        trials=4,
+        keep=0,
+    )
+    trials = run(config).trials
+    assert [trial.metrics["macs"] for trial in trials] == macs
+    assert [trial.error for trial in trials] == [None] * 4
+    trained = ["val_accuracy" in trial.metrics for trial in trials]
+    assert trained == [trial.rejected is None for trial in trials]
+    assert trained == [value <= sorted(macs)[1] for value in macs]
+
+
+def test_what_the_evaluator_alone_gives_is_limited_by_the_reward(tmp_path: Path) -> None:
+    config = toy_study(
+        tmp_path,
+        search_space=option("search_space", "nasbench201"),
+        task=option("task", "digits"),
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy", max_latency_ms=5.0),
+        evaluator=option("evaluator", "nasbench201"),
+        trials=50,
+    )
+    trials = run(config).trials
+    slow = [trial for trial in trials if trial.metrics["latency_ms"] > 5.0]  # type: ignore[operator]
+    assert 0 < len(slow) < 50
+    assert {trial.reward for trial in slow} == {0.0}
+    assert all(t.reward == t.metrics["val_accuracy"] for t in trials if t not in slow)
+    assert {trial.rejected for trial in trials} == {None}
+
+
+def test_a_limit_on_what_nothing_measures_is_refused_at_once(tmp_path: Path) -> None:
+    objective = option("objective", "accuracy", max_macs=1e6)
+    with pytest.raises(NasframeError, match="needs macs, which neither the evaluator nor a meter"):
+        run(toy_study(tmp_path / "study", objective=objective))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_limit_on_a_series_fails_the_trial() -> None:
+    objective = option("objective", "accuracy", max_latency_ms=5.0).build()
+    with pytest.raises(ValueError, match="latency_ms must be one number, not a series"):
+        objective.rejects({"latency_ms": (1.0, 2.0)})
+
+
+class _Notes(Progress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_limit_that_spares_no_training_is_told(tmp_path: Path) -> None:
+    said = {}
+    for name, meters in (("without", {}), ("with", {"size": option("meters", "size")})):
+        config = toy_study(
+            tmp_path / name,
+            search_space=option("search_space", "nasbench201"),
+            task=option("task", "digits"),
+            controller=option("controller", "random"),
+            objective=option("objective", "accuracy", max_parameters=1e5),
+            evaluator=option("evaluator", "nasbench201"),
+            meters=meters,
+            trials=2,
+        )
+        run(config, progress=(notes := _Notes()))
+        said[name] = notes.notes
+    assert said["with"] == []
+    assert [note for note in said["without"] if "meters=[size] would give it before it" in note]

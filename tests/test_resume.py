@@ -232,7 +232,7 @@ def test_a_meter_that_gives_nan_saves_the_training(tmp_path: Path) -> None:
     )
     result = run(config)
     failed = [t for t in result.trials if t.architecture.tokens[0] == 1]
-    assert {t.error for t in failed} == {"cost is nan, which is not a finite number"}
+    assert {t.error for t in failed} == {"meter toy: cost is nan, which is not a finite number"}
     assert not any(line.startswith("1") for line in log.read_text().split())
 
 

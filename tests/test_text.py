@@ -419,6 +419,8 @@ def test_the_size_of_a_network_is_that_for_one_token(tmp_path: Path) -> None:
     assert meter.measure(Architecture((0,)), context) == {
         "parameters": 2 * task.outputs * 16 + task.outputs,
         "macs": task.outputs * 16,
+        "activation_bytes": 4 * (task.outputs + 16),
+        "model_bytes": 4 * (2 * task.outputs * 16 + task.outputs),
     }
 
 

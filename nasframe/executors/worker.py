@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import sys
 import time
@@ -86,14 +87,18 @@ class Worker:
         """Run one step; whatever goes wrong is told in the result."""
         start = time.perf_counter()
         metrics: Metrics = {}
+        devices: Mapping[str, str] = {}
         error, fatal = None, False
         try:
             metrics = self._step(number, step, Architecture(tokens), report, cancelled)
+            if step is Step.MEASURE:
+                devices = {n: m.device for n, m in self.meters.items() if m.device is not None}
         except (Exception, SystemExit) as exception:  # libraries call sys.exit, too
             error, fatal = _message(exception), _is_fatal(exception)
             if os.environ.get("NASFRAME_DEBUG"):
                 traceback.print_exc(file=sys.stderr)
-        return Result(number, step, metrics, time.perf_counter() - start, error, fatal)
+        seconds = time.perf_counter() - start
+        return Result(number, step, metrics, seconds, error, fatal, devices)
 
     def _step(
         self,
@@ -114,11 +119,43 @@ class Worker:
         )
         if step is Step.TRAIN:
             return _mapping(self.evaluator, self.evaluator.evaluate(architecture, context))
-        measured = {
-            name: _mapping(meter, meter.measure(architecture, context))
-            for name, meter in self.meters.items()
-        }
-        return merge_meters(measured)
+        return merge_meters(
+            {
+                name: _measured(name, self.meters[name], architecture, context)
+                for name in self.meters
+            }
+        )
+
+
+class _MeterError(Exception):
+    """A meter failed, which the message names."""
+
+
+def _measured(name: str, meter: Meter, architecture: Architecture, context: Context) -> Metrics:
+    """What a meter gives, if it is what the meter promised."""
+    try:
+        metrics = _mapping(meter, meter.measure(architecture, context))
+    except (Exception, SystemExit) as error:
+        if _is_fatal(error):
+            raise
+        raise _MeterError(f"meter {name}: {one_line(error)}") from error
+    fault = _fault(meter, metrics)
+    if fault is not None:
+        raise _MeterError(f"meter {name}: {fault}"[:400])
+    return metrics
+
+
+def _fault(meter: Meter, metrics: Metrics) -> str | None:
+    for name in meter.provides:
+        if name not in metrics:
+            return f"{name} was promised, and is not among its metrics"
+    for name, value in metrics.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(n, int | float) and -math.inf < n < math.inf for n in numbers):
+            return f"{name} is {value!r}, which is not a finite number"
+        if name.endswith("latency_ms") and any(n <= 0 for n in numbers):
+            return f"{name} is {value!r}, which is not a positive number"
+    return None
 
 
 def _mapping(part: Evaluator | Meter, metrics: Metrics) -> Metrics:
@@ -143,4 +180,4 @@ def _message(error: BaseException) -> str:
             f"a child cannot write its files: {error}\n"
             "What was told before is kept: make room and run the same command again"
         )
-    return str(error) if isinstance(error, NasframeError) else one_line(error)
+    return str(error) if isinstance(error, NasframeError | _MeterError) else one_line(error)

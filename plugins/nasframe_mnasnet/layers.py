@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from timm.layers import create_conv2d, get_norm_act_layer  # type: ignore[attr-defined]
 from timm.models._efficientnet_blocks import (
     ConvBnAct,
     DepthwiseSeparableConv,
@@ -61,6 +62,17 @@ def make_layer(layer: Layer, flavour: Flavour) -> nn.Module:
         return body
     pool = nn.AvgPool2d(3, layer.stride, padding=1, count_include_pad=False)
     return Residual(body, pool if layer.skip == "pool" else nn.Identity())
+
+
+def conv_norm_relu(
+    inputs: int, outputs: int, kernel: int, stride: int, flavour: Flavour
+) -> tuple[nn.Module, nn.Module]:
+    """What stands before the first layer and behind the last: a convolution, and the rest."""
+    style = STYLES[flavour]
+    conv2d: Any = create_conv2d
+    norm_relu: Any = get_norm_act_layer(style["norm_layer"], nn.ReLU)
+    conv = conv2d(inputs, outputs, kernel, stride=stride, padding=style["pad_type"])
+    return conv, norm_relu(outputs, inplace=True)
 
 
 def _body(layer: Layer, *, noskip: bool, **style: Any) -> nn.Module:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from timm.layers import create_conv2d, get_norm_act_layer  # type: ignore[attr-defined]
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 
 from nasframe_mnasnet.blocks import Layer
-from nasframe_mnasnet.layers import STYLES, make_layer
+from nasframe_mnasnet.layers import conv_norm_relu, make_layer
 
 if TYPE_CHECKING:
     from nasframe_mnasnet import MnasNetConfig
@@ -44,20 +43,12 @@ class MnasNet(nn.Module):
         super().__init__()
         stages = list(blocks)
         stem, last, head = stages[0][0].inputs, stages[-1][-1].outputs, config.head
-        style = STYLES[config.flavour]
-        padding = style["pad_type"]
-        norm_relu: Any = get_norm_act_layer(style["norm_layer"], nn.ReLU)
-        conv2d: Any = create_conv2d
-        self.conv_stem = conv2d(channels, stem, 3, stride=config.stem_stride, padding=padding)
-        self.bn1 = norm_relu(stem, inplace=True)
+        flavour = config.flavour
+        self.conv_stem, self.bn1 = conv_norm_relu(channels, stem, 3, config.stem_stride, flavour)
         self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(*(make_layer(layer, config.flavour) for layer in stage))
-                for stage in stages
-            )
+            *(nn.Sequential(*(make_layer(layer, flavour) for layer in stage)) for stage in stages)
         )
-        self.conv_head = conv2d(last, head, 1, padding=padding)
-        self.bn2 = norm_relu(head, inplace=True)
+        self.conv_head, self.bn2 = conv_norm_relu(last, head, 1, 1, flavour)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(head, outputs)
         efficientnet_init_weights(self)

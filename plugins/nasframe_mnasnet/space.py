@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import nasframe
 from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
 from nasframe_mnasnet.architectures import HEAD, STEM_STRIDE, find
 from nasframe_mnasnet.blocks import (
@@ -43,6 +44,12 @@ class MnasNetSpace(SearchSpace):
 
         layers = self._layers(architecture)
         return MnasNet(layers, task.input_shape[0], task.outputs, self._config)
+
+    def blocks(self, architecture: Architecture, task: TaskShape) -> list[nasframe.Block]:
+        """The stem, each layer, and the head with the classifier."""
+        from nasframe_mnasnet.chain import chain
+
+        return list(chain(self._layers(architecture), task, self._config))
 
     def canonical(self, architecture: Architecture) -> tuple[tuple[str | int, ...], ...]:
         """The layers in their order, whatever blocks they stand in.

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 from nasframe import Metrics, Objective
+from nasframe_objectives.values import number, positive
 
 
-class AccuracyLatency(Objective):
-    """The accuracy, times a power of what the latency is of its target.
+class LatencyObjective(Objective):
+    """A reward of the accuracy, and of the latency as a multiple of its target.
 
     Args:
-        target_ms: the latency that is wanted.
-        alpha: the exponent up to the target.
-        beta: the exponent beyond it.
+        metric: the name of the accuracy.
+        latency: the name of the latency.
+        target_ms: the latency that is wanted, in milliseconds.
+        reward: makes the reward of both.
     """
 
-    needs = ("val_accuracy", "latency_ms")
-
-    def __init__(self, target_ms: float, alpha: float, beta: float) -> None:
+    def __init__(
+        self, metric: str, latency: str, target_ms: float, reward: Callable[[float, float], float]
+    ) -> None:
+        self.needs = (metric, latency)
+        self._metric = metric
+        self._latency = latency
         self._target_ms = target_ms
-        self._alpha = alpha
-        self._beta = beta
+        self._reward = reward
 
     def score(self, metrics: Metrics) -> float:
         """The reward.
@@ -29,15 +33,5 @@ class AccuracyLatency(Objective):
         Raises:
             ValueError: if the latency is not a positive, finite number.
         """
-        accuracy, latency_ms = (_number(metrics, name) for name in self.needs)
-        if not 0 < latency_ms < math.inf:
-            raise ValueError(f"latency_ms is {latency_ms}: must be a positive number")
-        exponent = self._alpha if latency_ms <= self._target_ms else self._beta
-        return accuracy * math.pow(latency_ms / self._target_ms, exponent)
-
-
-def _number(metrics: Metrics, name: str) -> float:
-    value = metrics[name]
-    if isinstance(value, tuple):
-        raise ValueError(f"{name} must be one number, not a series")
-    return value
+        latency_ms = positive(metrics, self._latency)
+        return self._reward(number(metrics, self._metric), latency_ms / self._target_ms)

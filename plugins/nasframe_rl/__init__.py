@@ -51,7 +51,7 @@ class PolicyConfig(ControllerConfig, ABC):
     advantage: Advantage = Advantage.raw
     baseline_decay: float = setting(0.9, least=0, most=1)
     entropy: float = setting(0.003, least=0)
-    exploration: float = setting(0.0, least=0, most=1)
+    exploration: float = setting(0.1, least=0, most=1)
 
     def controller(
         self,
@@ -86,7 +86,7 @@ class PolicyConfig(ControllerConfig, ABC):
 class REINFORCEConfig(PolicyConfig):
     """REINFORCE with a moving-average baseline (Zoph & Le 2017, 3.2).
 
-    The defaults suit searches of 30 to 500 trials and rewards between 0 and 1; ``reinforce_nas``
+    The defaults suit searches of 30 to 1,000 trials and rewards between 0 and 1; ``reinforce_nas``
     has the values of the paper, which ran 12,800 trials.
     """
 
@@ -111,7 +111,6 @@ class PPOConfig(PolicyConfig):
     """
 
     lr: float = setting(0.01, above=0)
-    batch: int = setting(10, least=1)
     hidden: int = setting(100, least=1)
     baseline_decay: float = setting(0.95, least=0, most=1)
     entropy: float = setting(1e-5, least=0)
@@ -138,7 +137,6 @@ class PQTConfig(PolicyConfig):
 
     advantage: Advantage = Advantage.rank
     entropy: float = setting(0.0, least=0)
-    exploration: float = setting(0.1, least=0, most=1)
     queue: int = setting(5, least=1)
 
     def build(
@@ -154,9 +152,16 @@ class PQTConfig(PolicyConfig):
 def nasframe_controllers() -> Mapping[str, type[ControllerConfig] | ControllerConfig]:
     """Three ways to train a policy, and the values of the papers."""
     nas = REINFORCEConfig(
-        lr=6e-4, batch=8, hidden=35, layers=2, share=True, init_range=0.08, entropy=0.0
+        lr=6e-4,
+        batch=8,
+        hidden=35,
+        layers=2,
+        share=True,
+        init_range=0.08,
+        entropy=0.0,
+        exploration=0.0,
     )
-    nasnet = PPOConfig(lr=3.5e-4, batch=20)
+    nasnet = PPOConfig(lr=3.5e-4, batch=20, exploration=0.0)
     return {
         "pqt": PQTConfig,
         "ppo": PPOConfig,

@@ -7,6 +7,7 @@ error, how many networks were new, and how many studies had ended before.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -28,7 +29,7 @@ def show(name: str, studies: list[StudyResult], mark: int) -> None:
     firsts = [[t for t in study.trials if t.number < mark] for study in studies]
     ranked = [rank(trials) for trials in firsts]
     accuracies = [accuracy(trials[0]) for trials in ranked]
-    error = stdev(accuracies) / len(accuracies) ** 0.5
+    error = stdev(accuracies) / len(accuracies) ** 0.5 if len(accuracies) > 1 else math.nan
     new = mean(map(len, ranked))
     ended = sum(len(trials) < mark for trials in firsts)
     print(

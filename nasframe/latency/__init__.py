@@ -1,0 +1,1 @@
+"""Latencies that are measured, with what is known of their uncertainty."""

@@ -1,0 +1,120 @@
+"""A latency that a program of the user measures, on a phone for example."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Task
+from nasframe.errors import NasframeError
+from nasframe.latency.export import export, require
+from nasframe.latency.lock import alone
+from nasframe.latency.networks import random_inputs
+from nasframe.meters.latency import built
+
+if TYPE_CHECKING:
+    from nasframe.meters.config import CommandConfig
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+
+POLL_SECONDS = 0.2
+"""How often it is asked whether the study has cancelled the trial."""
+
+
+class CommandMeter(Meter):
+    """Gives an ONNX file to a program, and reads milliseconds from its output.
+
+    Args:
+        config: which program.
+        space: makes the networks.
+        task: their inputs.
+
+    Raises:
+        NasframeError: if the program or the package for ONNX files is not installed.
+    """
+
+    provides = ("latency_ms",)
+
+    def __init__(self, config: CommandConfig, space: SearchSpace, task: Task) -> None:
+        require("onnx")
+        program = shlex.split(config.command)[0]
+        if shutil.which(program) is None:
+            raise NasframeError(f"command={config.command}: there is no program {program}")
+        self.device = config.device or config.command
+        self._config = config
+        self._space = space
+        self._task = task
+
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        """Run the program.
+
+        Raises:
+            RuntimeError: if it fails, or prints no number.
+            TimeoutError: if it takes too long.
+        """
+        network = built(self._space, architecture, self._task, context.seed)
+        with TemporaryDirectory() as folder:
+            model = Path(folder) / "model.onnx"
+            export(network, random_inputs(self._task, self._config.batch), model)
+            words = shlex.split(self._config.command)
+            with alone():
+                output = run(
+                    [word.replace("{model}", str(model)) for word in words],
+                    self._config.timeout,
+                    context.cancelled,
+                )
+        return {"latency_ms": last_number(output, self._config.pattern)}
+
+
+def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
+    """What a program prints.
+
+    Raises:
+        RuntimeError: with the last line of its errors, if it fails; or if it was cancelled.
+        TimeoutError: if it takes longer than ``timeout`` seconds.
+    """
+    end = time.monotonic() + timeout
+    # In a session of its own, so that what it has begun can be ended together with it.
+    with Popen(words, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
+        try:
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=POLL_SECONDS)
+                    break
+                except TimeoutExpired:
+                    if cancelled():
+                        raise RuntimeError("cancelled") from None
+                    if time.monotonic() > end:
+                        raise TimeoutError(f"{words[0]} took longer than {timeout:g} s") from None
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        last = (errors.strip().splitlines() or ["without a word"])[-1]
+        raise RuntimeError(f"{words[0]} ended with status {process.returncode}: {last}")
+    return output
+
+
+def last_number(output: str, pattern: str | None) -> float:
+    """The milliseconds in what a program prints.
+
+    Raises:
+        RuntimeError: if there are none.
+    """
+    found = list(re.finditer(pattern or NUMBER, output))
+    if not found:
+        wanted = "no number" if pattern is None else f"nothing that matches {pattern!r}"
+        raise RuntimeError(f"the command printed {wanted}, but {output[-80:]!r}")
+    last_match = found[-1]
+    return float(last_match[1] if last_match.re.groups else last_match[0])

@@ -1,0 +1,163 @@
+"""Settings of the meters that measure a latency."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from abc import ABC
+from dataclasses import MISSING, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasframe.config import MeterConfig, setting
+from nasframe.errors import NasframeError
+
+if TYPE_CHECKING:
+    from nasframe.api import Meter, SearchSpace, Task
+
+
+class Place(Enum):
+    """Where networks run."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(Enum):
+    """The numbers in which networks compute."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+@dataclass(kw_only=True)
+class LatencyConfig(MeterConfig, ABC):
+    """What every latency that is measured here has.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads with which a network runs.
+        batch: inputs that it gets at once; ``latency_ms`` is for all of them.
+        interval: how wide the 95 % interval of ``latency_ratio`` may be, as a share of it; a
+            measurement ends when it is as narrow.
+        seconds: how long a measurement takes, at most.
+    """
+
+    device: Place = Place.cpu
+    threads: int = setting(1, least=1)
+    batch: int = setting(1, least=1)
+    interval: float = setting(0.02, above=0)
+    seconds: float = setting(5.0, above=0)
+
+
+@dataclass(kw_only=True)
+class TorchConfig(LatencyConfig):
+    """Latency in PyTorch, in inference mode, and as a multiple of a reference network's.
+
+    Attributes:
+        precision: of weights, inputs and activations; ``float16`` is for ``device=cuda``.
+        channels_last: whether images lie in memory with their channels innermost.
+        compile: compile each network, as one graph; takes from seconds to minutes a network.
+    """
+
+    precision: Precision = Precision.float32
+    channels_last: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.precision is Precision.float16 and self.device is Place.cpu:
+            raise NasframeError("precision=float16: must be float32 or bfloat16 with device=cpu")
+
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+        from nasframe.latency.torch_runtime import TorchRuntime
+        from nasframe.meters.latency import LatencyMeter
+
+        runtime = TorchRuntime(
+            self.device.value,
+            self.threads,
+            self.precision.value,
+            channels_last=self.channels_last,
+            compile=self.compile,
+        )
+        return LatencyMeter(self, runtime, space, task)
+
+
+@dataclass(kw_only=True)
+class OnnxConfig(LatencyConfig):
+    """Latency in ONNX Runtime, and as a multiple of a reference network's."""
+
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+        from nasframe.latency.onnx_runtime import OnnxRuntime
+        from nasframe.meters.latency import LatencyMeter
+
+        runtime = OnnxRuntime(self.device.value, self.threads)
+        return LatencyMeter(self, runtime, space, task)
+
+
+@dataclass(kw_only=True)
+class CommandConfig(MeterConfig):
+    """Latency from a program of yours, which runs an ONNX file wherever you want.
+
+    It is not run in a shell. A trial fails if it ends with another status than 0, takes too long
+    or prints no number.
+
+    Attributes:
+        command: the program and its arguments, in which ``{model}`` stands for the file.
+        pattern: a regular expression whose last match in the output, or the first group of it, is
+            the milliseconds; null takes the last number.
+        timeout: seconds that the program may take.
+        batch: inputs that the network gets at once.
+        device: what it measures on, for example ``Pixel 1``; null names it by ``command``. A study
+            goes on with the same one alone.
+    """
+
+    command: str = setting(MISSING)
+    pattern: str | None = None
+    timeout: float = setting(60.0, above=0)
+    batch: int = setting(1, least=1)
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            words = shlex.split(self.command)
+        except ValueError as error:
+            raise NasframeError(f"command={self.command}: {error}") from error
+        if not any("{model}" in word for word in words[1:]):
+            raise NasframeError(
+                f"command={self.command}: must be a program with {{model}} among its arguments"
+            )
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise NasframeError(
+                f"pattern={self.pattern}: is no regular expression: {error}"
+            ) from error
+
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+        from nasframe.meters.command import CommandMeter
+
+        return CommandMeter(self, space, task)
+
+
+@dataclass(kw_only=True)
+class TableConfig(MeterConfig):
+    """Latency from a table of blocks, for search spaces whose networks are chains of such.
+
+    Attributes:
+        path: the table, made with ``nasframe-latency --table``.
+    """
+
+    path: Path = setting(MISSING)
+
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+        from nasframe.meters.table import TableMeter
+
+        return TableMeter(Path(self.path).expanduser(), space, task)

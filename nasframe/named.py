@@ -1,0 +1,106 @@
+"""Untrained networks by what people call them: published ones, timm's, and those of studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe import journal
+from nasframe.errors import NasframeError, nearest
+from nasframe.plugins import networks, published
+from nasframe.result import read_result, restored
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nasframe.latency.networks import Examples
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images of one size, (channels, height, width)."""
+
+    input_shape: tuple[int, ...]
+    outputs: int = 0
+    kind: str = "image"
+
+    def example(self) -> tuple[Any, ...]:
+        """One image of zeros."""
+        import torch
+
+        return (torch.zeros(1, *self.input_shape),)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A network that has a name.
+
+    Attributes:
+        name: as it was given.
+        make: makes the network, in evaluation mode.
+        inputs: what is known of its inputs.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: Examples
+
+
+def find(name: str, size: int | None = None) -> Named:
+    """The network of a name.
+
+    Args:
+        name: of a network that a plugin publishes, else of a timm model, or ``FOLDER:NUMBER`` for a
+            trial of a study.
+        size: height and width of the images, of published networks and timm's; by default the
+            network's own.
+
+    Raises:
+        NasframeError: if there is no such network, with the nearest names; or if it is none for
+            images.
+    """
+    folder, colon, number = name.rpartition(":")
+    if colon:
+        return _of_study(name, Path(folder), number)
+    if any(network.name == name for network in networks()):
+        make, input_shape = _published(name)
+    else:
+        make, input_shape = _of_timm(name)
+    if size is not None:
+        input_shape = (input_shape[0], size, size)
+    return Named(name, lambda: make().eval(), Images(input_shape))
+
+
+def _published(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+    make = partial(published, name)
+    data_config: Any = getattr(make(), "data_config", None)
+    if data_config is None:
+        raise NasframeError(f"{name} is no network for images: its inputs are not known")
+    return make, tuple(data_config["input_size"])
+
+
+def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+    import timm
+
+    if not timm.is_model(name):
+        known = [network.name for network in networks()]
+        near = get_close_matches(name, timm.list_models(), 3, 0.5)
+        raise NasframeError(f"no network is called {name!r}; {nearest(name, known + near)}")
+    config: Any = timm.get_pretrained_cfg(name)
+    return partial(timm.create_model, name), config.input_size
+
+
+def _of_study(name: str, folder: Path, number: str) -> Named:
+    header = next(journal.read(folder), None)
+    trials = {str(trial.number): trial for trial in read_result(folder).trials}
+    if header is None or number not in trials:
+        raise NasframeError(f"{folder} has no finished trial {number!r}")
+    config = header["config"]
+    space = restored("search_space", config["search_space"]).build()
+    task = restored("task", config["task"]).build()
+    architecture = trials[number].architecture
+    return Named(name, lambda: space.build(architecture, task).eval(), task)

@@ -1,0 +1,12 @@
+"""What studies say: each by itself, or several together.
+
+One study: ``inspection`` reads it, ``goals`` are the metrics of its front, which ``pareto``
+computes, ``settings`` make the objective under which ``rescoring`` ranks it; ``findings`` hold the
+figures, ``listing`` and ``scatter`` show them, and ``single`` is the command.
+
+Several together: which controller finds better networks, and how sure is that? A *contender* is
+all studies of one configuration, which differ in their seeds alone. ``studies`` reads,
+``contenders`` groups, ``names`` names, ``curves``, ``budget`` and ``statistics`` compute,
+``comparison`` puts the ``figures`` together, ``words``, ``tables`` and ``chart`` show them, and
+``policies`` asks controllers that learn for their own choice.
+"""

@@ -1,0 +1,159 @@
+"""From a study's journal to what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasframe import journal
+from nasframe.api import Architecture, Objective, SearchSpace, Trial
+from nasframe.building import blaming, built
+from nasframe.config import ObjectiveConfig
+from nasframe.errors import NasframeError
+from nasframe.report import pareto
+from nasframe.report.findings import Findings, Front, Network
+from nasframe.report.goals import latencies, parsed, present, usual
+from nasframe.report.names import named
+from nasframe.report.rescoring import rescored
+from nasframe.result import rank, read_result, restored
+
+
+def inspect(
+    folder: Path,
+    *,
+    metrics: Sequence[str] | None = None,
+    reference: Sequence[float] | None = None,
+    strict: bool = False,
+    objective: ObjectiveConfig | None = None,
+) -> Findings:
+    """Read a study; its journal stays as it is.
+
+    Args:
+        folder: the study's folder.
+        metrics: of the Pareto front, as ``goals.parsed`` reads them; by default the usual ones.
+        reference: of the hypervolume, a value for each metric; by default the worst ones.
+        strict: whether it is a mistake if there is no front.
+        objective: under which the networks are scored once more.
+
+    Raises:
+        NasframeError: if there is no trained network, the journal is damaged, a part of the study
+            cannot be built, or it does not have what is wanted.
+    """
+    config, told = _read(folder)
+    own: Objective = built(restored("objective", config["objective"]).build, Objective)
+    new = [trial for trial in told if trial.duplicate_of is None]
+    failed = sum(trial.error is not None for trial in new)
+    rejected = sum(trial.rejected is not None for trial in new)
+    trained = rank(new)
+    if not trained:
+        raise NasframeError(
+            f"{folder} has no trained network: of {len(new)} trials {failed} failed, "
+            f"{rejected} were not trained"
+        )
+    networks = _networks(trained, _describer(config))
+    known = networks[0].metrics
+    rescoring = None if objective is None else rescored(trained, known, objective)
+    needs = (*own.needs, *(rescoring.needs if rescoring is not None else ()))
+    wanted = usual(own.needs, known) if metrics is None else metrics
+    front, without_front = _front_or_reason(networks, wanted, reference, strict)
+    return Findings(
+        folder=folder,
+        objective=named("objective", config["objective"]),
+        trials=len(new),
+        failed=failed,
+        rejected=rejected,
+        duplicates=len(told) - len(new),
+        shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
+        networks=networks,
+        front=front,
+        without_front=without_front,
+        rescoring=rescoring,
+    )
+
+
+def _read(folder: Path) -> tuple[Mapping[str, Any], tuple[Trial, ...]]:
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"{folder} has no trial yet")
+    return header["config"], read_result(folder).trials
+
+
+def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
+    """Tells architectures in words; by their tokens if the plugin of the space is missing."""
+    try:
+        part = restored("search_space", config["search_space"])
+        space: SearchSpace = built(part.build, SearchSpace)
+    except NasframeError:
+        return lambda architecture: architecture.key
+
+    def in_words(architecture: Architecture) -> str:
+        with blaming(f"{type(space).__name__}.describe"):
+            return space.describe(architecture)
+
+    return in_words
+
+
+def _networks(
+    trained: Sequence[Trial], describe: Callable[[Architecture], str]
+) -> tuple[Network, ...]:
+    values = [_values(trial) for trial in trained]
+    common = [name for name in values[0] if all(name in one for one in values)]
+    networks = []
+    for place, (trial, one) in enumerate(zip(trained, values, strict=True), 1):
+        assert trial.reward is not None
+        network = Network(
+            number=trial.number,
+            rank=place,
+            reward=trial.reward,
+            metrics={name: one[name] for name in common},
+            tokens=trial.architecture.tokens,
+            words=describe(trial.architecture),
+        )
+        networks.append(network)
+    return tuple(networks)
+
+
+def _values(trial: Trial) -> dict[str, float]:
+    """The metrics of a trial; of a series the last value."""
+    series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
+    return {name: float(values[-1]) for name, values in series.items() if values}
+
+
+def _front_or_reason(
+    networks: Sequence[Network],
+    metrics: Sequence[str],
+    reference: Sequence[float] | None,
+    strict: bool,
+) -> tuple[Front | None, str | None]:
+    try:
+        return _front(networks, metrics, reference), None
+    except NasframeError as error:
+        if strict:
+            raise
+        return None, str(error)
+
+
+def _front(
+    networks: Sequence[Network], metrics: Sequence[str], reference: Sequence[float] | None
+) -> Front:
+    goals = parsed(metrics, networks[0].metrics)
+    signs_M = np.array([goal.sign for goal in goals])
+    costs_NM = signs_M * np.array([[n.metrics[goal.name] for goal in goals] for n in networks])
+    if reference is None:
+        reference_M = costs_NM.max(0)
+    elif len(reference) == len(goals):
+        reference_M = signs_M * np.array(reference)
+    else:
+        names = ", ".join(goal.name for goal in goals)
+        raise NasframeError(f"--reference needs {len(goals)} values: of {names}")
+    front = pareto.front(costs_NM)
+    return Front(
+        goals=tuple(goals),
+        numbers=tuple(networks[row].number for row in front),
+        reference=tuple((signs_M * reference_M).tolist()),
+        worst=reference is None,
+        hypervolume=pareto.hypervolume(costs_NM[front], reference_M),
+    )

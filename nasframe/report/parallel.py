@@ -1,0 +1,61 @@
+"""Work on many studies, in several processes if they are many, with a bar on the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from nasframe.errors import NasframeError
+
+Found = TypeVar("Found")
+
+_HANDFUL = 8
+"""So many studies are read sooner than processes start."""
+
+
+def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> list[Found]:
+    """What a function finds in each folder, in their order.
+
+    Args:
+        work: a function of a module, or a partial of one; what it returns can be pickled.
+        folders: of studies.
+        title: what is done, for the bar.
+
+    Raises:
+        NasframeError: if one of the processes was killed.
+    """
+    if len(folders) <= _HANDFUL:
+        return list(_shown(map(work, folders), len(folders), title))
+    workers = min(os.cpu_count() or 1, len(folders))
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_ctrl_c) as pool:
+        # Not by map: it cancels what is left, and the pool complains of that when it is ended.
+        futures = [pool.submit(work, folder) for folder in folders]
+        try:
+            return list(_shown((f.result() for f in futures), len(folders), title))
+        except BrokenProcessPool as error:
+            reason = "a process that read studies was killed: is memory short?"
+            raise NasframeError(reason) from error
+        except BaseException:
+            for process in active_children():  # which would be waited for
+                process.terminate()
+            raise
+
+
+def _ignore_ctrl_c() -> None:
+    """It reaches every process of a terminal; the one that started these ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _shown(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(results, title, total, console=console, transient=True, disable=hidden)

@@ -1,0 +1,145 @@
+"""The other reading of a controller that learns: not the best network that it met, but its own
+choice at the end, the architecture that its policy holds most probable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nasframe import journal
+from nasframe.api import Architecture, Controller, Objective, Step, Trial
+from nasframe.building import blaming, built
+from nasframe.config import StudyConfig
+from nasframe.enqueue import check_tokens
+from nasframe.errors import NasframeError
+from nasframe.executors.worker import Worker
+from nasframe.ledger import Ledger
+from nasframe.plain import TYPE
+from nasframe.replay import replay
+from nasframe.report.contenders import Contender, Contest
+from nasframe.report.parallel import each
+from nasframe.report.statistics import Estimate, estimate
+from nasframe.report.studies import value_of
+from nasframe.result import restored
+from nasframe.scoring import stepped
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The own choices of a contender's policies.
+
+    Attributes:
+        label: the contender's name.
+        studies: how many of its studies have a policy.
+        tried: how many of them tried their choice.
+        choice: the value of the choice, over the studies in which it has one.
+        best: the value of the best trial, over the same studies.
+    """
+
+    label: str
+    studies: int
+    tried: int
+    choice: Estimate | None
+    best: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one study's policy holds most probable; ``value`` is ``None`` if it is not known."""
+
+    tried: bool
+    value: float | None
+
+
+def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
+    """Ask the controllers of all contenders that have policies.
+
+    Args:
+        contest: the studies.
+        evaluate: whether choices that were never tried are evaluated now, as their studies would;
+            their journals stay as they are.
+
+    Raises:
+        NasframeError: if a controller cannot be built, or an evaluation is not possible.
+    """
+    folders = [study.folder for one in contest.contenders for study in one.studies.values()]
+    ask = partial(own_choice, metric=contest.metric, evaluate=evaluate)
+    found = dict(zip(folders, each(ask, folders, "Asking the policies"), strict=True))
+    return [
+        _summary(contender, found)
+        for contender in contest.contenders
+        if any(found[study.folder] is not None for study in contender.studies.values())
+    ]
+
+
+def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies:
+    choices = [(s, c) for s in contender.studies.values() if (c := found[s.folder]) is not None]
+    known = [(study, choice.value) for study, choice in choices if choice.value is not None]
+    return Policies(
+        label=contender.label,
+        studies=len(choices),
+        tried=sum(choice.tried for _, choice in choices),
+        choice=estimate([value for _, value in known]),
+        best=estimate([study.values_N[study.rewards_N.argmax()] for study, _ in known]),
+    )
+
+
+def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | None:
+    """Replay a study and ask its controller; ``None`` if it has no policy.
+
+    Raises:
+        NasframeError: see ``policies``.
+    """
+    config = _config(folder)
+    worker = Worker(config.parts())
+    space = worker.space
+    build = config.controller.build
+    controller = built(build, Controller, space.choices, config.seed, space.active)
+    if type(controller).argmax is Controller.argmax:
+        return None
+    ledger = Ledger(space, controller, config.synchronous)
+    replay(folder, space, ledger, config)
+    number = ledger.next_number
+    with blaming(f"{type(controller).__name__}.argmax"):
+        tokens = controller.argmax(number)
+        if tokens is None:
+            return None
+        check_tokens(tokens, space.choices[: space.active(number)])
+    architecture = Architecture(tuple(tokens))
+    known = ledger.known.get(space.canonical(architecture))
+    if known is not None:
+        return Choice(True, value_of(ledger.trials[known], metric, folder))
+    if not evaluate:
+        return Choice(False, None)
+    trial = _evaluated(Trial(number, architecture), worker, config)
+    return Choice(False, value_of(trial, metric, folder))
+
+
+def _config(folder: Path) -> StudyConfig:
+    """A study's configuration, from the first line of its journal; it keeps no weights."""
+    stored = next(journal.read(folder))["config"]
+    values: dict[str, Any] = {}
+    for item in fields(StudyConfig):
+        value = stored.get(item.name)
+        if item.name == "meters":
+            values["meters"] = {name: restored("meters", part) for name, part in value.items()}
+        elif item.name in stored:
+            is_part = isinstance(value, dict) and TYPE in value
+            values[item.name] = restored(item.name, value) if is_part else value
+    return StudyConfig(**{**values, "dir": folder, "keep": 0})
+
+
+def _evaluated(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
+    """The trial after both of its steps, without a stopper."""
+    objective = built(config.objective.build, Objective)
+    for step in (Step.MEASURE, Step.TRAIN) if config.meters else (Step.TRAIN,):
+        tokens = trial.architecture.tokens
+        result = worker.run(trial.number, step, tokens, lambda *_: True, lambda: False)
+        if result.fatal:
+            raise NasframeError(str(result.error))
+        trial = stepped(trial, result, objective)
+        if trial.error is not None or trial.rejected is not None:
+            break
+    return trial

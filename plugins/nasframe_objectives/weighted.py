@@ -1,0 +1,38 @@
+"""Any metrics in one reward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from nasframe import Metrics, Objective
+from nasframe_objectives.values import number, positive
+
+
+class WeightedObjective(Objective):
+    """A metric times powers of what others are of their targets.
+
+    Args:
+        metric: the name of the metric that stands for itself.
+        targets: of the other metrics, by name.
+        weights: the exponents, by the same names.
+    """
+
+    def __init__(
+        self, metric: str, targets: Mapping[str, float], weights: Mapping[str, float]
+    ) -> None:
+        self.needs = (metric, *targets)
+        self._metric = metric
+        self._targets = targets
+        self._weights = weights
+
+    def score(self, metrics: Metrics) -> float:
+        """The reward.
+
+        Raises:
+            ValueError: if a metric that has a target is not a positive, finite number.
+        """
+        return number(metrics, self._metric) * math.prod(
+            math.pow(positive(metrics, name) / target, self._weights[name])
+            for name, target in self._targets.items()
+        )

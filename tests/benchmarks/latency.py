@@ -1,0 +1,197 @@
+"""How far measured latencies can be trusted.
+
+    python tests/benchmarks/latency.py truth      # against loops of 1,000 runs written by hand
+    python tests/benchmarks/latency.py repeat     # the same networks in two processes
+    python tests/benchmarks/latency.py load       # and once more beside a process that is busy
+    python tests/benchmarks/latency.py table      # the published networks, in both runtimes
+
+One thread, batch 1, images of 224 pixels. The machine should be quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import onnxruntime
+import timm
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+
+from nasframe import Architecture, Context, option, published
+from nasframe.latencies import measured
+from nasframe.latency.export import export
+from nasframe.latency.lock import alone
+from nasframe.latency.networks import random_inputs, reference
+from nasframe.latency.onnx_runtime import OnnxRuntime
+from nasframe.latency.runtimes import Runtime
+from nasframe.latency.timing import measure
+from nasframe.latency.torch_runtime import TorchRuntime
+from nasframe.named import Images, Named
+
+RUNTIMES: dict[str, Callable[[], Runtime]] = {"torch": TorchRuntime, "onnx": OnnxRuntime}
+PHOTOS = Images((3, 224, 224), 1000)
+MOBILE_NASNET = partial(published, "nasnet_a", cells=4, filters=44)
+
+
+def by_hand(runtime: str, network: nn.Module, inputs: Sequence[torch.Tensor]) -> Callable[[], Any]:
+    """One run, as anybody would write it."""
+    if runtime == "torch":
+        return partial(network, *inputs)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        export(network, tuple(inputs), Path(folder) / "model.onnx")
+        session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", options)
+    feeds = {session.get_inputs()[0].name: inputs[0].numpy()}
+    return partial(session.run, None, feeds)
+
+
+def truth(runs: int, seconds: float) -> None:
+    """Our medians against those of a plain loop; both take turns, in ten parts."""
+    print(f"{'':<32}{'ours, ms':>10}{'by hand':>10}{'ratio':>8}")
+    for name in ("mobilenetv3_small_050", "mnasnet_100", "resnet18"):
+        for runtime, make in RUNTIMES.items():
+            network, inputs = timm.create_model(name).eval(), random_inputs(PHOTOS, 1)
+            call = by_hand(runtime, network, inputs)
+            run, other = make().prepare(network, inputs), make().prepare(*reference())
+            ours, times = [], []
+            with alone(), torch.inference_mode():
+                for _ in range(10):
+                    (timing,) = measure([(run, other)], width=0.02, seconds=seconds)
+                    ours.append(timing.ms.median)
+                    for _ in range(5 + runs // 10):
+                        start = time.perf_counter()
+                        call()
+                        times.append(1000 * (time.perf_counter() - start))
+                    del times[-runs // 10 - 5 : -runs // 10]  # the first five warm up
+            a, b = median(ours), median(times)
+            print(f"{name + ', ' + runtime:<32}{a:>10.2f}{b:>10.2f}{a / b:>8.3f}", flush=True)
+
+
+def architectures(count: int) -> list[Architecture]:
+    draw, space = random.Random(0), option("search_space", "mnasnet").build()
+    sizes = [len(choice.options) for choice in space.choices]
+    return [Architecture(tuple(map(draw.randrange, sizes))) for _ in range(count)]
+
+
+def child(count: int, seconds: float) -> None:
+    """Measure random networks with the meter; prints their metrics as JSON."""
+    config = option("meters", "torch", seconds=seconds)
+    meter = config.build(option("search_space", "mnasnet").build(), PHOTOS)
+    context = Context(Path(), "auto", 0, lambda epoch, metrics: True, lambda: False)
+    print(json.dumps([meter.measure(one, context) for one in architectures(count)]))
+
+
+def measured_apart(count: int, seconds: float) -> list[dict[str, float]]:
+    """What a process of its own measures."""
+    size = ("--architectures", str(count), "--seconds", str(seconds))
+    command = [sys.executable, __file__, "child", *size]
+    found: list[dict[str, float]] = json.loads(subprocess.check_output(command))
+    return found
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """A process that keeps one core busy, always the same."""
+    core = max(os.sched_getaffinity(0))
+    code = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def told(title: str, runs: Sequence[list[dict[str, float]]]) -> None:
+    """How two processes agree, in the ratio and in the milliseconds."""
+    print(title)
+    for name in ("latency_ratio", "latency_ms"):
+        a, b = ([row[name] for row in rows] for rows in runs)
+        differences = [abs(x / y - 1) for x, y in zip(a, b, strict=True)]
+        print(
+            f"  {name:<14} Spearman {spearmanr(a, b).statistic:.3f}, difference "
+            f"{median(differences):.1%} at the median, {max(differences):.1%} at most"
+        )
+    for rows in runs:
+        widths = [
+            (row["latency_ratio_high"] - row["latency_ratio_low"]) / row["latency_ratio"]
+            for row in rows
+        ]
+        converged, contended = (
+            mean(row[f"latency_{what}"] for row in rows) for what in ("converged", "contended")
+        )
+        print(
+            f"  interval of the ratio {median(widths):.1%} wide; converged {converged:.0%}, "
+            f"contended {contended:.0%}, other load "
+            f"{median(row['latency_other_load'] for row in rows):.2f} cores"
+        )
+
+
+def repeat(count: int, seconds: float) -> None:
+    """The same networks in two processes."""
+    told("Two processes", [measured_apart(count, seconds) for _ in range(2)])
+
+
+def load(count: int, seconds: float) -> None:
+    """The same networks in a quiet process and beside a busy one."""
+    quiet = measured_apart(count, seconds)
+    with busy_core():
+        loaded = measured_apart(count, seconds)
+    told("A quiet process, and one beside a busy one", [quiet, loaded])
+
+
+def table(seconds: float) -> None:
+    """The published networks, all in turns."""
+    makes: dict[str, Callable[[], Any]] = {
+        "MnasNet-A1": partial(published, "mnasnet_a1"),
+        "MnasNet-B1": partial(published, "mnasnet_b1"),
+        "MobileNetV2": partial(timm.create_model, "mobilenetv2_100"),
+        "MobileNetV2 x1.4": partial(timm.create_model, "mobilenetv2_140"),
+        "NASNet-A 4 @ 1056": MOBILE_NASNET,
+        "ResNet-50": partial(timm.create_model, "resnet50"),
+    }
+    networks = [Named(n, lambda make=make: make().eval(), PHOTOS) for n, make in makes.items()]
+    rows = measured(networks, {name: make() for name, make in RUNTIMES.items()}, 1, seconds)
+    for row in rows:
+        ms, ratio = (
+            "{:.3g} ({:.3g} to {:.3g})".format(*(row[name + b] for b in ("", "_low", "_high")))
+            for name in ("latency_ms", "latency_ratio")
+        )
+        size = f"{row['parameters'] / 1e6:.2f}M | {row['macs'] / 1e6:.0f}M"
+        print(f"| {row['network']} | {row['runtime']} | {size} | {ms} | {ratio} |")
+    print(f"Other load: {rows[0]['latency_other_load']:.2f} cores")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("truth", "repeat", "load", "table", "child"))
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--architectures", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    match args.what:
+        case "truth":
+            truth(args.runs, args.seconds / 5)
+        case "table":
+            table(args.seconds)
+        case what:
+            {"repeat": repeat, "load": load, "child": child}[what](args.architectures, args.seconds)
+
+
+if __name__ == "__main__":
+    main()
