@@ -43,7 +43,7 @@ def test_relative_folders_are_the_callers(toy: Shell) -> None:
     ("args", "words"),
     [
         ("controller=toi", "unknown option controller=toi; did you mean toy"),
-        ("meters=[toi]", "unknown option meters=[toi]; did you mean toy?"),
+        ("meters=[toyy]", "unknown option meters=[toyy]; did you mean toy?"),
         ("experiment=nonsense", "unknown option experiment=nonsense; there is"),
         ("controler=toy", "unknown key controler; did you mean controller"),
         ("controller.ls=1", "unknown key controller.ls: controller=toy or controller=toy_fast has"),

@@ -601,7 +601,10 @@ def test_the_command_shows_what_it_writes(phone: Path, tmp_path: Path, command: 
 
 
 def test_what_has_no_rank_is_told(tmp_path: Path, command: Command) -> None:
-    values: dict[str, Any] = {"val_accuracy": [0.5, 0.6, 0.7, 0.0], "latency_ms": [2.0, 0.0, 9.0, 0.0]}
+    values: dict[str, Any] = {
+        "val_accuracy": [0.5, 0.6, 0.7, 0.0],
+        "latency_ms": [2.0, 0.0, 9.0, 0.0],
+    }
     *trained, rejected = trials(0.5, 0.6, 0.7, 0.0, **values)
     folder = journal(tmp_path / "s", [*trained, replace(rejected, rejected="too large")])
     more = ("--objective", "accuracy_latency", "--set", "max_latency_ms=5")
@@ -616,7 +619,7 @@ def test_what_has_no_rank_is_told(tmp_path: Path, command: Command) -> None:
 
 
 def test_several_studies_are_reported_one_by_one(tmp_path: Path, command: Command) -> None:
-    values = {"val_accuracy": [0.5, 0.6], "parameters": [10, 20]}
+    values: dict[str, Any] = {"val_accuracy": [0.5, 0.6], "parameters": [10, 20]}
     folders = [journal(tmp_path / name, trials(0.5, 0.6, **values)) for name in "ab"]
     status, out, _ = command(tmp_path, "--reference", "0,30", "--json", tmp_path / "x.json")
     assert status == 0

@@ -124,7 +124,8 @@ def measure(
                     break
                 # Looking too often would find the interval narrow by chance.
                 check = math.ceil(1.25 * rounds)
-        return [race.timing(width, load.cores()) for race in races]
+        other_load = load.cores()
+        return [race.timing(width, other_load) for race in races]
 
 
 class _Contender:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
@@ -36,10 +37,11 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
     if len(folders) <= _HANDFUL:
         return list(_shown(map(work, folders), len(folders), title))
     workers = min(os.cpu_count() or 1, len(folders))
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_ctrl_c) as pool:
-        # Not by map: it cancels what is left, and the pool complains of that when it is ended.
-        futures = [pool.submit(work, folder) for folder in folders]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         try:
+            # Not by map: it cancels what is left, and the pool complains of that when it is ended.
+            with _ctrl_c_waiting():
+                futures = [pool.submit(work, folder) for folder in folders]
             return list(_shown((f.result() for f in futures), len(folders), title))
         except BrokenProcessPool as error:
             reason = "a process that read studies was killed: is memory short?"
@@ -50,9 +52,17 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
             raise
 
 
-def _ignore_ctrl_c() -> None:
-    """It reaches every process of a terminal; the one that started these ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _ctrl_c_waiting() -> Iterator[None]:
+    """Ctrl-C waits until the block ends, and never reaches the processes that are started in it.
+
+    One that is interrupted while it starts would complain; this process ends them all.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _shown(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
