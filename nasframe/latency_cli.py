@@ -193,6 +193,7 @@ def _tabulate(arguments: argparse.Namespace) -> None:
     from nasframe.building import blaming, built
     from nasframe.enqueue import parse_architecture
     from nasframe.latency.blocks import Filler
+    from nasframe.latency.memory import keep_memory
     from nasframe.latency.runtimes import in_words
     from nasframe.latency.table import SCHEMA, outline
     from nasframe.latency.table_file import TableFile
@@ -214,6 +215,7 @@ def _tabulate(arguments: argparse.Namespace) -> None:
         "options": _options(arguments, task),
         **outline(space, task),
     }
+    keep_memory()
     with closing(TableFile(arguments.table, header)) as file:
         filler = Filler(file, space, task, runtime, arguments.batch, arguments.seconds)
         _fill(filler, list(map(Architecture, named)), arguments.check)
@@ -240,13 +242,14 @@ def _fill(filler: Filler, named: list[Architecture], check: int | None) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from nasframe.latency.load import MUCH, OtherLoad
     from nasframe.latency.table import FITTED
 
     numbers = range(FITTED + (check or 0))
     networks = [*named, *map(filler.network, numbers)]
     blocks = filler.missing(networks, all_others=not named and check is None)
     rest = [number for number in numbers if number not in filler.table.networks]
-    console = Console(stderr=True)
+    console, load = Console(stderr=True, highlight=False), OtherLoad()
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         for title, count, steps in (
@@ -256,6 +259,11 @@ def _fill(filler: Filler, named: list[Architecture], check: int | None) -> None:
             task = bar.add_task(title, total=count)
             for done in steps:
                 bar.advance(task, done)
+    if (blocks or rest) and (cores := load.cores()) > MUCH:
+        console.print(
+            f"Others kept {cores:.1f} cores busy: what was measured now is not to be trusted",
+            soft_wrap=True,
+        )
 
 
 def _tell(table: BlockTable, check: int | None) -> None:

@@ -97,7 +97,7 @@ class Table:
         try:
             return sum(self.ratios[key] for key in keys)
         except KeyError as error:
-            raise LookupError(f"{self.path} lacks the block {error}") from None
+            raise LookupError(f"no latency of the block {error}") from None
 
     def line(self) -> Line:
         """The line through the first networks that were measured whole.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -30,6 +31,7 @@ class TableFile:
     table: Table
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self._path = path
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
@@ -60,15 +62,18 @@ class TableFile:
         """Write a line.
 
         Raises:
-            NasframeError: if the disk is full.
+            NasframeError: if the disk is full or fails; what was written in part is cut off later.
         """
         self._write(line)
         self.table.take(line)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = json.dumps(line, allow_nan=False).encode() + b"\n"
-        if os.write(self._file, data) != len(data):
-            raise NasframeError(f"cannot write to {self.table.path}: the disk is full")
+        try:
+            if os.write(self._file, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise NasframeError(f"cannot write to {self._path}: {error.strerror}") from error
 
     def close(self) -> None:
         """Let others fill it."""

@@ -41,6 +41,6 @@ class TableMeter(Meter):
             blocks_sum = self._table.sum(block.key for block in blocks)
         except LookupError as error:
             raise LookupError(
-                f"{error}: add it with {self._table.command} {architecture.key}"
+                f"{error}; add it: {self._table.command} {architecture.key}"
             ) from None
         return {"latency_ms": self._line.at(blocks_sum)}

@@ -39,10 +39,10 @@ def chain(stages: Iterable[list[Layer]], task: TaskShape, config: MnasNetConfig)
     stem, stride = layers[0].inputs, config.stem_stride
     make_stem = partial(_stem, channels, stem, stride, flavour)
     yield block(f"stem {channels}-{stem} /{stride}", make_stem, channels)
-    height, width = _halved(height, width, stride)
+    height, width = _strided(height, width, stride)
     for layer in layers:
         yield block(_words(layer), partial(make_layer, layer, flavour), layer.inputs)
-        height, width = _halved(height, width, layer.stride)
+        height, width = _strided(height, width, layer.stride)
     sizes = (layers[-1].outputs, config.head, task.outputs)
     make_head = partial(_head, *sizes, flavour)
     yield block("head {}-{}-{}".format(*sizes), make_head, layers[-1].outputs)
@@ -53,7 +53,7 @@ def _words(layer: Layer) -> str:
     return f"{op} {layer.inputs}-{layer.outputs} /{layer.stride}"
 
 
-def _halved(height: int, width: int, stride: int) -> tuple[int, int]:
+def _strided(height: int, width: int, stride: int) -> tuple[int, int]:
     """The size of a map after a convolution with a stride, in either flavour."""
     return -(-height // stride), -(-width // stride)
 
