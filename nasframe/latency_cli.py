@@ -5,36 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shlex
-import sys
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import Architecture
-from nasframe.errors import NasframeError
+from nasframe.arguments import count, file, guarded
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nasframe.latency.blocks import Filler
     from nasframe.latency.runtimes import Runtime
-    from nasframe.latency.table import Table as BlockTable
-    from nasframe.named import Images
 
 RUNTIMES = ("torch", "onnx")
-
-DEFAULTS: dict[str, Any] = {
-    "size": 224,
-    "channels": 3,
-    "classes": 1000,
-    "batch": 1,
-    "threads": 1,
-    "device": "cpu",
-    "runtime": "torch",
-}
-"""What a table is made for if nothing else is said."""
 
 
 def main() -> None:
@@ -43,16 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if (wrong := _misfits(arguments)) is not None:
         parser.error(wrong)
-    try:
-        if arguments.table is None:
-            _compare(arguments)
-        else:
-            _tabulate(arguments)
-    except (NasframeError, OSError) as error:
-        print(f"nasframe-latency: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    guarded(parser.prog, partial(_compare if arguments.table is None else _tabulate, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,21 +43,21 @@ def _parser() -> argparse.ArgumentParser:
         "STUDY_FOLDER:NUMBER for a trial of a study; with --table an architecture (3-0-1)",
     )
     add("--runtime", type=_runtimes, default=["torch"], help="torch, onnx or torch,onnx (torch)")
-    add("--size", type=_count, help="height and width of images (each network's own)")
-    add("--batch", type=_count, default=1, help="inputs at once (1)")
-    add("--threads", type=_count, default=1, help="CPU threads (1)")
+    add("--size", type=count, help="height and width of images (each network's own)")
+    add("--batch", type=count, default=1, help="inputs at once (1)")
+    add("--threads", type=count, default=1, help="CPU threads (1)")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="where to run (cpu)")
     add("--seconds", type=_seconds, default=5.0, help="for each network and runtime, at most (5)")
-    add("--json", type=_file, metavar="FILE", help="write all figures for machines")
+    add("--json", type=file, metavar="FILE", help="write all figures for machines")
     add = parser.add_argument_group("a table of the blocks of a search space").add_argument
-    add("--table", type=_file, metavar="FILE", help="measure what FILE does not have yet")
+    add("--table", type=file, metavar="FILE", help="measure what FILE does not have yet")
     add("--space", metavar="NAME", help="the search space: all blocks, or those of NAMEs alone")
-    add("--set", action="append", type=_pair, metavar="KEY=VALUE", help="a setting of the space")
-    add("--channels", type=_count, metavar="N", help="channels of the images (3)")
-    add("--classes", type=_count, metavar="N", help="outputs of the networks (1000)")
+    add("--set", action="append", metavar="KEY=VALUE", help="a setting of the space")
+    add("--channels", type=count, metavar="N", help="channels of the images (3)")
+    add("--classes", type=count, metavar="N", help="outputs of the networks (1000)")
     add(
         "--check",
-        type=_count,
+        type=count,
         metavar="N",
         help="measure N random networks whole, with no other blocks, and compare with the table",
     )
@@ -115,22 +88,6 @@ def _runtimes(text: str) -> list[str]:
     return words
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
-    return int(text)
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text}: must be KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
-
-
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -139,13 +96,6 @@ def _seconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text}: must be a number of seconds")
     return value
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write {path} into")
-    return path
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -187,102 +137,9 @@ def _runtime(name: str, arguments: argparse.Namespace) -> Runtime:
 
 
 def _tabulate(arguments: argparse.Namespace) -> None:
-    from importlib.metadata import version
+    from nasframe.tabulate import tabulate
 
-    from nasframe.api import SearchSpace
-    from nasframe.building import blaming, built
-    from nasframe.enqueue import parse_architecture
-    from nasframe.latency.blocks import Filler
-    from nasframe.latency.memory import keep_memory
-    from nasframe.latency.runtimes import in_words
-    from nasframe.latency.table import SCHEMA, outline
-    from nasframe.latency.table_file import TableFile
-    from nasframe.named import Images
-    from nasframe.plugins import option
-
-    with blaming("--set"):
-        config = option("search_space", arguments.space, **dict(arguments.set or ()))
-    space = built(config.build, SearchSpace)
-    named = [parse_architecture(name, space.choices) for name in arguments.names]
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    channels, size, classes = ({**DEFAULTS, **given}[k] for k in ("channels", "size", "classes"))
-    task = Images((channels, size, size), classes)
-    runtime = _runtime(arguments.runtime[0], arguments)
-    header = {
-        "table": SCHEMA,
-        "nasframe": version("nasframe"),
-        "device": in_words(runtime.device, f"batch {arguments.batch}"),
-        "options": _options(arguments, task),
-        **outline(space, task),
-    }
-    keep_memory()
-    with closing(TableFile(arguments.table, header)) as file:
-        filler = Filler(file, space, task, runtime, arguments.batch, arguments.seconds)
-        _fill(filler, list(map(Architecture, named)), arguments.check)
-    _tell(file.table, arguments.check)
-
-
-def _options(arguments: argparse.Namespace, task: Images) -> str:
-    """The options that go on with the same table, but for those that are so by default."""
-    channels, size, _ = task.input_shape
-    values = {"size": size, "channels": channels, "classes": task.outputs}
-    values |= {name: getattr(arguments, name) for name in ("batch", "threads", "device")}
-    values["runtime"] = arguments.runtime[0]
-    words = ["--space", arguments.space]
-    for name, value in values.items():
-        if value != DEFAULTS[name]:
-            words += [f"--{name}", str(value)]
-    for key, value in sorted(arguments.set or ()):
-        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return shlex.join(words)
-
-
-def _fill(filler: Filler, named: list[Architecture], check: int | None) -> None:
-    """Measure what is missing, behind a bar."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from nasframe.latency.load import MUCH, OtherLoad
-    from nasframe.latency.table import FITTED
-
-    numbers = range(FITTED + (check or 0))
-    networks = [*named, *map(filler.network, numbers)]
-    blocks = filler.missing(networks, all_others=not named and check is None)
-    rest = [number for number in numbers if number not in filler.table.networks]
-    console, load = Console(stderr=True, highlight=False), OtherLoad()
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        for title, count, steps in (
-            ("blocks", len(blocks), filler.measure_blocks(blocks)),
-            ("networks", len(rest), filler.measure_networks(rest)),
-        ):
-            task = bar.add_task(title, total=count)
-            for done in steps:
-                bar.advance(task, done)
-    if (blocks or rest) and (cores := load.cores()) > MUCH:
-        console.print(
-            f"Others kept {cores:.1f} cores busy: what was measured now is not to be trusted",
-            soft_wrap=True,
-        )
-
-
-def _tell(table: BlockTable, check: int | None) -> None:
-    """Print what the table is, and how good."""
-    from nasframe.latency.agreement import agreement
-    from nasframe.latency.table import FITTED
-
-    line, reference_ms = table.line(), table.reference_ms
-    print(f"{table.path}: {len(table.ratios)} blocks, measured on {table.header['device']}")
-    print(
-        f"A network takes {line.constant:.3g} ms, and {line.slope / reference_ms:.3f} times what "
-        f"its blocks do; the reference network {reference_ms:.3g} ms"
-    )
-    if check is not None:
-        found = agreement(table, range(FITTED, FITTED + check))
-        print(
-            f"{check} random networks: rank correlation {found.rank:.3f} (with milliseconds "
-            f"{found.rank_ms:.3f}), mean error {found.error:.1%}, bias {found.bias:+.1%}"
-        )
+    tabulate(arguments, _runtime(arguments.runtime[0], arguments))
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nasframe.errors import NasframeError
+from nasframe.arguments import count, file, guarded
 
 PICTURES = (".svg", ".png", ".pdf", ".html")
 """The kinds of picture, by the file's suffix."""
@@ -28,20 +28,7 @@ def main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
     _check(parser, arguments)
-    try:
-        (_compare if arguments.compare else _report)(arguments)
-    except (NasframeError, OSError) as error:
-        _complain(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _complain(text: str) -> None:
-    from nasframe.console import plain
-
-    lines = (plain(line).plain for line in text.split("\n"))
-    print("nasframe-report:", "\n".join(lines), file=sys.stderr)
+    guarded(parser.prog, partial(_compare if arguments.compare else _report, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"where to draw the front or the curves: {', '.join(PICTURES)} (pareto.svg in each "
         "study's folder; compare.svg in the folder, if there is one, else here)",
     )
-    parser.add_argument("--json", type=_file, metavar="FILE", help="write all figures for machines")
+    parser.add_argument("--json", type=file, metavar="FILE", help="write all figures for machines")
     return parser
 
 
@@ -93,7 +80,7 @@ def _add_study(add: Callable[..., Any]) -> None:
     )
     add("--objective", metavar="NAME", help="rank the networks under this objective, too")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
-    add("--top", type=_count, default=10, metavar="N", help="show so many networks (10)")
+    add("--top", type=count, default=10, metavar="N", help="show so many networks (10)")
 
 
 def _add_comparison(add: Callable[..., Any]) -> None:
@@ -136,23 +123,10 @@ def _numbers(text: str) -> list[float]:
     return [_number(word) for word in text.split(",")]
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
-    return int(text)
-
-
 def _picture(text: str) -> Path:
     if Path(text).suffix not in PICTURES:
         raise argparse.ArgumentTypeError(f"{text}: must end in {', '.join(PICTURES)}")
-    return _file(text)
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write {path} into")
-    return path
+    return file(text)
 
 
 def _report(arguments: argparse.Namespace) -> None:

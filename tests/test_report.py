@@ -24,9 +24,9 @@ from nasframe.journal import FILE
 from nasframe.report import goals, pareto, scatter
 from nasframe.report.findings import Findings
 from nasframe.report.inspection import inspect
-from nasframe.report.settings import made
 from nasframe.report_cli import main
 from nasframe.result import rank
+from nasframe.settings import made
 
 METRICS = ("val_accuracy", "test_accuracy", "parameters", "macs", "latency_ms")
 SIGNS = {"val_accuracy": -1, "test_accuracy": -1}
@@ -435,12 +435,12 @@ def test_settings_of_every_type(tmp_path: Path, phone: Path) -> None:
 )
 def test_wrong_settings_are_explained(name: str, word: str, complaint: str) -> None:
     with pytest.raises(NasframeError) as caught:
-        made(name, [word])
+        made("objective", name, [word])
     assert str(caught.value).startswith(complaint)
 
 
 def test_a_preset_keeps_its_settings() -> None:
-    config = made("accuracy_latency_hard", ["target_ms=5", "target_ms=6"])
+    config = made("objective", "accuracy_latency_hard", ["target_ms=5", "target_ms=6"])
     assert config == option("objective", "accuracy_latency_hard", target_ms=6.0)
 
 

@@ -17,8 +17,8 @@ from nasframe.report import chart, scatter
 from nasframe.report.inspection import inspect
 from nasframe.report.listing import listing
 from nasframe.report.parallel import each
-from nasframe.report.settings import made
 from nasframe.report.studies import find
+from nasframe.settings import made
 
 
 def report(
@@ -56,7 +56,7 @@ def report(
         metrics=metrics,
         reference=reference,
         strict=(metrics, reference, picture) != (None, None, None),
-        objective=None if objective is None else made(objective, settings),
+        objective=None if objective is None else made("objective", objective, settings),
     )
     console = Console(highlight=False)
     found = each(look, paths, "Reading studies")

@@ -1,4 +1,4 @@
-"""Settings of an objective from a command line, without Hydra."""
+"""Settings of an option from a command line, without Hydra."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError, nearest
 from nasframe.plugins import Option, option, options
 
 _BOOLEANS = {"true": True, "false": False}
 
 
-def made(name: str, words: Sequence[str]) -> ObjectiveConfig:
-    """Make the config of an objective.
+def made(group: str, name: str, words: Sequence[str]) -> Any:
+    """Make the config of an option.
 
     Args:
+        group: of the option.
         name: of the option.
         words: its settings, each ``KEY=VALUE``; in a dictionary ``KEY.NAME=VALUE``.
 
     Raises:
         NasframeError: if there is no such option, setting or value.
     """
-    known = {item.name: item for item in options() if item.group == "objective"}
+    known = {item.name: item for item in options() if item.group == group}
     if name not in known:
-        raise NasframeError(f"objective={name} is not known; {nearest(name, known)}")
+        raise NasframeError(f"{group}={name} is not known; {nearest(name, known)}")
     settings = _read(words, get_type_hints(known[name].type))
     missing = _mandatory(known[name]) - settings.keys()
     if missing:
-        raise NasframeError(f"objective={name} needs --set {min(missing)}=VALUE")
-    config: ObjectiveConfig = option("objective", name, **settings)
-    return config
+        raise NasframeError(f"{group}={name} needs --set {min(missing)}=VALUE")
+    return option(group, name, **settings)
 
 
 def _mandatory(item: Option) -> set[str]:
