@@ -99,7 +99,7 @@ class Pool(nn.Module):
         """A map with as many channels."""
         kernel, stride = self.kernel, self.stride
         # Before the first pixel; ceil_mode lets the last window go over the end.
-        height, width = (kernel // 2 - (stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
+        height, width = (kernel // 2 - bool(stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
         if self.mean:
             return F.avg_pool2d(
                 x_NCHW,
