@@ -622,6 +622,16 @@ def test_ppo_ends_where_the_ratio_has_moved_too_far(
     assert (moved > 0) == learns
 
 
+@pytest.mark.parametrize("old", [-5.0, -500.0])
+def test_a_ratio_that_no_float_holds_spoils_nothing(old: float) -> None:
+    """Exploration drew what the policy had held impossible, and it was bad."""
+    policy = policy_of(3, 2).float()
+    loss = policy_gradient_loss(*policy.score([(0, 1)]), [-1.0], entropy=0.1, old=[old], clip=0.2)
+    torch.autograd.backward(loss)
+    assert loss.item() < 4
+    assert all(p.grad is None or p.grad.isfinite().all() for p in policy.parameters())
+
+
 def test_the_queue_keeps_the_best_each_once() -> None:
     elite = Elite(2)
     rewards = {(0,): 0.1, (1,): 0.5, (2,): 0.3, (3,): 0.5}

@@ -110,11 +110,12 @@ class PPOConfig(PolicyConfig):
         clip: how far the ratio of probabilities may move from 1.
     """
 
-    lr: float = setting(0.01, above=0)
+    lr: float = setting(0.015, above=0)
+    batch: int = setting(5, least=1)
     hidden: int = setting(100, least=1)
     baseline_decay: float = setting(0.95, least=0, most=1)
     entropy: float = setting(1e-5, least=0)
-    epochs: int = setting(4, least=1)
+    epochs: int = setting(3, least=1)
     clip: float = setting(0.2, above=0)
 
     def build(

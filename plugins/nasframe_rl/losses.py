@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 
 from torch import Tensor
+
+_MOST_RATIO = 3.0
+"""Above it a bad architecture is no further unlearned in an update (Ye et al., "Mastering Complex
+Control in MOBA Games with Deep Reinforcement Learning", 2020: dual clip). One that exploration drew
+against all odds could else have a ratio that no float holds."""
 
 
 def policy_gradient_loss(
@@ -33,7 +39,8 @@ def policy_gradient_loss(
     if clip is None:
         gain_B = advantage_B * log_probability_B
     else:
-        ratio_B = (log_probability_B - log_probability_B.new_tensor(old)).exp()
+        most = max(_MOST_RATIO, 1 + clip)
+        ratio_B = (log_probability_B - log_probability_B.new_tensor(old)).clamp(max=log(most)).exp()
         clipped_B = ratio_B.clamp(1 - clip, 1 + clip)
         gain_B = (advantage_B * ratio_B).minimum(advantage_B * clipped_B)
     return -gain_B.mean() - entropy * entropy_B.mean()
