@@ -40,7 +40,6 @@ def tabulate(arguments: argparse.Namespace, runtime: Runtime) -> None:
     from nasframe.building import built
     from nasframe.enqueue import parse_architecture
     from nasframe.latency.blocks import Filler
-    from nasframe.latency.memory import keep_memory
     from nasframe.latency.runtimes import in_words
     from nasframe.latency.table import SCHEMA, outline
     from nasframe.latency.table_file import TableFile
@@ -60,7 +59,6 @@ def tabulate(arguments: argparse.Namespace, runtime: Runtime) -> None:
         "options": _options(arguments, task),
         **outline(space, task),
     }
-    keep_memory()
     with closing(TableFile(arguments.table, header)) as file:
         filler = Filler(file, space, task, runtime, arguments.batch, arguments.seconds)
         _fill(filler, list(map(Architecture, named)), arguments.check)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nasframe.cpu import cpu_name, threads
 from nasframe.errors import NasframeError
+from nasframe.latency.memory import keep_memory
 from nasframe.latency.networks import without_denormals
 from nasframe.latency.runtimes import Runtime, counted, in_words
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TorchRuntime(Runtime):
-    """PyTorch in inference mode.
+    """PyTorch in inference mode; the process keeps the memory that it frees, from then on.
 
     Args:
         device: ``cpu`` or ``cuda``.
@@ -45,6 +46,7 @@ class TorchRuntime(Runtime):
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise NasframeError("device=cuda: torch finds no CUDA device on this machine")
+        keep_memory()
         self._place = torch.device(device)
         self._threads = threads
         self._dtype: torch.dtype = getattr(torch, precision)

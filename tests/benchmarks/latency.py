@@ -2,7 +2,7 @@
 
     python tests/benchmarks/latency.py truth      # against loops of 1,000 runs written by hand
     python tests/benchmarks/latency.py repeat     # the same networks in two processes
-    python tests/benchmarks/latency.py load       # and once more beside a process that is busy
+    python tests/benchmarks/latency.py load       # and once more while a core is busy
     python tests/benchmarks/latency.py table      # the published networks, in both runtimes
 
 One thread, batch 1, images of 224 pixels. The machine should be quiet.
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -88,32 +88,31 @@ def architectures(count: int) -> list[Architecture]:
     return [Architecture(tuple(map(draw.randrange, sizes))) for _ in range(count)]
 
 
-def child(count: int, seconds: float) -> None:
+def child(runtime: str, count: int, seconds: float) -> None:
     """Measure random networks with the meter; prints their metrics as JSON."""
-    config = option("meters", "torch", seconds=seconds)
+    config = option("meters", runtime, seconds=seconds)
     meter = config.build(option("search_space", "mnasnet").build(), PHOTOS)
     context = Context(Path(), "auto", 0, lambda epoch, metrics: True, lambda: False)
     print(json.dumps([meter.measure(one, context) for one in architectures(count)]))
 
 
-def measured_apart(count: int, seconds: float) -> list[dict[str, float]]:
+def measured_apart(runtime: str, count: int, seconds: float) -> list[dict[str, float]]:
     """What a process of its own measures."""
-    size = ("--architectures", str(count), "--seconds", str(seconds))
-    command = [sys.executable, __file__, "child", *size]
+    words = ("--runtime", runtime, "--architectures", str(count), "--seconds", str(seconds))
+    command = [sys.executable, __file__, "child", *words]
     found: list[dict[str, float]] = json.loads(subprocess.check_output(command))
     return found
 
 
 @contextmanager
-def busy_core() -> Iterator[None]:
-    """A process that keeps one core busy, always the same."""
-    core = max(os.sched_getaffinity(0))
-    code = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
-        try:
-            yield
-        finally:
-            process.kill()
+def busy(cores: int) -> Iterator[None]:
+    """Processes of which each keeps a core busy, always the same."""
+    with ExitStack() as stack:
+        for core in sorted(os.sched_getaffinity(0), reverse=True)[:cores]:
+            code = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", code]))
+            stack.callback(process.kill)
+        yield
 
 
 def told(title: str, runs: Sequence[list[dict[str, float]]]) -> None:
@@ -141,17 +140,17 @@ def told(title: str, runs: Sequence[list[dict[str, float]]]) -> None:
         )
 
 
-def repeat(count: int, seconds: float) -> None:
+def repeat(runtime: str, count: int, seconds: float) -> None:
     """The same networks in two processes."""
-    told("Two processes", [measured_apart(count, seconds) for _ in range(2)])
+    told("Two processes", [measured_apart(runtime, count, seconds) for _ in range(2)])
 
 
-def load(count: int, seconds: float) -> None:
-    """The same networks in a quiet process and beside a busy one."""
-    quiet = measured_apart(count, seconds)
-    with busy_core():
-        loaded = measured_apart(count, seconds)
-    told("A quiet process, and one beside a busy one", [quiet, loaded])
+def load(cores: int, runtime: str, count: int, seconds: float) -> None:
+    """The same networks in a quiet process and beside busy ones."""
+    quiet = measured_apart(runtime, count, seconds)
+    with busy(cores):
+        loaded = measured_apart(runtime, count, seconds)
+    told(f"A quiet process, and one on a machine with {cores} busy cores", [quiet, loaded])
 
 
 def table(seconds: float) -> None:
@@ -179,6 +178,8 @@ def table(seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("truth", "repeat", "load", "table", "child"))
+    parser.add_argument("--runtime", choices=tuple(RUNTIMES), default="torch", help="of a meter")
+    parser.add_argument("--busy", type=int, default=1, help="cores, of load")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--architectures", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=5.0)
@@ -190,7 +191,8 @@ def main() -> None:
         case "table":
             table(args.seconds)
         case what:
-            {"repeat": repeat, "load": load, "child": child}[what](args.architectures, args.seconds)
+            run = {"repeat": repeat, "load": partial(load, args.busy), "child": child}[what]
+            run(args.runtime, args.architectures, args.seconds)
 
 
 if __name__ == "__main__":
