@@ -39,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="a network that a plugin publishes (nasframe-plugins lists them), a timm model, or "
-        "STUDY_FOLDER:NUMBER for a trial of a study; with --table an architecture (3-0-1)",
+        help="a network that a plugin publishes (nasframe-plugins lists them), with settings as in "
+        "nasnet_a:cells=4,filters=44; a timm model; or STUDY_FOLDER:NUMBER for a trial of a study; "
+        "with --table an architecture (3-0-1)",
     )
     add("--runtime", type=_runtimes, default=["torch"], help="torch, onnx or torch,onnx (torch)")
     add("--size", type=count, help="height and width of images (each network's own)")

@@ -54,20 +54,21 @@ def find(name: str, size: int | None = None) -> Named:
     """The network of a name.
 
     Args:
-        name: of a network that a plugin publishes, else of a timm model, or ``FOLDER:NUMBER`` for a
-            trial of a study.
+        name: of a network that a plugin publishes, with settings as in
+            ``nasnet_a:cells=4,filters=44``; else of a timm model; or ``FOLDER:NUMBER`` for a trial
+            of a study.
         size: height and width of the images, of published networks and timm's; by default the
             network's own.
 
     Raises:
-        NasframeError: if there is no such network, with the nearest names; or if it is none for
-            images.
+        NasframeError: if there is no such network or setting, with the nearest names; or if it is
+            none for images.
     """
-    folder, colon, number = name.rpartition(":")
-    if colon:
-        return _of_study(name, Path(folder), number)
-    if any(network.name == name for network in networks()):
-        make, input_shape = _published(name)
+    before, colon, after = name.rpartition(":")
+    if colon and "=" not in after:
+        return _of_study(name, Path(before), after)
+    if colon or any(network.name == name for network in networks()):
+        make, input_shape = _published(before or name, after if colon else "")
     else:
         make, input_shape = _of_timm(name)
     if size is not None:
@@ -75,9 +76,15 @@ def find(name: str, size: int | None = None) -> Named:
     return Named(name, lambda: make().eval(), Images(input_shape))
 
 
-def _published(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
-    make = partial(published, name)
-    data_config: Any = getattr(make(), "data_config", None)
+def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+    from omegaconf import OmegaConf
+
+    settings = OmegaConf.from_dotlist(words.split(",") if words else [])
+    make = partial(published, name, **{str(key): value for key, value in settings.items()})
+    try:
+        data_config: Any = getattr(make(), "data_config", None)
+    except (TypeError, ValueError) as error:
+        raise NasframeError(f"{name}:{words}: {error}") from error
     if data_config is None:
         raise NasframeError(f"{name} is no network for images: its inputs are not known")
     return make, tuple(data_config["input_size"])

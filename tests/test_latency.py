@@ -415,6 +415,9 @@ def test_names_stand_for_published_networks_and_for_timms() -> None:
     assert theirs.inputs.example()[0].shape == (1, 3, 64, 64)
     counts = [sum(p.numel() for p in one.make().parameters()) for one in (ours, theirs)]
     assert counts == 2 * [4_383_312]
+    mobile = find("nasnet_a:cells=4,filters=44,skip_reduction=null")
+    assert mobile.inputs.example()[0].shape == (1, 3, 224, 224)
+    assert sum(p.numel() for p in mobile.make().parameters()) == 5_289_978
     assert not ours.make().training and not theirs.make().training
 
 
@@ -423,6 +426,9 @@ def test_names_stand_for_published_networks_and_for_timms() -> None:
     [
         ("mnasnet_a9", "no network is called 'mnasnet_a9'; did you mean .*mnasnet_a1"),
         ("resnet5o", "did you mean .*resnet50"),
+        ("mnasnet_a1:width=1.4,clases=3", "mnasnet_a1 has no 'clases'; did you mean classes"),
+        ("mnasnet_a1:width=wide", "mnasnet_a1:width=wide: "),
+        ("mnasnet_a9:width=1.4", "no network 'mnasnet_a9' is published here"),
         ("qqqqqqqqqqq", "there is mnasnet_a1, .*nasnet_a"),
         ("nas_ptb_cell", "is no network for images"),
         ("runs/nowhere:3", "no study in runs/nowhere"),
