@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 from throwaway import Shell, shell
 
-from nasframe import read_result
+from nasframe import option, read_result
 from nasframe.cli import register_configs
 from nasframe.plugins import options
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
+ON_IMAGENET = {"mnasnet_imagenet", "mnasnet_cells", "mnasnet_cells_single"}
 CIFAR = ROOT.parent / "shared" / "data" / "cifar10_10k2k.npz"
 CONTROLLERS = sorted(item.name for item in options() if item.group == "controller")
 MNASNET = ("search_space.head=64", "search_space.width=0.25", "search_space.stem_stride=1")
@@ -44,7 +45,7 @@ def composed(experiment: str) -> DictConfig:
 def test_each_experiment_is_a_study(experiment: str) -> None:
     config = composed(experiment)
     missing = OmegaConf.missing_keys(config)
-    assert missing == ({"task.path"} if experiment == "mnasnet_imagenet" else set())
+    assert missing == ({"task.path"} if experiment in ON_IMAGENET else set())
     for key in missing:
         OmegaConf.update(config, key, "some/file")
     OmegaConf.to_object(config)
@@ -63,7 +64,7 @@ def test_each_experiment_is_documented(experiment: str) -> None:
         ("nas_cifar10", 12_800, 50, 6e-4, 35, 2, 0.08, 8),
         ("nas_ptb", 15_000, 35, 5e-4, 35, 2, 0.08, 10),
         ("nasnet_cifar10", 20_000, 20, 3.5e-4, 100, 1, 0.1, 20),
-        ("mnasnet_imagenet", 8_000, 5, 3.5e-4, 100, 1, 0.1, 20),
+        *((name, 8_000, 5, 3.5e-4, 100, 1, 0.1, 20) for name in sorted(ON_IMAGENET)),
     ],
 )
 def test_searches_have_the_numbers_of_the_papers(
@@ -87,6 +88,20 @@ def test_searches_have_the_numbers_of_the_papers(
         assert policy.entropy == 0
 
 
+@pytest.mark.parametrize("size", ["", "_small"])
+def test_ablations_of_mnasnet_differ_in_one_thing_each(size: str) -> None:
+    """Tan et al. (2019), table 5: a single objective and cells, both and cells, MnasNet."""
+    names = (f"mnasnet_cells_single{size}", f"mnasnet_cells{size}", f"mnasnet_imagenet{size}")
+    single, cells, mnasnet = (OmegaConf.to_container(composed(name)) for name in names)
+    assert {key for key in single if single[key] != cells[key]} == {"objective"}
+    assert {key for key in single if mnasnet[key] != cells[key]} == {"search_space"}
+    assert single["objective"]["metric"] == "val_accuracy"
+    assert "target_ms" not in single["objective"]
+    assert mnasnet["objective"] == asdict(option("objective", "accuracy_latency_soft"))
+    assert mnasnet["objective"]["target_ms"] == 75
+    assert {"size", "torch"} == set(mnasnet["meters"])
+
+
 def study(toy: Shell, *words: str) -> list[Any]:
     """Run a sweep of studies; the last trial of each."""
     done = toy("nasframe", "-m", "dir=runs", *words, NASFRAME_BLOCK="toy")
@@ -99,10 +114,10 @@ def study(toy: Shell, *words: str) -> list[Any]:
 
 def test_small_experiments_search(tmp_path: Path) -> None:
     small = [name for name in EXPERIMENTS if name.endswith("_small")]
-    assert len(small) == 4
+    assert len(small) == 6
     words = ("trials=2", "evaluator.epochs=1", f"experiment={','.join(small)}")
     trials = study(shell(tmp_path), *words)
-    assert len(trials) == 4
+    assert len(trials) == 6
     assert all(trial.error is None and 0 < trial.reward for trial in trials)
 
 
