@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -77,10 +78,8 @@ def find(name: str, size: int | None = None) -> Named:
 
 
 def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
-    from omegaconf import OmegaConf
-
-    settings = OmegaConf.from_dotlist(words.split(",") if words else [])
-    make = partial(published, name, **{str(key): value for key, value in settings.items()})
+    pairs = [word.partition("=") for word in words.split(",") if word]
+    make = partial(published, name, **{key: _value(text) for key, _, text in pairs})
     try:
         data_config: Any = getattr(make(), "data_config", None)
     except (TypeError, ValueError) as error:
@@ -88,6 +87,14 @@ def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[in
     if data_config is None:
         raise NasframeError(f"{name} is no network for images: its inputs are not known")
     return make, tuple(data_config["input_size"])
+
+
+def _value(text: str) -> Any:
+    """A number, ``true``, ``false`` or ``null`` as in JSON; else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
