@@ -13,6 +13,7 @@ from nasframe.config import (
     Parts,
     StopperConfig,
     TaskConfig,
+    setting,
 )
 from nasframe.hookspecs import hookimpl
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
@@ -48,6 +49,30 @@ class SerialConfig(ExecutorConfig):
         from nasframe.executors.serial import SerialExecutor
 
         return SerialExecutor(parts)
+
+
+@dataclass(kw_only=True)
+class ProcessConfig(ExecutorConfig):
+    """Evaluations in worker processes, which stay; on a machine with GPUs each has one of its own.
+
+    Attributes:
+        workers: how many evaluations run at the same time.
+        threads: CPU threads of each worker; null shares the cores among them.
+        trial_timeout: seconds that measuring a network may take, and training it; the trial fails
+            then. Null is for ever.
+        retries: how often a step is tried again whose worker has died.
+    """
+
+    workers: int = setting(1, least=1)
+    threads: int | None = setting(None, least=1)
+    trial_timeout: float | None = setting(None, above=0)
+    retries: int = setting(1, least=0)
+
+    def build(self, parts: Parts) -> Executor:
+        """Make the executor."""
+        from nasframe.executors.process import ProcessExecutor
+
+        return ProcessExecutor(parts, self)
 
 
 @dataclass(kw_only=True)
@@ -102,4 +127,4 @@ def nasframe_stoppers() -> Mapping[str, type[StopperConfig]]:
 @hookimpl
 def nasframe_executors() -> Mapping[str, type[ExecutorConfig]]:
     """The core's executors."""
-    return {"serial": SerialConfig}
+    return {"process": ProcessConfig, "serial": SerialConfig}

@@ -1,4 +1,4 @@
-"""The serial executor: reports wait for their answer, cancelled steps leave nothing behind."""
+"""What every executor does: reports wait for an answer, cancelled steps leave nothing behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nasframe import Executor, Parts, Report, Result, Step, option
 from nasframe.executors.worker import child_seed, merge_meters
 
 
-def make(folder: Path, **settings: Any) -> Executor:
+def make(name: str, folder: Path, **settings: Any) -> Executor:
     parts = Parts(
         search_space=ToySpaceConfig(),
         task=ToyTaskConfig(),
@@ -27,14 +27,19 @@ def make(folder: Path, **settings: Any) -> Executor:
         folder=folder,
         keep_weights=False,
     )
-    executor = option("executor", "serial").build(parts)
+    executor = option("executor", name).build(parts)
     assert isinstance(executor, Executor)
     return executor
 
 
+@pytest.fixture(params=["serial", "process"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def executor(tmp_path: Path) -> Iterator[Executor]:
-    executor = make(tmp_path, epochs=3)
+def executor(name: str, tmp_path: Path) -> Iterator[Executor]:
+    executor = make(name, tmp_path, epochs=3)
     yield executor
     executor.close()
 
@@ -80,8 +85,8 @@ def test_a_cancelled_step_gives_no_result(executor: Executor, reported: bool) ->
     assert (result.number, result.metrics) == (1, {"cost": 1.0})
 
 
-def test_an_error_is_told_in_one_line(tmp_path: Path) -> None:
-    executor = make(tmp_path, fails=1)
+def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
+    executor = make(name, tmp_path, fails=1)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
     (result,) = executor.wait()
     executor.close()

@@ -1,4 +1,7 @@
-"""A study of toys as a process of its own, to be killed: ``toy_program.py DIR LOG [SECONDS]``."""
+"""A study of toys as a process of its own, to be killed.
+
+``toy_program.py DIR LOG [SECONDS [WORKERS]]``; without WORKERS it trains in its own process.
+"""
 
 import sys
 from pathlib import Path
@@ -12,7 +15,15 @@ if __name__ == "__main__":
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.06
     evaluator = ToyEvaluatorConfig(seconds=seconds, log=log, fails=3)
     space = ToySpaceConfig(choices=3, symmetric=True)
-    config = toy_study(folder, search_space=space, evaluator=evaluator, trials=25, max_failures=100)
+    workers = {"workers": int(sys.argv[4])} if len(sys.argv) > 4 else {}
+    config = toy_study(
+        folder,
+        search_space=space,
+        evaluator=evaluator,
+        executor=nasframe.option("executor", "process" if workers else "serial", **workers),
+        trials=25,
+        max_failures=100,
+    )
     print("ready", flush=True)
     result = nasframe.run(config)
     sys.exit(130 if result.interrupted else 0)

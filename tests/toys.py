@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -150,6 +152,7 @@ class ToyEvaluator(Evaluator):
                 file.write(architecture.key + "\n")
         accuracy = sum(architecture.tokens) / 100
         self._fail(architecture.tokens[0])
+        self._die(architecture)
         reached = []
         for epoch in range(1, config.epochs + 1):
             time.sleep(config.seconds / config.epochs)
@@ -177,6 +180,19 @@ class ToyEvaluator(Evaluator):
         if first == self._config.exits:
             raise SystemExit(3)
 
+    def _die(self, architecture: Architecture) -> None:
+        """Take the process along, as often as ``deaths`` says."""
+        config, first = self._config, architecture.tokens[0]
+        if config.log is None or first not in (config.killed, config.crashes, config.hangs):
+            return
+        if config.log.read_text().split().count(architecture.key) > config.deaths:
+            return
+        if first == config.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if first == config.crashes:
+            ctypes.string_at(0)
+        time.sleep(3600)
+
 
 @dataclass(kw_only=True)
 class ToyEvaluatorConfig(EvaluatorConfig):
@@ -188,6 +204,10 @@ class ToyEvaluatorConfig(EvaluatorConfig):
     full: int = -1
     exits: int = -1
     nan: int = -1
+    killed: int = -1
+    crashes: int = -1
+    hangs: int = -1
+    deaths: int = 1
     log: Path | None = None
 
     def build(self, space: SearchSpace, task: Task) -> Evaluator:

@@ -1,0 +1,251 @@
+"""Evaluations in worker processes: what crashes, hangs or is killed leaves the study alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+from pebble import ProcessExpired, ProcessPool
+
+from nasframe.api import Executor, Report, Result, Step
+from nasframe.config import Parts
+from nasframe.errors import one_line
+from nasframe.executors import workplace
+
+if TYPE_CHECKING:
+    from nasframe.builtin import ProcessConfig
+
+
+_LOOK_SECONDS = 1.0
+"""So often it is looked whether workers that have not begun yet are still there."""
+
+
+class _Ended(NamedTuple):
+    """An attempt at a step has ended, in whatever way."""
+
+    ticket: int
+    future: Future[Result]
+
+
+class _Place:
+    """A place for one worker; a worker that was lost has a fresh one in its place.
+
+    Each place has a pool of its own, so that no worker holds a lock that another one waits for.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        parts: Parts,
+        threads: int,
+        messages: SimpleQueue[workplace.News | _Ended],
+    ) -> None:
+        self._settings = (parts, number, threads)
+        self._messages = messages
+        self._open()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the worker died while it had nothing to do."""
+        return not self._pool.active
+
+    def run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> None:
+        """Begin a step; its reports and its end become messages."""
+        if self.lost:
+            self.renew()
+        future = self._pool.schedule(workplace.run, args=(ticket, number, step, tokens))
+        future.add_done_callback(lambda done: self._messages.put(_Ended(ticket, done)))
+
+    def reply(self, go_on: bool) -> None:
+        """Answer a report."""
+        with suppress(OSError):  # the worker has died since: its end is among the messages
+            self._line.send(go_on)
+
+    def renew(self) -> None:
+        """End the worker, whatever it does, and have another one."""
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+        self._theirs.close()  # ends the thread that listens
+        self._thread.join()
+        self._line.close()
+
+    def _open(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._line, self._theirs = spawn.Pipe()
+        self._pool = ProcessPool(
+            max_workers=1,
+            initializer=workplace.begin,
+            initargs=(*self._settings, self._theirs),
+            context=spawn,
+        )
+        self._thread = Thread(target=self._listen, args=(self._line,), daemon=True)
+        self._thread.start()
+        self._pool.schedule(workplace.prepare)
+
+    def _listen(self, line: Connection) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                self._messages.put(line.recv())
+
+
+@dataclass(slots=True)
+class _Job:
+    """A step that runs.
+
+    Attributes:
+        ticket: of the present attempt; messages of earlier ones do not count.
+        started: when its worker began with it.
+        losses: how many workers it has lost.
+    """
+
+    number: int
+    step: Step
+    tokens: tuple[int, ...]
+    place: _Place
+    ticket: int = -1
+    started: float | None = None
+    losses: int = 0
+
+
+class ProcessExecutor(Executor):
+    """Runs each step in one of several worker processes, which stay.
+
+    Args:
+        parts: what the workers are built of.
+        config: how many workers there are, and what may become of them.
+    """
+
+    def __init__(self, parts: Parts, config: ProcessConfig) -> None:
+        self._config = config
+        self._messages: SimpleQueue[workplace.News | _Ended] = SimpleQueue()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        threads = config.threads or max(1, (cores or 1) // config.workers)
+        self._places = [
+            _Place(place, parts, threads, self._messages) for place in range(config.workers)
+        ]
+        self._free = list(reversed(self._places))
+        self._jobs: dict[int, _Job] = {}
+        self._tickets = 0
+
+    @property
+    def capacity(self) -> int:
+        """The number of workers."""
+        return self._config.workers
+
+    def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
+        """Begin a step in a worker that is free."""
+        self._begin(_Job(number, step, tokens, self._free.pop()))
+
+    def wait(self) -> list[Report | Result]:
+        """Wait for the report or the end of a step."""
+        while True:
+            try:
+                message = self._messages.get(timeout=self._patience())
+            except Empty:
+                results = self._overdue()
+                if results:
+                    return results
+                continue
+            job = next((j for j in self._jobs.values() if j.ticket == message.ticket), None)
+            if job is None:
+                continue  # of an attempt that counts no more
+            if isinstance(message, _Ended):
+                result = self._result(job, message.future)
+                if result is not None:
+                    return [result]
+            elif message.report is None:
+                job.started = time.monotonic()
+            else:
+                return [message.report]
+
+    def reply(self, number: int, go_on: bool) -> None:
+        """Let the child that waits go on, or stop."""
+        self._jobs[number].place.reply(go_on)
+
+    def cancel(self, number: int) -> None:
+        """End the worker of a step."""
+        place = self._jobs.pop(number).place
+        place.renew()
+        self._free.append(place)
+
+    def close(self) -> None:
+        """End all workers."""
+        threads = [Thread(target=place.close) for place in self._places]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _begin(self, job: _Job) -> None:
+        self._tickets += 1
+        job.ticket, job.started = self._tickets, None
+        self._jobs[job.number] = job
+        job.place.run(job.ticket, job.number, job.step, job.tokens)
+
+    def _patience(self) -> float:
+        """How long to wait for a message before looking after the workers."""
+        limit = self._config.trial_timeout
+        starts = [job.started for job in self._jobs.values() if job.started is not None]
+        if limit is None or not starts:
+            return _LOOK_SECONDS
+        return min(_LOOK_SECONDS, max(0.0, min(starts) + limit - time.monotonic()))
+
+    def _overdue(self) -> list[Report | Result]:
+        """End the steps whose time is over, and those whose workers died before they began."""
+        limit, now = self._config.trial_timeout, time.monotonic()
+        results: list[Report | Result] = []
+        for job in list(self._jobs.values()):
+            if limit is not None and job.started is not None and job.started + limit <= now:
+                job.place.renew()
+                results.append(self._failed(job, f"TimeoutError: took longer than {limit:g} s"))
+            elif job.place.lost and (lost := self._lost(job, "died")):
+                results.append(lost)
+        return results
+
+    def _result(self, job: _Job, future: Future[Result]) -> Result | None:
+        """What a step gave; ``None`` if its worker was lost, and it is tried again."""
+        try:
+            result = future.result()
+        except (ProcessExpired, CancelledError, RuntimeError, OSError) as error:
+            return self._lost(job, _reason(error))
+        self._free.append(self._jobs.pop(job.number).place)
+        return result
+
+    def _lost(self, job: _Job, reason: str) -> Result | None:
+        job.place.renew()
+        job.losses += 1
+        if job.losses > self._config.retries:
+            return self._failed(job, f"its worker {reason}")
+        self._begin(job)
+        return None
+
+    def _failed(self, job: _Job, error: str) -> Result:
+        self._free.append(self._jobs.pop(job.number).place)
+        seconds = 0.0 if job.started is None else time.monotonic() - job.started
+        return Result(job.number, job.step, {}, seconds, error)
+
+
+def _reason(error: BaseException) -> str:
+    """What became of a worker, in words."""
+    if not isinstance(error, ProcessExpired):
+        return f"was lost: {one_line(error)}"
+    code = error.exitcode
+    if code is None or code >= 0:
+        return f"ended with status {code}"
+    name = signal.Signals(-code).name
+    hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
+    return f"was ended by {name}{hint}"
