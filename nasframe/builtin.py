@@ -56,23 +56,17 @@ class ProcessConfig(ExecutorConfig):
     """Evaluations in worker processes, which stay; on a machine with GPUs each has one of its own.
 
     Attributes:
-        workers: how many evaluations run at the same time.
-        threads: CPU threads of each worker; null shares the cores among them.
-        trial_timeout: seconds that measuring a network may take, and training it; the trial fails
-            then. Null is for ever.
-        retries: how often a step is tried again whose worker has died.
+        workers: how many evaluations run at the same time; each child computes with
+            ``evaluator.threads``.
     """
 
     workers: int = setting(1, least=1)
-    threads: int | None = setting(None, least=1)
-    trial_timeout: float | None = setting(None, above=0)
-    retries: int = setting(1, least=0)
 
     def build(self, parts: Parts) -> Executor:
         """Make the executor."""
         from nasframe.executors.process import ProcessExecutor
 
-        return ProcessExecutor(parts, self)
+        return ProcessExecutor(parts, self.workers)
 
 
 @dataclass(kw_only=True)

@@ -186,6 +186,8 @@ class Parts:
         meters: settings of the meters by name.
         folder: the study's folder.
         keep_weights: whether children leave their trained weights in the folder.
+        trial_timeout: seconds after which a step of a trial has failed, if any.
+        retries: how often a step is tried again whose worker was lost.
     """
 
     search_space: SearchSpaceConfig
@@ -194,6 +196,8 @@ class Parts:
     meters: dict[str, MeterConfig]
     folder: Path
     keep_weights: bool
+    trial_timeout: float | None = None
+    retries: int = 1
 
 
 @dataclass(kw_only=True)
@@ -218,6 +222,9 @@ class StudyConfig(Config):
         synchronous: tell a batch in the order of its numbers once it is complete.
         keep: of how many of the best children the weights stay in the folder.
         enqueue: a file of architectures to evaluate first.
+        trial_timeout: seconds that measuring a network may take, and training it; the trial fails
+            then. ``None`` for no limit.
+        retries: how often a trial is tried again whose worker was lost: killed, or crashed.
         max_failures: the study ends after so many failed trials in a row.
         max_duplicates: the study ends after so many proposals in a row without a new network.
     """
@@ -238,6 +245,8 @@ class StudyConfig(Config):
     synchronous: bool = True
     keep: int = setting(3, least=0, free=True)
     enqueue: Path | None = None
+    trial_timeout: float | None = setting(None, above=0, free=True)
+    retries: int = setting(1, least=0, free=True)
     max_failures: int = setting(10, least=1, free=True)
     max_duplicates: int = setting(1000, least=1, free=True)
 
@@ -257,4 +266,6 @@ class StudyConfig(Config):
             meters=self.meters,
             folder=self.dir,
             keep_weights=self.keep > 0,
+            trial_timeout=self.trial_timeout,
+            retries=self.retries,
         )

@@ -18,7 +18,7 @@ from nasframe import Executor, Parts, Report, Result, Step, option
 from nasframe.executors.worker import child_seed, merge_meters
 
 
-def make(name: str, folder: Path, **settings: Any) -> Executor:
+def make(name: str, folder: Path, timeout: float | None = None, **settings: Any) -> Executor:
     parts = Parts(
         search_space=ToySpaceConfig(),
         task=ToyTaskConfig(),
@@ -26,6 +26,7 @@ def make(name: str, folder: Path, **settings: Any) -> Executor:
         meters={"toy": ToyMeterConfig()},
         folder=folder,
         keep_weights=False,
+        trial_timeout=timeout,
     )
     executor = option("executor", name).build(parts)
     assert isinstance(executor, Executor)
@@ -92,6 +93,23 @@ def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     executor.close()
     assert isinstance(result, Result)
     assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
+
+
+def test_a_step_that_takes_too_long_fails_and_the_next_one_has_its_time(
+    name: str, tmp_path: Path
+) -> None:
+    executor = make(name, tmp_path, timeout=0.5, epochs=10, seconds=4.0)
+    executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
+    while isinstance(message := executor.wait()[0], Report):
+        executor.reply(0, True)
+    assert isinstance(message, Result)
+    assert message.error == "TimeoutError: took longer than trial_timeout=0.5 s"
+    assert message.seconds >= 0.5
+    executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
+    (result,) = executor.wait()
+    assert isinstance(result, Result)
+    assert (result.number, result.metrics) == (1, {"cost": 1.0})
+    executor.close()
 
 
 def test_the_seed_of_a_child_is_the_same_everywhere() -> None:

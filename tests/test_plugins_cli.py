@@ -24,7 +24,13 @@ def toy(tmp_path: Path) -> Shell:
 def test_plugins_are_listed_with_what_they_offer(toy: Shell) -> None:
     done = toy("nasframe-plugins", COLUMNS="120")
     assert (done.returncode, done.stderr) == (0, "")
-    for words in ("toy_plugin", "1.0", "controller=toy, toy_fast", "executor=serial", "builtin"):
+    for words in (
+        "toy_plugin",
+        "1.0",
+        "controller=toy, toy_fast",
+        "executor=process, serial",
+        "builtin",
+    ):
         assert words in done.stdout
 
 

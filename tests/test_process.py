@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -25,6 +26,9 @@ class Bench:
 
     def __init__(self, folder: Path, settings: dict[str, Any], **evaluator: Any) -> None:
         self.log = folder / "log"
+        fate = {
+            name: settings.pop(name) for name in ("trial_timeout", "retries") if name in settings
+        }
         parts = Parts(
             search_space=ToySpaceConfig(),
             task=ToyTaskConfig(),
@@ -32,6 +36,7 @@ class Bench:
             meters={"toy": ToyMeterConfig()},
             folder=folder,
             keep_weights=False,
+            **fate,
         )
         self.executor: Executor = option("executor", "process", **settings).build(parts)
 
@@ -94,11 +99,38 @@ def test_a_child_that_hangs_fails_when_its_time_is_over(tmp_path: Path) -> None:
     work = bench(tmp_path, {"trial_timeout": 1.5, "retries": 3}, hangs=1, deaths=1000)
     start = time.monotonic()
     result = work.run(0, CHILD)
-    assert result.error == "TimeoutError: took longer than 1.5 s"
+    assert result.error == "TimeoutError: took longer than trial_timeout=1.5 s"
     assert 1.5 <= result.seconds < time.monotonic() - start
     assert work.attempts == 1
     assert work.run(1, (2, 2, 3, 4)).error is None
     work.executor.close()
+
+
+def test_what_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
+    work = bench(tmp_path, odd=1)
+    assert "pickle" in (work.run(0, CHILD).error or "")
+    assert work.run(1, (2, 2, 3, 4)).error is None
+    work.executor.close()
+
+
+UNGUARDED = """
+import sys
+from toys import toy_study
+import nasframe
+executor = nasframe.option("executor", "process")
+nasframe.run(toy_study(sys.argv[1], executor=executor))
+"""
+
+
+def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(UNGUARDED)
+    env = {**os.environ, "PYTHONPATH": str(PROGRAM.parent)}
+    words = [sys.executable, program, tmp_path / "study"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    last = done.stderr.strip().splitlines()[-2:]
+    assert last[0].endswith("a worker process died before it began"), done.stderr
+    assert 'if __name__ == "__main__":, or take executor=serial' in last[1]
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(tmp_path: Path) -> None:
@@ -157,10 +189,12 @@ def test_workers_share_the_gpus_in_turn(
     assert device_of(place, visible, range(found)) == device
 
 
-def test_wrong_settings_are_told() -> None:
-    for settings in ({"workers": 0}, {"threads": 0}, {"trial_timeout": 0}, {"retries": -1}):
+def test_wrong_settings_are_told(tmp_path: Path) -> None:
+    with pytest.raises(NasframeError, match="workers"):
+        option("executor", "process", workers=0)
+    for settings in ({"trial_timeout": 0}, {"retries": -1}):
         with pytest.raises(NasframeError, match=next(iter(settings))):
-            option("executor", "process", **settings)
+            toy_study(tmp_path, **settings)
 
 
 def by_number(folder: Path) -> list[dict[str, Any]]:

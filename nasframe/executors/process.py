@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
 from nasframe.api import Executor, Report, Result, Step
 from nasframe.config import Parts
+from nasframe.cpu import cores
 from nasframe.errors import one_line
 from nasframe.executors import workplace
-
-if TYPE_CHECKING:
-    from nasframe.builtin import ProcessConfig
-
+from nasframe.executors.worker import late
 
 _LOOK_SECONDS = 1.0
 """So often it is looked whether workers that have not begun yet are still there."""
+
+_LOSSES = (ProcessExpired, BrokenProcessPool)
+"""What pebble raises if a worker died: while it ran something, or before."""
+
+_ADVICE = (
+    "\nIf a program of yours runs the study, it is imported by the workers: put the call under "
+    'if __name__ == "__main__":, or take executor=serial'
+)
 
 
 class _Ended(NamedTuple):
@@ -52,6 +58,11 @@ class _Place:
         self._settings = (parts, number, threads)
         self._messages = messages
         self._open()
+
+    @property
+    def began(self) -> bool:
+        """Whether the worker has been ready for a step."""
+        return self._ready.done() and not isinstance(self._ready.exception(), _LOSSES)
 
     @property
     def lost(self) -> bool:
@@ -94,7 +105,7 @@ class _Place:
         )
         self._thread = Thread(target=self._listen, args=(self._line,), daemon=True)
         self._thread.start()
-        self._pool.schedule(workplace.prepare)
+        self._ready = self._pool.schedule(workplace.prepare)
 
     def _listen(self, line: Connection) -> None:
         with suppress(EOFError, OSError):
@@ -125,18 +136,15 @@ class ProcessExecutor(Executor):
     """Runs each step in one of several worker processes, which stay.
 
     Args:
-        parts: what the workers are built of.
-        config: how many workers there are, and what may become of them.
+        parts: what the workers are built of, and what may become of them.
+        workers: how many there are.
     """
 
-    def __init__(self, parts: Parts, config: ProcessConfig) -> None:
-        self._config = config
+    def __init__(self, parts: Parts, workers: int) -> None:
+        self._timeout, self._retries = parts.trial_timeout, parts.retries
         self._messages: SimpleQueue[workplace.News | _Ended] = SimpleQueue()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = config.threads or max(1, (cores or 1) // config.workers)
-        self._places = [
-            _Place(place, parts, threads, self._messages) for place in range(config.workers)
-        ]
+        threads = max(1, cores() // workers)
+        self._places = [_Place(place, parts, threads, self._messages) for place in range(workers)]
         self._free = list(reversed(self._places))
         self._jobs: dict[int, _Job] = {}
         self._tickets = 0
@@ -144,7 +152,7 @@ class ProcessExecutor(Executor):
     @property
     def capacity(self) -> int:
         """The number of workers."""
-        return self._config.workers
+        return len(self._places)
 
     def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
         """Begin a step in a worker that is free."""
@@ -198,7 +206,7 @@ class ProcessExecutor(Executor):
 
     def _patience(self) -> float:
         """How long to wait for a message before looking after the workers."""
-        limit = self._config.trial_timeout
+        limit = self._timeout
         starts = [job.started for job in self._jobs.values() if job.started is not None]
         if limit is None or not starts:
             return _LOOK_SECONDS
@@ -206,43 +214,47 @@ class ProcessExecutor(Executor):
 
     def _overdue(self) -> list[Report | Result]:
         """End the steps whose time is over, and those whose workers died before they began."""
-        limit, now = self._config.trial_timeout, time.monotonic()
+        limit, now = self._timeout, time.monotonic()
         results: list[Report | Result] = []
         for job in list(self._jobs.values()):
             if limit is not None and job.started is not None and job.started + limit <= now:
                 job.place.renew()
-                results.append(self._failed(job, f"TimeoutError: took longer than {limit:g} s"))
+                results.append(self._failed(job, late(limit)))
             elif job.place.lost and (lost := self._lost(job, "died")):
                 results.append(lost)
         return results
 
     def _result(self, job: _Job, future: Future[Result]) -> Result | None:
         """What a step gave; ``None`` if its worker was lost, and it is tried again."""
-        try:
-            result = future.result()
-        except (ProcessExpired, CancelledError, RuntimeError, OSError) as error:
+        error = future.exception()
+        if isinstance(error, _LOSSES):
             return self._lost(job, _reason(error))
+        if error is not None:  # such as a KeyboardInterrupt that the child raised
+            return self._failed(job, one_line(error))
         self._free.append(self._jobs.pop(job.number).place)
-        return result
+        return future.result()
 
     def _lost(self, job: _Job, reason: str) -> Result | None:
+        began = job.place.began
         job.place.renew()
         job.losses += 1
-        if job.losses > self._config.retries:
+        if job.losses <= self._retries:
+            self._begin(job)
+            return None
+        if began:
             return self._failed(job, f"its worker {reason}")
-        self._begin(job)
-        return None
+        return self._failed(job, f"a worker process {reason} before it began{_ADVICE}", fatal=True)
 
-    def _failed(self, job: _Job, error: str) -> Result:
+    def _failed(self, job: _Job, error: str, fatal: bool = False) -> Result:
         self._free.append(self._jobs.pop(job.number).place)
         seconds = 0.0 if job.started is None else time.monotonic() - job.started
-        return Result(job.number, job.step, {}, seconds, error)
+        return Result(job.number, job.step, {}, seconds, error, fatal)
 
 
 def _reason(error: BaseException) -> str:
     """What became of a worker, in words."""
     if not isinstance(error, ProcessExpired):
-        return f"was lost: {one_line(error)}"
+        return "died"
     code = error.exitcode
     if code is None or code >= 0:
         return f"ended with status {code}"

@@ -1,24 +1,32 @@
-"""One evaluation at a time, in a thread of this process, so that the driver stays responsive."""
+"""One evaluation at a time, in a thread of this process, so that the driver stays responsive.
+
+A child that hangs in the middle of a batch cannot be ended here: worker processes can be.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 from nasframe.api import Executor, Metrics, Report, Result, Step
 from nasframe.config import Parts
-from nasframe.executors.worker import Worker
+from nasframe.executors.worker import Worker, late
+
+LOOK_SECONDS = 0.25
+"""So often it is looked whether the time of a step is over."""
 
 THREAD = "nasframe-serial"
 """The name of the thread in which children are trained."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
     number: int
     step: Step
     tokens: tuple[int, ...]
+    started: float | None = None
     cancelled: Event = field(default_factory=Event)
     replies: SimpleQueue[bool] = field(default_factory=SimpleQueue)
 
@@ -28,6 +36,7 @@ class SerialExecutor(Executor):
 
     def __init__(self, parts: Parts) -> None:
         self._worker = Worker(parts)
+        self._timeout = parts.trial_timeout
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._messages: SimpleQueue[Report | Result] = SimpleQueue()
         self._jobs: dict[int, _Job] = {}
@@ -46,11 +55,19 @@ class SerialExecutor(Executor):
 
     def wait(self) -> list[Report | Result]:
         """Wait for the report or the end of the step."""
-        while (message := self._messages.get()).number not in self._jobs:
-            pass  # of a cancelled step
-        if isinstance(message, Result):
-            del self._jobs[message.number]
-        return [message]
+        while True:
+            try:
+                message = self._messages.get(
+                    timeout=None if self._timeout is None else LOOK_SECONDS
+                )
+            except Empty:
+                if (result := self._overdue()) is not None:
+                    return [result]
+                continue
+            if message.number in self._jobs:  # else of a cancelled step
+                if isinstance(message, Result):
+                    del self._jobs[message.number]
+                return [message]
 
     def reply(self, number: int, go_on: bool) -> None:
         """Let the child that waits go on, or stop."""
@@ -69,6 +86,16 @@ class SerialExecutor(Executor):
         self._queue.put(None)
         self._thread.join(timeout=3)
 
+    def _overdue(self) -> Result | None:
+        """The failure of a step whose time is over."""
+        now = time.monotonic()
+        for job in self._jobs.values():
+            seconds = 0.0 if job.started is None else now - job.started
+            if self._timeout is not None and seconds >= self._timeout:
+                self.cancel(job.number)
+                return Result(job.number, job.step, {}, seconds, late(self._timeout))
+        return None
+
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
             self._messages.put(self._run(job))
@@ -79,4 +106,5 @@ class SerialExecutor(Executor):
             return job.replies.get()
 
         cancelled = job.cancelled.is_set
+        job.started = time.monotonic()
         return self._worker.run(job.number, job.step, job.tokens, report, cancelled)

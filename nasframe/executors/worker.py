@@ -39,6 +39,11 @@ def child_seed(seed: int, key: Hashable) -> int:
     return int.from_bytes(digest[:7], "big")
 
 
+def late(limit: float) -> str:
+    """The error of a step that took longer than so many seconds."""
+    return f"TimeoutError: took longer than trial_timeout={limit:g} s"
+
+
 def merge_meters(measured: Mapping[str, Metrics]) -> dict[str, float | tuple[float, ...]]:
     """One mapping of all meters' metrics; a name that two give is kept only with its prefix."""
     count = Counter(name for metrics in measured.values() for name in metrics)

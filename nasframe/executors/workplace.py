@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 from collections.abc import Sequence
 from multiprocessing import parent_process
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from nasframe.api import Metrics, Report, Result, Step
 from nasframe.config import Parts
+from nasframe.errors import one_line
 from nasframe.executors.worker import Worker
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -49,7 +51,12 @@ class Workplace:
             self._line.send(News(ticket, Report(number, epoch, metrics)))
             return bool(self._line.recv())
 
-        return self._worker.run(number, step, tokens, report, lambda: False)
+        result = self._worker.run(number, step, tokens, report, lambda: False)
+        try:
+            pickle.dumps(result)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            return Result(number, step, {}, result.seconds, one_line(error))
+        return result
 
 
 _here: list[Workplace] = []
