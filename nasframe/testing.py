@@ -26,11 +26,12 @@ def journal_events(folder: Path) -> list[dict[str, Any]]:
 
     Two studies took the same course, on whatever executor and after whatever kills, if these are
     equal. Left out are times (and metrics that end in ``seconds`` or ``per_second``), the study's
-    folder, and when it was resumed.
+    folder and executor, and when it was resumed.
     """
     events = [_timeless(event) for event in journal.read(folder) if event["event"] in _ORDER]
     for event in events:
-        event.get("config", {}).pop("dir", None)
+        for key in ("dir", "executor"):
+            event.get("config", {}).pop(key, None)
     return sorted(
         events,
         key=lambda e: (e.get("number", -1), _ORDER.index(e["event"]), e.get("epoch", 0)),

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import nasframe
@@ -18,6 +19,7 @@ from nasframe.journal import FILE, read
 from nasframe.testing import journal_events
 
 NASFRAME = str(Path(sys.executable).with_name("nasframe"))
+HERE, TWO_WORKERS = ["executor=serial"], ["executor=process", "executor.workers=2"]
 SMALL = ["trials=4", "evaluator.epochs=1", "batch=2", "meters=[size]", "evaluator.device=cpu"]
 
 
@@ -102,27 +104,31 @@ def test_weights_that_are_not_there(first: tuple[Path, str]) -> None:
         nasframe.load(first[0], number=77)
 
 
+@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS])
 def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
-    first: tuple[Path, str], tmp_path: Path
+    first: tuple[Path, str], tmp_path: Path, executor: list[str]
 ) -> None:
     """Also: the same command with the same seed gives the same journal, in another folder."""
     for wanted in (1, 2, 3):
-        process = start(tmp_path, "dir=b")
+        process = start(tmp_path, "dir=b", *executor)
         while process.poll() is None and len(told(tmp_path / "b")) < wanted:
             time.sleep(0.05)
         process.kill()
         process.communicate()
-    finish(tmp_path, "dir=b")
+    finish(tmp_path, "dir=b", *executor)
     assert journal_events(tmp_path / "b") == journal_events(first[0])
 
 
+@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str) -> None:
-    process = start(tmp_path, "dir=c", "trials=500", "evaluator.epochs=2")
+def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str, executor: list[str]) -> None:
+    process = start(tmp_path, "dir=c", "trials=500", "evaluator.epochs=2", *executor)
     while process.poll() is None and not told(tmp_path / "c"):
         time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(getattr(signal, name))
     output, errors = process.communicate(timeout=60)
+    assert not psutil.wait_procs(workers, timeout=5)[1]
     assert process.returncode == 130
     assert errors == ""
     assert "Ended: interrupted." in output

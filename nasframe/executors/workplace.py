@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,18 +34,26 @@ class News(NamedTuple):
 
 
 class Workplace:
-    """The worker of this process, and its line to the driver."""
+    """The worker of this process, and its line to the driver.
+
+    It works in a thread: the main one is then free to end the process at once when it is told to,
+    and Lightning, which would hear the signal in its place, leaves signals to the main thread.
+    """
 
     def __init__(self, parts: Parts, line: Connection) -> None:
         self._worker = Worker(parts)
         self._line = line
+        self._thread = ThreadPoolExecutor(1)
 
     def prepare(self) -> None:
         """Import what is needed, and load the data."""
-        self._worker.evaluator  # noqa: B018 - built when it is first looked at
+        self._thread.submit(lambda: self._worker.evaluator).result()
 
     def run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
         """Run a step; its reports go to the driver, which answers them."""
+        return self._thread.submit(self._run, ticket, number, step, tokens).result()
+
+    def _run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
         self._line.send(News(ticket, None))
 
         def report(epoch: int, metrics: Metrics) -> bool:
