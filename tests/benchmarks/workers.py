@@ -1,0 +1,116 @@
+"""How much faster several workers are, and what they cost: ``python tests/benchmarks/workers.py``.
+
+First real children: the default search on digits, each time with new seeds, in one process on one
+thread and on two, and in two worker processes that need not wait for each other; the contenders
+take turns. Times run from the first told trial to the last. Then a free evaluator: the wall-clock
+milliseconds of a trial beyond those of the serial executor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
+
+from nasframe import ExecutorConfig, StudyConfig, Trial, option, run  # noqa: E402
+from nasframe.progress import Progress  # noqa: E402
+
+CONTENDERS = {
+    "serial, one thread": (option("executor", "serial"), 1),
+    "serial, two threads": (option("executor", "serial"), 2),
+    "two workers": (option("executor", "process", workers=2), 1),
+}
+
+
+class Clock(Progress):
+    """When the trials were told."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def told(self, trial: Trial) -> None:
+        self.times.append(time.perf_counter())
+
+    def seconds(self) -> float:
+        """Of a trial, the first one aside."""
+        return (self.times[-1] - self.times[0]) / (len(self.times) - 1)
+
+
+def seconds(config: StudyConfig) -> float:
+    clock = Clock()
+    run(config, progress=clock)
+    return clock.seconds()
+
+
+def children(executor: ExecutorConfig, threads: int, trials: int, seed: int) -> float:
+    """Seconds a trial of real children."""
+    with tempfile.TemporaryDirectory() as folder:
+        return seconds(
+            StudyConfig(
+                dir=Path(folder),
+                search_space=option("search_space", "nasnet_small"),
+                task=option("task", "digits"),
+                controller=option("controller", "random"),
+                objective=option("objective", "accuracy"),
+                evaluator=option("evaluator", "train", threads=threads),
+                executor=executor,
+                stopper=option("stopper", "none"),
+                trials=trials,
+                seed=seed,
+                synchronous=False,
+                keep=0,
+            )
+        )
+
+
+def free(executor: ExecutorConfig, trials: int) -> float:
+    """Seconds a trial of an evaluator that does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        return seconds(
+            toy_study(
+                Path(folder),
+                search_space=ToySpaceConfig(choices=20, options=10),
+                evaluator=ToyEvaluatorConfig(epochs=1),
+                executor=executor,
+                trials=trials,
+                synchronous=False,
+                keep=0,
+            )
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    rounds: list[dict[str, float]] = []
+    for seed in range(args.repeats):
+        rounds.append(
+            {
+                name: children(executor, threads, args.trials, seed)
+                for name, (executor, threads) in CONTENDERS.items()
+            }
+        )
+        print("  ".join(f"{name}: {1 / s * 60:.1f} a minute" for name, s in rounds[-1].items()))
+    for name in ("serial, one thread", "serial, two threads"):
+        ratio = median(times[name] / times["two workers"] for times in rounds)
+        print(f"two workers train {ratio:.2f} times the trials of: {name}", flush=True)
+    alone = free(option("executor", "serial"), 3000)
+    both = free(option("executor", "process", workers=2), 3000)
+    print(f"a free evaluator: serial {1e3 * alone:.2f} ms a trial, two workers {1e3 * both:.2f}")
+
+
+if __name__ == "__main__":
+    main()
