@@ -95,10 +95,22 @@ def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
 
 
+def test_an_interrupt_that_a_child_raises_is_its_failure(name: str, tmp_path: Path) -> None:
+    executor = make(name, tmp_path, interrupts=1)
+    executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
+    (result,) = executor.wait()
+    assert isinstance(result, Result) and "KeyboardInterrupt" in (result.error or "")
+    executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
+    (result,) = executor.wait()
+    assert isinstance(result, Result) and result.error is None
+    executor.close()
+
+
+@pytest.mark.parametrize("epochs", [10, 400])
 def test_a_step_that_takes_too_long_fails_and_the_next_one_has_its_time(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, epochs: int
 ) -> None:
-    executor = make(name, tmp_path, timeout=0.5, epochs=10, seconds=4.0)
+    executor = make(name, tmp_path, timeout=0.5, epochs=epochs, seconds=4.0)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
     while isinstance(message := executor.wait()[0], Report):
         executor.reply(0, True)

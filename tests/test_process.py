@@ -65,7 +65,12 @@ def bench(folder: Path, settings: dict[str, Any] | None = None, **evaluator: Any
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"), [("killed", "SIGKILL, perhaps for lack of memory"), ("crashes", "SIGSEGV")]
+    ("how", "reason"),
+    [
+        ("killed", "was ended by SIGKILL, perhaps for lack of memory"),
+        ("crashes", "was ended by SIGSEGV"),
+        ("leaves", "died"),
+    ],
 )
 def test_a_step_whose_worker_died_is_tried_again_and_then_fails(
     tmp_path: Path, how: str, reason: str
@@ -79,7 +84,7 @@ def test_a_step_whose_worker_died_is_tried_again_and_then_fails(
     work = bench(tmp_path, {"retries": 1}, **{how: 1}, deaths=1000)
     try:
         result = work.run(1, CHILD)
-        assert result.error == f"its worker was ended by {reason}"
+        assert result.error == f"its worker {reason}"
         assert not result.fatal
         assert work.attempts == 5
         assert work.run(2, (2, 2, 3, 4)).error is None

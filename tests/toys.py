@@ -179,11 +179,14 @@ class ToyEvaluator(Evaluator):
             raise OSError(28, os.strerror(28))
         if first == self._config.exits:
             raise SystemExit(3)
+        if first == self._config.interrupts:
+            raise KeyboardInterrupt
 
     def _die(self, architecture: Architecture) -> None:
         """Take the process along, as often as ``deaths`` says."""
         config, first = self._config, architecture.tokens[0]
-        if config.log is None or first not in (config.killed, config.crashes, config.hangs):
+        fates = (config.killed, config.crashes, config.hangs, config.leaves)
+        if config.log is None or first not in fates:
             return
         if config.log.read_text().split().count(architecture.key) > config.deaths:
             return
@@ -191,6 +194,8 @@ class ToyEvaluator(Evaluator):
             os.kill(os.getpid(), signal.SIGKILL)
         if first == config.crashes:
             ctypes.string_at(0)
+        if first == config.leaves:
+            os._exit(0)
         time.sleep(3600)
 
 
@@ -208,6 +213,8 @@ class ToyEvaluatorConfig(EvaluatorConfig):
     killed: int = -1
     crashes: int = -1
     hangs: int = -1
+    leaves: int = -1
+    interrupts: int = -1
     deaths: int = 1
     log: Path | None = None
 

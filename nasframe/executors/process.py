@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
+import os
 import signal
 import time
 from concurrent.futures import Future
@@ -11,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
+from socket import SHUT_RDWR, socket
 from threading import Thread
 from typing import NamedTuple
 
@@ -24,7 +27,7 @@ from nasframe.executors import workplace
 from nasframe.executors.worker import late
 
 _LOOK_SECONDS = 1.0
-"""So often it is looked whether workers that have not begun yet are still there."""
+"""So often it is looked whether workers are still there, whatever the pools say."""
 
 _LOSSES = (ProcessExpired, BrokenProcessPool)
 """What pebble raises if a worker died: while it ran something, or before."""
@@ -73,7 +76,12 @@ class _Place:
         """Begin a step; its reports and its end become messages."""
         if self.lost:
             self.renew()
-        future = self._pool.schedule(workplace.run, args=(ticket, number, step, tokens))
+        arguments = (ticket, number, step, tokens)
+        try:
+            future = self._pool.schedule(workplace.run, args=arguments)
+        except RuntimeError:  # the worker has died since
+            self.renew()
+            future = self._pool.schedule(workplace.run, args=arguments)
         future.add_done_callback(lambda done: self._messages.put(_Ended(ticket, done)))
 
     def reply(self, go_on: bool) -> None:
@@ -90,22 +98,27 @@ class _Place:
         """End the worker, whatever it does."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
-        self._theirs.close()  # ends the thread that listens
+        # Ends the thread that listens, even if processes that the worker has begun hold the line.
+        with socket(fileno=os.dup(self._line.fileno())) as line, suppress(OSError):
+            line.shutdown(SHUT_RDWR)
         self._thread.join()
         self._line.close()
 
     def _open(self) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._line, self._theirs = spawn.Pipe()
+        self._line, theirs = spawn.Pipe()
         self._pool = ProcessPool(
             max_workers=1,
             initializer=workplace.begin,
-            initargs=(*self._settings, self._theirs),
+            initargs=(*self._settings, theirs),
             context=spawn,
         )
         self._thread = Thread(target=self._listen, args=(self._line,), daemon=True)
         self._thread.start()
         self._ready = self._pool.schedule(workplace.prepare)
+        # The worker has its own. The pool would replace a lost worker by itself, and not notice one
+        # that ended with status 0: without this end of the line it cannot, and says so.
+        theirs.close()
 
     def _listen(self, line: Connection) -> None:
         with suppress(EOFError, OSError):
@@ -148,6 +161,7 @@ class ProcessExecutor(Executor):
         self._free = list(reversed(self._places))
         self._jobs: dict[int, _Job] = {}
         self._tickets = 0
+        self._look = 0.0
 
     @property
     def capacity(self) -> int:
@@ -161,12 +175,11 @@ class ProcessExecutor(Executor):
     def wait(self) -> list[Report | Result]:
         """Wait for the report or the end of a step."""
         while True:
+            if time.monotonic() >= self._look and (results := self._overdue()):
+                return results
             try:
-                message = self._messages.get(timeout=self._patience())
+                message = self._messages.get(timeout=max(0.0, self._look - time.monotonic()))
             except Empty:
-                results = self._overdue()
-                if results:
-                    return results
                 continue
             job = next((j for j in self._jobs.values() if j.ticket == message.ticket), None)
             if job is None:
@@ -177,6 +190,7 @@ class ProcessExecutor(Executor):
                     return [result]
             elif message.report is None:
                 job.started = time.monotonic()
+                self._look = min(self._look, job.started + (self._timeout or math.inf))
             else:
                 return [message.report]
 
@@ -204,23 +218,19 @@ class ProcessExecutor(Executor):
         self._jobs[job.number] = job
         job.place.run(job.ticket, job.number, job.step, job.tokens)
 
-    def _patience(self) -> float:
-        """How long to wait for a message before looking after the workers."""
-        limit = self._timeout
-        starts = [job.started for job in self._jobs.values() if job.started is not None]
-        if limit is None or not starts:
-            return _LOOK_SECONDS
-        return min(_LOOK_SECONDS, max(0.0, min(starts) + limit - time.monotonic()))
-
     def _overdue(self) -> list[Report | Result]:
         """End the steps whose time is over, and those whose workers died before they began."""
         limit, now = self._timeout, time.monotonic()
+        self._look = now + _LOOK_SECONDS
         results: list[Report | Result] = []
         for job in list(self._jobs.values()):
-            if limit is not None and job.started is not None and job.started + limit <= now:
-                job.place.renew()
-                results.append(self._failed(job, late(limit)))
-            elif job.place.lost and (lost := self._lost(job, "died")):
+            if limit is not None and job.started is not None:
+                if job.started + limit <= now:
+                    job.place.renew()
+                    results.append(self._failed(job, late(limit)))
+                    continue
+                self._look = min(self._look, job.started + limit)
+            if job.place.lost and (lost := self._lost(job, "died")):
                 results.append(lost)
         return results
 
@@ -235,7 +245,7 @@ class ProcessExecutor(Executor):
         return future.result()
 
     def _lost(self, job: _Job, reason: str) -> Result | None:
-        began = job.place.began
+        began = job.started is not None or job.place.began
         job.place.renew()
         job.losses += 1
         if job.losses <= self._retries:

@@ -55,14 +55,13 @@ class SerialExecutor(Executor):
 
     def wait(self) -> list[Report | Result]:
         """Wait for the report or the end of the step."""
+        patience = None if self._timeout is None else LOOK_SECONDS
         while True:
+            if (result := self._overdue()) is not None:
+                return [result]
             try:
-                message = self._messages.get(
-                    timeout=None if self._timeout is None else LOOK_SECONDS
-                )
+                message = self._messages.get(timeout=patience)
             except Empty:
-                if (result := self._overdue()) is not None:
-                    return [result]
                 continue
             if message.number in self._jobs:  # else of a cancelled step
                 if isinstance(message, Result):

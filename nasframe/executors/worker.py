@@ -98,7 +98,7 @@ class Worker:
             metrics = self._step(number, step, Architecture(tokens), report, cancelled)
             if step is Step.MEASURE:
                 devices = {n: m.device for n, m in self.meters.items() if m.device is not None}
-        except (Exception, SystemExit) as exception:  # libraries call sys.exit, too
+        except BaseException as exception:  # libraries call sys.exit; Ctrl-C is for the main thread
             error, fatal = _message(exception), _is_fatal(exception)
             if os.environ.get("NASFRAME_DEBUG"):
                 traceback.print_exc(file=sys.stderr)

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
@@ -86,6 +87,8 @@ def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
     end = time.monotonic() + timeout
     # In a session of its own, so that what it has begun can be ended together with it.
     with Popen(words, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
+        # A worker process that is ended leaves by this function, not by an exception.
+        guard = Finalize(process, _kill, args=(process.pid,), exitpriority=10)
         try:
             while True:
                 try:
@@ -97,13 +100,18 @@ def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
                     if time.monotonic() > end:
                         raise TimeoutError(f"{words[0]} took longer than {timeout:g} s") from None
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            guard()
             raise
+        guard.cancel()
     if process.returncode != 0:
         last = (errors.strip().splitlines() or ["without a word"])[-1]
         raise RuntimeError(f"{words[0]} ended with status {process.returncode}: {last}")
     return output
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def last_number(output: str, pattern: str | None) -> float:
