@@ -65,13 +65,14 @@ def find(name: str, size: int | None = None) -> Named:
         NasframeError: if there is no such network or setting, with the nearest names; or if it is
             none for images.
     """
-    before, colon, after = name.rpartition(":")
-    if colon and "=" not in after:
-        return _of_study(name, Path(before), after)
-    if colon or any(network.name == name for network in networks()):
-        make, input_shape = _published(before or name, after if colon else "")
+    folder, colon, number = name.rpartition(":")
+    if colon and "=" not in number:
+        return _of_study(name, Path(folder), number)
+    plain, _, words = name.partition(":")
+    if words or any(network.name == plain for network in networks()):
+        make, input_shape = _published(plain, words)
     else:
-        make, input_shape = _of_timm(name)
+        make, input_shape = _of_timm(plain)
     if size is not None:
         input_shape = (input_shape[0], size, size)
     return Named(name, lambda: make().eval(), Images(input_shape))
@@ -79,11 +80,13 @@ def find(name: str, size: int | None = None) -> Named:
 
 def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     pairs = [word.partition("=") for word in words.split(",") if word]
+    if not all(equals for _, equals, _ in pairs):
+        raise NasframeError(f"{name}:{words}: settings are KEY=VALUE, with commas between them")
     make = partial(published, name, **{key: _value(text) for key, _, text in pairs})
     try:
         data_config: Any = getattr(make(), "data_config", None)
     except (TypeError, ValueError) as error:
-        raise NasframeError(f"{name}:{words}: {error}") from error
+        raise NasframeError(f"{name}:{words} cannot be made: {error}") from error
     if data_config is None:
         raise NasframeError(f"{name} is no network for images: its inputs are not known")
     return make, tuple(data_config["input_size"])
