@@ -268,6 +268,7 @@ def _reason(error: BaseException) -> str:
     code = error.exitcode
     if code is None or code >= 0:
         return f"ended with status {code}"
-    name = signal.Signals(-code).name
+    names = {known.value: known.name for known in signal.Signals}
+    name = names.get(-code, f"signal {-code}")  # real-time signals have no names
     hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"
