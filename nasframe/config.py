@@ -196,8 +196,8 @@ class Parts:
     meters: dict[str, MeterConfig]
     folder: Path
     keep_weights: bool
-    trial_timeout: float | None = None
-    retries: int = 1
+    trial_timeout: float | None
+    retries: int
 
 
 @dataclass(kw_only=True)

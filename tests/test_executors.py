@@ -27,6 +27,7 @@ def make(name: str, folder: Path, timeout: float | None = None, **settings: Any)
         folder=folder,
         keep_weights=False,
         trial_timeout=timeout,
+        retries=1,
     )
     executor = option("executor", name).build(parts)
     assert isinstance(executor, Executor)

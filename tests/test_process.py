@@ -24,11 +24,16 @@ PROGRAM = Path(__file__).with_name("toy_program.py")
 class Bench:
     """An executor at work, and its workers."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any], **evaluator: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 1,
+        retries: int = 1,
+        timeout: float | None = None,
+        **evaluator: Any,
+    ) -> None:
         self.log = folder / "log"
-        fate = {
-            name: settings.pop(name) for name in ("trial_timeout", "retries") if name in settings
-        }
         parts = Parts(
             search_space=ToySpaceConfig(),
             task=ToyTaskConfig(),
@@ -36,9 +41,10 @@ class Bench:
             meters={"toy": ToyMeterConfig()},
             folder=folder,
             keep_weights=False,
-            **fate,
+            trial_timeout=timeout,
+            retries=retries,
         )
-        self.executor: Executor = option("executor", "process", **settings).build(parts)
+        self.executor: Executor = option("executor", "process", workers=workers).build(parts)
 
     def run(self, number: int, tokens: tuple[int, ...], step: Step = Step.TRAIN) -> Result:
         """Run a step to its end; every report is answered by go on."""
@@ -60,10 +66,6 @@ class Bench:
         return [p for p in psutil.Process().children() if is_worker(p)]
 
 
-def bench(folder: Path, settings: dict[str, Any] | None = None, **evaluator: Any) -> Bench:
-    return Bench(folder, settings or {}, **evaluator)
-
-
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
@@ -75,13 +77,13 @@ def bench(folder: Path, settings: dict[str, Any] | None = None, **evaluator: Any
 def test_a_step_whose_worker_died_is_tried_again_and_then_fails(
     tmp_path: Path, how: str, reason: str
 ) -> None:
-    work = bench(tmp_path, {"retries": 2}, **{how: 1}, deaths=2)
+    work = Bench(tmp_path, retries=2, **{how: 1}, deaths=2)
     try:
         assert work.run(0, CHILD).error is None
         assert work.attempts == 3
     finally:
         work.executor.close()
-    work = bench(tmp_path, {"retries": 1}, **{how: 1}, deaths=1000)
+    work = Bench(tmp_path, retries=1, **{how: 1}, deaths=1000)
     try:
         result = work.run(1, CHILD)
         assert result.error == f"its worker {reason}"
@@ -93,7 +95,7 @@ def test_a_step_whose_worker_died_is_tried_again_and_then_fails(
 
 
 def test_an_exception_is_not_tried_again(tmp_path: Path) -> None:
-    work = bench(tmp_path, {"retries": 5}, fails=1)
+    work = Bench(tmp_path, retries=5, fails=1)
     assert work.run(0, CHILD).error == "RuntimeError: this child failed"
     assert work.attempts == 1
     assert work.run(1, (2, 2, 3, 4)).error is None
@@ -101,7 +103,7 @@ def test_an_exception_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_child_that_hangs_fails_when_its_time_is_over(tmp_path: Path) -> None:
-    work = bench(tmp_path, {"trial_timeout": 1.5, "retries": 3}, hangs=1, deaths=1000)
+    work = Bench(tmp_path, timeout=1.5, retries=3, hangs=1, deaths=1000)
     start = time.monotonic()
     result = work.run(0, CHILD)
     assert result.error == "TimeoutError: took longer than trial_timeout=1.5 s"
@@ -112,7 +114,7 @@ def test_a_child_that_hangs_fails_when_its_time_is_over(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
-    work = bench(tmp_path, odd=1)
+    work = Bench(tmp_path, odd=1)
     assert "pickle" in (work.run(0, CHILD).error or "")
     assert work.run(1, (2, 2, 3, 4)).error is None
     work.executor.close()
@@ -139,7 +141,7 @@ def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Pa
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(tmp_path: Path) -> None:
-    work = bench(tmp_path)
+    work = Bench(tmp_path)
     for number in range(3):
         assert work.run(number, CHILD).error is None
         (worker,) = work.workers()
@@ -151,8 +153,8 @@ def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(tmp_path: Pat
     work.executor.close()
 
 
-def test_workers_end_with_the_executor_and_with_its_process(tmp_path: Path) -> None:
-    work = bench(tmp_path, {"workers": 2}, hangs=1, deaths=1000)
+def test_workers_end_with_the_executor(tmp_path: Path) -> None:
+    work = Bench(tmp_path, workers=2, hangs=1, deaths=1000)
     work.run(0, (2, 2, 3, 4))
     work.executor.submit(1, Step.TRAIN, CHILD)
     workers = work.workers()
@@ -162,7 +164,7 @@ def test_workers_end_with_the_executor_and_with_its_process(tmp_path: Path) -> N
 
 
 def test_steps_run_at_the_same_time(tmp_path: Path) -> None:
-    work = bench(tmp_path, {"workers": 2}, epochs=1)
+    work = Bench(tmp_path, workers=2, epochs=1)
     for number in (0, 1):
         work.executor.submit(number, Step.TRAIN, CHILD)
     reports: set[int] = set()
