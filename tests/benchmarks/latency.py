@@ -88,17 +88,18 @@ def architectures(count: int) -> list[Architecture]:
     return [Architecture(tuple(map(draw.randrange, sizes))) for _ in range(count)]
 
 
-def child(runtime: str, count: int, seconds: float) -> None:
+def child(runtime: str, count: int, seconds: float, interval: float) -> None:
     """Measure random networks with the meter; prints their metrics as JSON."""
-    config = option("meters", runtime, seconds=seconds)
+    config = option("meters", runtime, seconds=seconds, interval=interval)
     meter = config.build(option("search_space", "mnasnet").build(), PHOTOS)
     context = Context(Path(), "auto", 0, lambda epoch, metrics: True, lambda: False)
     print(json.dumps([meter.measure(one, context) for one in architectures(count)]))
 
 
-def measured_apart(runtime: str, count: int, seconds: float) -> list[dict[str, float]]:
+def measured_apart(*values: object) -> list[dict[str, float]]:
     """What a process of its own measures."""
-    words = ("--runtime", runtime, "--architectures", str(count), "--seconds", str(seconds))
+    names = ("--runtime", "--architectures", "--seconds", "--interval")
+    words = [str(word) for pair in zip(names, values, strict=True) for word in pair]
     command = [sys.executable, __file__, "child", *words]
     found: list[dict[str, float]] = json.loads(subprocess.check_output(command))
     return found
@@ -140,16 +141,16 @@ def told(title: str, runs: Sequence[list[dict[str, float]]]) -> None:
         )
 
 
-def repeat(runtime: str, count: int, seconds: float) -> None:
+def repeat(*values: object) -> None:
     """The same networks in two processes."""
-    told("Two processes", [measured_apart(runtime, count, seconds) for _ in range(2)])
+    told("Two processes", [measured_apart(*values) for _ in range(2)])
 
 
-def load(cores: int, runtime: str, count: int, seconds: float) -> None:
+def load(cores: int, *values: object) -> None:
     """The same networks in a quiet process and beside busy ones."""
-    quiet = measured_apart(runtime, count, seconds)
+    quiet = measured_apart(*values)
     with busy(cores):
-        loaded = measured_apart(runtime, count, seconds)
+        loaded = measured_apart(*values)
     told(f"A quiet process, and one on a machine with {cores} busy cores", [quiet, loaded])
 
 
@@ -183,6 +184,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--architectures", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--interval", type=float, default=0.02, help="1e-9 uses all of the seconds")
     args = parser.parse_args()
     torch.set_num_threads(1)
     match args.what:
@@ -192,7 +194,7 @@ def main() -> None:
             table(args.seconds)
         case what:
             run = {"repeat": repeat, "load": partial(load, args.busy), "child": child}[what]
-            run(args.runtime, args.architectures, args.seconds)
+            run(args.runtime, args.architectures, args.seconds, args.interval)
 
 
 if __name__ == "__main__":
