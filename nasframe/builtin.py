@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasframe.config import (
@@ -15,6 +16,7 @@ from nasframe.config import (
     TaskConfig,
     setting,
 )
+from nasframe.errors import NasframeError
 from nasframe.hookspecs import hookimpl
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
 from nasframe.tasks.config import (
@@ -70,6 +72,48 @@ class ProcessConfig(ExecutorConfig):
 
 
 @dataclass(kw_only=True)
+class RayConfig(ExecutorConfig):
+    """Evaluations on Ray: a local one, or a cluster; needs ``nasframe[ray]``.
+
+    Attributes:
+        address: of a running cluster: ``auto``, ``host:6379`` or ``ray://host:10001``; ``None``
+            takes the variable ``RAY_ADDRESS``, or begins a local Ray for this study.
+        workers: how many evaluations run at the same time; ``None`` for as many as fit into what
+            is free, which is looked at all the time.
+        cpus: cores of each.
+        gpus: GPUs of each, a fraction to share one; ``None`` for one where the cluster has some.
+        resources: other resources of each, by the names that the cluster gave them.
+    """
+
+    address: str | None = None
+    workers: int | None = setting(None, least=1)
+    cpus: float = setting(1.0, least=0)
+    gpus: float | None = setting(None, least=0)
+    resources: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, amount in self.resources.items():
+            if name in ("CPU", "GPU") or not 0 < amount < math.inf:
+                raise NasframeError(
+                    f"resources.{name}={amount:g}: must be a resource of the cluster's own, and "
+                    "more than 0; there is cpus and gpus for the others"
+                )
+        if not (self.cpus or self.gpus or self.resources):
+            raise NasframeError("cpus=0: a trial must need something: cpus, gpus or resources")
+
+    def build(self, parts: Parts) -> Executor:
+        """Make the executor."""
+        try:
+            from nasframe.executors.ray import RayExecutor
+        except ImportError as error:
+            raise NasframeError(
+                f"executor=ray needs Ray ({error}): pip install nasframe[ray]"
+            ) from error
+        return RayExecutor(parts, self)
+
+
+@dataclass(kw_only=True)
 class SizeConfig(MeterConfig):
     """Parameters, multiply-adds, and the bytes of weights and activations."""
 
@@ -121,4 +165,4 @@ def nasframe_stoppers() -> Mapping[str, type[StopperConfig]]:
 @hookimpl
 def nasframe_executors() -> Mapping[str, type[ExecutorConfig]]:
     """The core's executors."""
-    return {"process": ProcessConfig, "serial": SerialConfig}
+    return {"process": ProcessConfig, "ray": RayConfig, "serial": SerialConfig}

@@ -35,11 +35,16 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
         for name, tensor in module.state_dict().items()
     }
     words = {name: json.dumps(value) for name, value in metadata.items()}
+    write_weights(path, save(state, metadata={"format": "pt", **words}))
+
+
+def write_weights(path: Path, data: bytes) -> None:
+    """Write a file of weights, whole or not at all; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("wb") as file:
-            file.write(save(state, metadata={"format": "pt", **words}))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -20,3 +20,13 @@ def one_thread() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """A Ray that executors find and leave as it is: to begin one takes seconds."""
+    from nasframe.executors import ray_cluster
+
+    ray_cluster.connect("local")
+    yield
+    ray_cluster.ray.shutdown()

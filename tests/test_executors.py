@@ -34,8 +34,10 @@ def make(name: str, folder: Path, timeout: float | None = None, **settings: Any)
     return executor
 
 
-@pytest.fixture(params=["serial", "process"])
+@pytest.fixture(params=["serial", "process", "ray"])
 def name(request: pytest.FixtureRequest) -> str:
+    if request.param == "ray":
+        request.getfixturevalue("local_ray")
     return str(request.param)
 
 

@@ -20,6 +20,7 @@ from nasframe.testing import journal_events
 
 NASFRAME = str(Path(sys.executable).with_name("nasframe"))
 HERE, TWO_WORKERS = ["executor=serial"], ["executor=process", "executor.workers=2"]
+ON_RAY = ["executor=ray", "executor.workers=2"]
 SMALL = ["trials=4", "evaluator.epochs=1", "batch=2", "meters=[size]", "evaluator.device=cpu"]
 
 
@@ -104,7 +105,7 @@ def test_weights_that_are_not_there(first: tuple[Path, str]) -> None:
         nasframe.load(first[0], number=77)
 
 
-@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS])
+@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, ON_RAY])
 def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
     first: tuple[Path, str], tmp_path: Path, executor: list[str]
 ) -> None:
@@ -119,7 +120,7 @@ def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
     assert journal_events(tmp_path / "b") == journal_events(first[0])
 
 
-@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS])
+@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, ON_RAY])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str, executor: list[str]) -> None:
     process = start(tmp_path, "dir=c", "trials=500", "evaluator.epochs=2", *executor)

@@ -60,10 +60,11 @@ class _Place:
     ) -> None:
         self._settings = (parts, number, threads)
         self._messages = messages
+        self._begun = 0
         self._open()
 
     @property
-    def began(self) -> bool:
+    def ready(self) -> bool:
         """Whether the worker has been ready for a step."""
         return self._ready.done() and not isinstance(self._ready.exception(), _LOSSES)
 
@@ -71,6 +72,10 @@ class _Place:
     def lost(self) -> bool:
         """Whether the worker died while it had nothing to do."""
         return not self._pool.active
+
+    def has_begun(self, ticket: int) -> bool:
+        """Whether a worker had begun an attempt at a step before it was ended."""
+        return self._begun == ticket
 
     def run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> None:
         """Begin a step; its reports and its end become messages."""
@@ -123,7 +128,10 @@ class _Place:
     def _listen(self, line: Connection) -> None:
         with suppress(EOFError, OSError):
             while True:
-                self._messages.put(line.recv())
+                news = line.recv()
+                if news.report is None:
+                    self._begun = news.ticket
+                self._messages.put(news)
 
 
 @dataclass(slots=True)
@@ -245,13 +253,15 @@ class ProcessExecutor(Executor):
         return future.result()
 
     def _lost(self, job: _Job, reason: str) -> Result | None:
-        began = job.started is not None or job.place.began
+        ready = job.place.ready
         job.place.renew()
-        job.losses += 1
+        begun = job.place.has_begun(job.ticket)
+        # A worker that died while it had nothing to do is no fault of the step.
+        job.losses += begun or not ready
         if job.losses <= self._retries:
             self._begin(job)
             return None
-        if began:
+        if begun:
             return self._failed(job, f"its worker {reason}")
         return self._failed(job, f"a worker process {reason} before it began{_ADVICE}", fatal=True)
 

@@ -43,6 +43,10 @@ class SerialExecutor(Executor):
         self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
         self._thread.start()
 
+    def prepare(self) -> None:
+        """Import what is needed, and load the data."""
+        self._worker.prepare()
+
     @property
     def capacity(self) -> int:
         """One."""

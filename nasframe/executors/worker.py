@@ -11,7 +11,9 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 from nasframe.api import (
     Architecture,
@@ -81,6 +83,11 @@ class Worker:
         items = self._parts.meters.items()
         return {name: built(c.build, Meter, self.space, self.task) for name, c in items}
 
+    def prepare(self) -> None:
+        """Import what is needed, and load the data; of mistakes the first step tells."""
+        with suppress(Exception):
+            self.evaluator  # noqa: B018
+
     def run(
         self,
         number: int,
@@ -113,12 +120,15 @@ class Worker:
         report: Callable[[int, Metrics], bool],
         cancelled: Callable[[], bool],
     ) -> Metrics:
+        def reported(epoch: int, metrics: Metrics) -> bool:
+            return report(epoch, _plain(metrics))
+
         keep = self._parts.keep_weights and step is Step.TRAIN
         context = Context(
             folder=self._parts.folder,
             device="auto",
             seed=child_seed(self._parts.evaluator.seed, self.space.canonical(architecture)),
-            report=report,
+            report=reported,
             cancelled=cancelled,
             weights=weights_path(self._parts.folder, number) if keep else None,
         )
@@ -166,7 +176,20 @@ def _fault(meter: Meter, metrics: Metrics) -> str | None:
 def _mapping(part: Evaluator | Meter, metrics: Metrics) -> Metrics:
     if not isinstance(metrics, Mapping):
         raise TypeError(f"{type(part).__name__} must return metrics by name, not {metrics!r:.80}")
-    return metrics
+    return _plain(metrics)
+
+
+def _plain(metrics: Metrics) -> Metrics:
+    """The metrics as Python's own numbers, which any process and the journal can take."""
+    return {str(name): _value(name, value) for name, value in metrics.items()}
+
+
+def _value(name: str, value: Any) -> float | tuple[float, ...]:
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"{name} is {value!r}, which is not a number")
+    own = tuple(int(n) if isinstance(n, int) else float(n) for n in numbers)
+    return own if isinstance(value, tuple) else own[0]
 
 
 def _is_fatal(error: BaseException) -> bool:

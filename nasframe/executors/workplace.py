@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import time
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from typing import NamedTuple
 
 from nasframe.api import Metrics, Report, Result, Step
 from nasframe.config import Parts
-from nasframe.errors import one_line
 from nasframe.executors.worker import Worker
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -48,7 +46,7 @@ class Workplace:
 
     def prepare(self) -> None:
         """Import what is needed, and load the data."""
-        self._thread.submit(lambda: self._worker.evaluator).result()
+        self._thread.submit(self._worker.prepare).result()
 
     def run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
         """Run a step; its reports go to the driver, which answers them."""
@@ -61,12 +59,7 @@ class Workplace:
             self._line.send(News(ticket, Report(number, epoch, metrics)))
             return bool(self._line.recv())
 
-        result = self._worker.run(number, step, tokens, report, lambda: False)
-        try:
-            pickle.dumps(result)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            return Result(number, step, {}, result.seconds, one_line(error))
-        return result
+        return self._worker.run(number, step, tokens, report, lambda: False)
 
 
 _here: list[Workplace] = []

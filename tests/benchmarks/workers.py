@@ -1,8 +1,8 @@
 """How much faster several workers are, and what they cost: ``python tests/benchmarks/workers.py``.
 
 First real children: the default search on digits, each time with new seeds, in one process on one
-thread and on two, and in two worker processes that need not wait for each other; the contenders
-take turns. Times run from the first told trial to the last. Then a free evaluator: the wall-clock
+thread and on two, in two worker processes that need not wait for each other, and in two actors of
+a local Ray; the contenders take turns. Times run from the first told trial to the last. Then a free evaluator: the wall-clock
 milliseconds of a trial beyond those of the serial executor.
 """
 
@@ -27,7 +27,8 @@ from nasframe.progress import Progress  # noqa: E402
 CONTENDERS = {
     "serial, one thread": (option("executor", "serial"), 1),
     "serial, two threads": (option("executor", "serial"), 2),
-    "two workers": (option("executor", "process", workers=2), 1),
+    "process": (option("executor", "process", workers=2), 1),
+    "ray": (option("executor", "ray", workers=2), 1),
 }
 
 
@@ -104,12 +105,12 @@ def main() -> None:
             }
         )
         print("  ".join(f"{name}: {1 / s * 60:.1f} a minute" for name, s in rounds[-1].items()))
-    for name in ("serial, one thread", "serial, two threads"):
-        ratio = median(times[name] / times["two workers"] for times in rounds)
-        print(f"two workers train {ratio:.2f} times the trials of: {name}", flush=True)
-    alone = free(option("executor", "serial"), 3000)
-    both = free(option("executor", "process", workers=2), 3000)
-    print(f"a free evaluator: serial {1e3 * alone:.2f} ms a trial, two workers {1e3 * both:.2f}")
+    for two in ("process", "ray"):
+        for name in ("serial, one thread", "serial, two threads"):
+            ratio = median(times[name] / times[two] for times in rounds)
+            print(f"{two}, two workers: {ratio:.2f} times the trials of {name}", flush=True)
+    for name in ("serial, one thread", "process", "ray"):
+        print(f"a free evaluator, {name}: {1e3 * free(CONTENDERS[name][0], 3000):.2f} ms a trial")
 
 
 if __name__ == "__main__":
