@@ -2,8 +2,8 @@
 
 First real children: the default search on digits, each time with new seeds, in one process on one
 thread and on two, in two worker processes that need not wait for each other, and in two actors of
-a local Ray; the contenders take turns. Times run from the first told trial to the last. Then a free evaluator: the wall-clock
-milliseconds of a trial beyond those of the serial executor.
+a local Ray; the contenders take turns. Times run from the first told trial to the last. Then a
+free evaluator: milliseconds of a trial with each executor.
 """
 
 from __future__ import annotations
