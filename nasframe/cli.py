@@ -330,9 +330,12 @@ def _tell(error: Exception) -> int:
 
 
 def _say(line: str, error: Exception) -> None:
+    from nasframe.console import plain
+
     if os.environ.get("NASFRAME_DEBUG") == "1":
         traceback.print_exception(error)
-    print(line, file=sys.stderr, flush=True)
+    lines = (plain(text).plain for text in line.split("\n"))
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def explain(error: Exception) -> tuple[str, int]:

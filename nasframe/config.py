@@ -7,7 +7,7 @@ heavy imports are inside ``build``. Field types are those that OmegaConf can che
 
 from __future__ import annotations
 
-import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -86,7 +86,7 @@ def _member(name: str, kind: type[Enum], value: object) -> Enum:
 def _check_number(name: str, value: object, number: float, bounds: Any) -> None:
     least, most, above = (bounds.get(k) for k in ("least", "most", "above"))
     wanted = None
-    if not math.isfinite(number):
+    if not abs(number) <= sys.float_info.max:
         wanted = "a finite number"
     elif least is not None and number < least:
         wanted = f"at least {least}"

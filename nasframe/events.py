@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from nasframe import journal
-from nasframe.api import Architecture, Proposal, Report, Trial
+from nasframe.api import Architecture, Metrics, Proposal, Report, Trial
+from nasframe.config import StudyConfig
+from nasframe.plain import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The study went on, with other values of these settings."""
+    """The study went on, with these other values of settings."""
 
     changes: Mapping[str, Any]
 
+
+_MOST = sys.float_info.max
 
 Event: TypeAlias = Asked | Reported | Told | Resumed
 
@@ -84,42 +89,65 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
         case "asked":
             pairs = zip(data["tokens"], data["info"], strict=True)
             proposals = tuple(Proposal(tuple(tokens), dict(info)) for tokens, info in pairs)
+            for proposal in proposals:
+                _require(all(type(token) is int for token in proposal.tokens), "tokens are numbers")
+                _require(all_finite(proposal.info), "info is finite numbers")
             return Asked(data["number"], proposals)
         case "reported":
             _require(data["number"] in pending, "it is of no proposal that is pending")
-            report = Report(data["number"], data["epoch"], dict(data["metrics"]))
+            report = Report(data["number"], int(data["epoch"]), _metrics(data["metrics"]))
             return Reported(report, bool(data["go_on"]))
         case "told":
             return Told(_trial(data, pending.pop(data["number"])), float(data["elapsed"]))
         case "resumed":
-            return Resumed(dict(data["changes"]))
+            last = {key: value for key, (_, value) in data["changes"].items()}
+            settings(StudyConfig, last)  # those of the study alone, which have no dots
+            return Resumed(last)
     return None
 
 
 def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     _require(tuple(data["tokens"]) == proposal.tokens, "other tokens were proposed")
-    metrics = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in data["metrics"].items()
-    }
-    reward = data.get("reward")
+    number, reward, duplicate = data["number"], data.get("reward"), data.get("duplicate")
+    _require(is_finite(reward or 0) and is_finite(data["seconds"]), "its numbers are not finite")
+    _require(duplicate is None or type(duplicate) is int, "a duplicate is of a number")
+    devices = data.get("devices", {})
+    texts = [t for t in (data.get("error"), data.get("rejected")) if t is not None]
+    _require(all(isinstance(text, str) for text in (*texts, *devices.values())), "it is no text")
     return Trial(
-        number=data["number"],
+        number=number,
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
-        metrics=metrics,
+        metrics=_metrics(data["metrics"]),
         reward=None if reward is None else float(reward),
         seconds=float(data["seconds"]),
         error=data.get("error"),
         rejected=data.get("rejected"),
-        duplicate_of=data.get("duplicate"),
-        devices=dict(data.get("devices", {})),
+        duplicate_of=duplicate,
+        devices=devices,
     )
+
+
+def _metrics(data: Mapping[str, Any]) -> Metrics:
+    metrics = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    _require(all_finite(metrics), "its metrics are not finite numbers")
+    return metrics
 
 
 def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise ValueError(reason)
+
+
+def all_finite(metrics: Metrics) -> bool:
+    """Whether every value can be written into a journal."""
+    return all(map(is_finite, metrics.values()))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a metric is a finite number, or a series of them."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(number, int | float) and abs(number) <= _MOST for number in numbers)
 
 
 def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:

@@ -79,7 +79,9 @@ def compare(
         elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
             changes[key] = (then.get(key), now.get(key))
         else:
-            values = (_shown(key, values.get(key)) for values in (then, now))
+            values = [_shown(key, values.get(key)) for values in (then, now)]
+            if values[0] == values[1]:  # of the same name, from another package
+                values = [then[key], now[key]]
             refused.append("{} was {}, is now {}".format(key.removesuffix(f".{TYPE}"), *values))
     if refused:
         raise NasframeError(
@@ -110,7 +112,8 @@ def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _shrinks(key: str, then: Any, now: Any) -> bool:
     """Whether a budget became smaller."""
-    return key in ("trials", "hours") and None not in (then, now) and now < then
+    numbers = isinstance(then, int | float) and isinstance(now, int | float)
+    return key in ("trials", "hours") and numbers and now < then
 
 
 def _version_notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
+from nasframe.plain import settings
 
 SCHEMA = 1
 """The version of the format; a journal with a higher one is refused."""
 
 FILE = "journal.jsonl"
+
+_PARTS = [f.name for f in fields(StudyConfig) if MISSING is f.default is f.default_factory]
+"""The settings of a study that must be given: its parts."""
+
+_NEEDED = (*_PARTS, "meters", "seed", "max_duplicates")
+"""The settings that every journal has; it may lack others, which are younger."""
 
 
 class BusyError(NasframeError):
@@ -107,8 +117,12 @@ class Journal:
             os.close(self._file)
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
+def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """The events of a journal in order; a last line that is still being written is left out.
+
+    Args:
+        folder: the study's folder.
+        kind: of the events that are wanted; the lines of others are not looked at.
 
     Raises:
         NasframeError: if there is no journal, a line is damaged, or nasframe is too old for it.
@@ -119,7 +133,10 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise NasframeError(f"no study in {folder}: {path}: {error.strerror}") from error
     with lines:
+        start = b"" if kind is None else f'{{"event":"{kind}"'.encode()
         for number, line in enumerate(lines, 1):
+            if not line.startswith(start):
+                continue
             event = _parse(line)
             if event is None and not line.endswith(b"\n"):
                 return
@@ -139,20 +156,51 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
-    parts = ("versions", "plugins", "config")
-    if (
-        event is None
-        or event["event"] != "study"
-        or not isinstance(event.get("schema"), int)
-        or not all(isinstance(event.get(part), dict) for part in parts)
-    ):
+    if event is None or event["event"] != "study" or not isinstance(event.get("schema"), int):
         raise damaged(path, 1)
     if event["schema"] > SCHEMA:
-        writer = event["versions"].get("nasframe", "unknown")
+        versions = event.get("versions")
+        writer = versions.get("nasframe") if isinstance(versions, dict) else None
         raise NasframeError(
-            f"{path} was written by nasframe {writer}, which is newer than this one: install that "
-            "version, or choose another dir"
+            f"{path} was written by nasframe {writer or 'unknown'}, which is newer than this one: "
+            "install that version, or choose another dir"
         )
+    if not _is_header(event):
+        raise damaged(path, 1)
+
+
+def _is_header(event: Mapping[str, Any]) -> bool:
+    """Whether the first event says what it must."""
+    versions: list[Any] = [event.get(name) for name in ("versions", "plugins")]
+    config: Any = event.get("config")
+    if not all(isinstance(item, dict) for item in (config, *versions)):
+        return False
+    if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
+        return False
+    parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
+    return (
+        all(isinstance(version, str) for named in versions for version in named.values())
+        and all(isinstance(part, dict) and "type" in part for part in parts)
+        and _is_plain(config)
+        and _fits(config)
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a configuration holds finite numbers, and names where types stand."""
+    if isinstance(value, dict):
+        return isinstance(value.get("type", ""), str) and all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _fits(config: Mapping[str, Any]) -> bool:
+    try:
+        settings(StudyConfig, config)
+    except TypeError:
+        return False
+    return True
 
 
 def damaged(path: Path, number: int, why: str = "is damaged") -> NasframeError:

@@ -26,10 +26,11 @@ class Keeper:
     def __init__(self, folder: Path, keep: int, trials: Iterable[Trial]) -> None:
         self._folder = folder
         self._keep = keep
-        with_weights = (t for t in trials if weights_path(folder, t.number).is_file())
+        files = set(weights_path(folder, 0).parent.glob("*.safetensors*"))
+        with_weights = (t for t in trials if weights_path(folder, t.number) in files)
         self._kept = rank(with_weights)[:keep]
         wanted = {weights_path(folder, trial.number) for trial in self._kept}
-        for file in weights_path(folder, 0).parent.glob("*.safetensors*"):
+        for file in files:
             if file not in wanted and _OURS.fullmatch(file.name):
                 file.unlink()
 

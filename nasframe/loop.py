@@ -29,7 +29,7 @@ from nasframe.journal import Journal
 from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
 from nasframe.progress import Progress
-from nasframe.scoring import all_finite, stepped
+from nasframe.scoring import stepped
 
 _WORTH_A_SYNC = 0.02
 """Seconds of trials that a power failure may cost: about what it takes to sync a file. A real child
@@ -152,7 +152,7 @@ class Loop:
         for number, proposal in zip(numbers, proposals, strict=True):
             try:
                 check_tokens(proposal.tokens, self.space.choices[: self.space.active(number)])
-                if not all_finite(proposal.info):
+                if not events.all_finite(proposal.info):
                     raise NasframeError(f"has info that is no finite float: {proposal.info}")
             except NasframeError as error:
                 raise NasframeError(f"{name}: proposal {number} {error}") from error
@@ -176,7 +176,7 @@ class Loop:
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
-        go_on = all_finite(report.metrics)  # else its result will be a failure
+        go_on = events.all_finite(report.metrics)  # else its result will be a failure
         if go_on and self.stopper is not None:
             decided = self.decisions.setdefault(report.number, {})
             if report.epoch not in decided:

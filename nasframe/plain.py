@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nasframe.config import Config
-from nasframe.errors import NasframeError
+from nasframe.errors import NasframeError, one_line
 
 TYPE = "type"
 """The key under which the name of a config's class stands."""
@@ -44,25 +45,41 @@ def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Co
         known: the config classes that may be used, by ``type_name``.
 
     Raises:
-        NasframeError: if its class is not among the known ones.
+        NasframeError: if its class is not among the known ones, or the settings do not fit it.
     """
-    kind = known.get(data[TYPE])
+    name = data[TYPE]
+    kind = known.get(name)
     if kind is None:
-        raise NasframeError(f"no installed plugin offers {data[TYPE]}: install the one that does")
+        raise NasframeError(f"no installed plugin offers {name}: install the one that does")
+    try:
+        return kind(**settings(kind, data))
+    except Exception as error:
+        raise NasframeError(f"the settings of {name} cannot be used: {one_line(error)}") from error
+
+
+def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a configuration from their plain values; those that it has not are left out.
+
+    Raises:
+        TypeError: if a value is not of the kind that its setting takes.
+    """
     hints = get_type_hints(kind)
-    names = {item.name for item in fields(kind)}
-    settings = {key: _restore(hints[key], data[key]) for key in data if key in names}
-    return kind(**settings)
+    names = [item.name for item in fields(kind) if item.name in data]
+    return {name: _restore(name, hints[name], data[name]) for name in names}
 
 
-def _restore(hint: Any, value: Any) -> Any:
-    for kind in (hint, *get_args(hint)):
-        if isinstance(kind, type) and value is not None:
-            if issubclass(kind, Enum):
-                return kind[value]
-            if issubclass(kind, Path):
-                return Path(value)
-    return value
+def _restore(name: str, hint: Any, value: Any) -> Any:
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for kind in (get_origin(kind) or kind for kind in kinds):
+        if not isinstance(kind, type) or issubclass(kind, Config):
+            return value  # anything, or a part, whose own settings are another matter
+        if issubclass(kind, Enum) and value in (members := kind.__members__):
+            return members[value]
+        if issubclass(kind, Path) and isinstance(value, str):
+            return Path(value)
+        if type(value) is kind or (kind is float and type(value) is int):
+            return value
+    raise TypeError(f"{name} is {value!r}")
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

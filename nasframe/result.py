@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
-from nasframe.errors import NasframeError
+from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
 from nasframe.plain import from_plain, type_name
 from nasframe.plugins import options
@@ -71,7 +71,7 @@ def restored(group: str, part: Mapping[str, Any]) -> Any:
     """The config of a part, as it stands in the first line of a journal.
 
     Raises:
-        NasframeError: if no installed plugin offers it.
+        NasframeError: if no installed plugin offers it, or its settings cannot be used.
     """
     return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
 
@@ -113,11 +113,17 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
             f"{folder} holds no weights of {wanted}; "
             + (there if kept else "keep=0 and look-ups in a table leave none")
         )
-    state, metadata = read_weights(weights_path(folder, number))
-    task = metadata["task"]
-    shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+    path = weights_path(folder, number)
+    state, metadata = read_weights(path)
     space: SearchSpace = restored("search_space", header["config"]["search_space"]).build()
-    module = space.build(trials[number].architecture, shape)
-    module.load_state_dict(state)
-    module.data_config = task["data_config"]
+    try:
+        task = metadata["task"]
+        shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+        module = space.build(trials[number].architecture, shape)
+        module.load_state_dict(state)
+        module.data_config = task["data_config"]
+    except Exception as error:
+        raise NasframeError(
+            f"{path}: is no file of weights of trial {number}: {one_line(error)}"
+        ) from error
     return module.eval()

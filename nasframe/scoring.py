@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
-from typing import Any
 
-from nasframe.api import Metrics, Objective, Result, Step, Trial
+from nasframe.api import Objective, Result, Step, Trial
 from nasframe.errors import one_line
-
-_MOST = sys.float_info.max
+from nasframe.events import is_finite
 
 
 def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
@@ -57,14 +54,3 @@ def scored(trial: Trial, objective: Objective) -> Trial:
     if not math.isfinite(reward):
         return replace(trial, error=f"the reward is {reward}")
     return replace(trial, reward=reward)
-
-
-def all_finite(metrics: Metrics) -> bool:
-    """Whether every value can be written into a journal."""
-    return all(map(is_finite, metrics.values()))
-
-
-def is_finite(value: Any) -> bool:
-    """Whether a metric is a finite number, or a series of them."""
-    numbers = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(number, int | float) and abs(number) <= _MOST for number in numbers)

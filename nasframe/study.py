@@ -145,9 +145,9 @@ class _Study:
 def _changes(config: StudyConfig) -> dict[str, Any]:
     """The settings that were changed when the study went on before, with their last values."""
     changes: dict[str, Any] = {}
-    for event in events.history(config.dir):
-        if isinstance(event, events.Resumed):
-            changes |= {key: values[1] for key, values in event.changes.items()}
+    for event in journal.read(config.dir, "resumed"):
+        with suppress(Exception):  # what is wrong with the line, the replay tells
+            changes |= {key: values[1] for key, values in event["changes"].items()}
     return changes
 
 

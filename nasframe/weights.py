@@ -64,11 +64,12 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}
             words = file.metadata() or {}
+        metadata = {name: json.loads(word) for name, word in words.items() if name != "format"}
     except FileNotFoundError:
         raise NasframeError(f"{path}: there is no such file") from None
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise NasframeError(f"{path}: is no file of weights: {error}") from error
-    return state, {name: json.loads(word) for name, word in words.items() if name != "format"}
+    return state, metadata
 
 
 def load_weights(

@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from toys import toy_study
 
 from nasframe import NasframeError, journal
 from nasframe.journal import FILE, Journal, read
+from nasframe.plain import to_plain
 
 HEADER = {
     "event": "study",
     "schema": 1,
     "versions": {"nasframe": "0"},
     "plugins": {},
-    "config": {},
+    "config": to_plain(toy_study(Path("study"))),
 }
 TOLD = {"event": "told", "number": 0, "metrics": {"val_accuracy": 0.5}, "text": "a}b"}
 

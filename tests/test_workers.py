@@ -12,7 +12,8 @@ import pytest
 from benches import Bench, is_alive, workers_of
 from toys import toy_study
 
-from nasframe import NasframeError, Report, Result, Step, option, run
+from nasframe import NasframeError, Report, Result, Step, Trial, option, run
+from nasframe.progress import Progress
 from nasframe.testing import journal_events
 
 CHILD = (1, 2, 3, 4)
@@ -168,3 +169,37 @@ def test_a_killed_driver_takes_its_workers_along_and_the_study_goes_on(tmp_path:
         assert len(gone) == 2 and not alive
     assert start("killed").wait() == 0
     assert journal_events(tmp_path / "killed")[1:] == journal_events(tmp_path / "whole")[1:]
+
+
+class Scales(Progress):
+    """What the workers hold after each trial: memory in bytes, files and threads."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[int, int, int]] = []
+
+    def told(self, trial: Trial) -> None:
+        if trial.duplicate_of is None:
+            (worker,) = workers_of(psutil.Process(), "process")
+            self.held.append((worker.memory_info().rss, worker.num_fds(), worker.num_threads()))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_hundred_children_leave_nothing_in_their_worker(tmp_path: Path) -> None:
+    scales = Scales()
+    study = toy_study(
+        tmp_path,
+        search_space=option("search_space", "nasnet_small"),
+        task=option("task", "digits"),
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy"),
+        evaluator=option("evaluator", "train", epochs=1),
+        executor=option("executor", "process"),
+        trials=500,
+    )
+    trials = run(study, progress=scales).trials
+    assert [trial.error for trial in trials] == [None] * 500
+    early, late = scales.held[49], scales.held[499]
+    print([round(held[0] / 2**20) for held in scales.held[9::50]], early, late)
+    assert late[0] <= 1.05 * early[0]
+    assert late[1:] == early[1:]

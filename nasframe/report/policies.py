@@ -3,10 +3,9 @@ choice at the end, the architecture that its policy holds most probable."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nasframe import journal
 from nasframe.api import Architecture, Controller, Objective, Step, Trial
@@ -16,7 +15,7 @@ from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.ledger import Ledger
-from nasframe.plain import TYPE
+from nasframe.plain import settings
 from nasframe.replay import replay
 from nasframe.report.contenders import Contender, Contest
 from nasframe.report.parallel import each
@@ -119,15 +118,12 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
 
 def _config(folder: Path) -> StudyConfig:
     """A study's configuration, from the first line of its journal; it keeps no weights."""
-    stored = next(journal.read(folder))["config"]
-    values: dict[str, Any] = {}
-    for item in fields(StudyConfig):
-        value = stored.get(item.name)
-        if item.name == "meters":
-            values["meters"] = {name: restored("meters", part) for name, part in value.items()}
-        elif item.name in stored:
-            is_part = isinstance(value, dict) and TYPE in value
-            values[item.name] = restored(item.name, value) if is_part else value
+    values = settings(StudyConfig, next(journal.read(folder))["config"])
+    for name, value in values.items():
+        if name == "meters":
+            values[name] = {meter: restored("meters", part) for meter, part in value.items()}
+        elif isinstance(value, dict):
+            values[name] = restored(name, value)
     return StudyConfig(**{**values, "dir": folder, "keep": 0})
 
 

@@ -41,6 +41,10 @@ class _Axis:
         return length * (network.metrics[self.goal.name] - self.low) / (self.high - self.low)
 
 
+_CLOUD = 5000
+"""So many networks are drawn beside the front, evenly chosen by rank if there are more."""
+
+
 def picture(findings: Findings, front: Front) -> alt.LayerChart:
     """Draw all networks in grey and the front in blue, by the front's first two metrics.
 
@@ -52,13 +56,15 @@ def picture(findings: Findings, front: Front) -> alt.LayerChart:
     first, second = front.goals[:2]
     near = _near(findings.networks, first)
     y, x = _axis(first, near), _axis(second, near)
-    layers = [_points(findings.networks, x, y, color=_GREY, size=16, opacity=0.5)]
+    step = -(-len(findings.networks) // _CLOUD)
+    cloud = findings.networks[::step]
+    layers = [_points(cloud, x, y, color=_GREY, size=16, opacity=0.5)]
     if len(front.goals) == 2:
         layers.append(_line(members, x, y))
     layers.append(_points(members, x, y, color=_BLUE, size=40, opacity=1))
     visible = [network for network in members if x.holds(network) and y.holds(network)]
     layers.append(_numbers(list(_apart(visible, x, y)), x, y))
-    chart = alt.LayerChart(layer=layers, title=_title(findings.networks, x, y))
+    chart = alt.LayerChart(layer=layers, title=_title(findings.networks, step, x, y))
     chart = chart.properties(width=_WIDTH, height=_HEIGHT)
     view, grid = alt.ViewConfig(stroke=None), alt.AxisConfig(gridColor="#eee")
     chart.config = alt.Config(view=view, axis=grid)
@@ -74,10 +80,12 @@ def _near(networks: Sequence[Network], goal: Goal) -> Sequence[Network]:
     return [network for network in networks if goal.sign * network.metrics[goal.name] <= limit]
 
 
-def _title(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Title:
+def _title(networks: Sequence[Network], step: int, x: _Axis, y: _Axis) -> alt.Title:
     beyond = sum(not (x.holds(network) and y.holds(network)) for network in networks)
     text = f"Pareto front of {len(networks)} networks"
     more = f"; {beyond} of them beyond the axes" if beyond else ""
+    if step > 1:
+        more += f"; of the others one in {step} is drawn"
     return alt.Title(text + more, fontSize=11, fontWeight="normal")
 
 
