@@ -57,6 +57,8 @@ def search() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints exceptions and exits by itself
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_setting)  # Hydra wants settings after flags
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
             print(manual.text())
@@ -132,9 +134,16 @@ class _Ended(SystemExit):
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """End as after Ctrl-C; a second signal must not disturb that."""
-    signal.signal(signum, signal.SIG_IGN)
+    """End the study in order; a second SIGTERM must not disturb that, a second Ctrl-C ends it."""
+    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGTERM else _leave_at_once)
     raise KeyboardInterrupt
+
+
+def _leave_at_once(signum: int, frame: FrameType | None) -> NoReturn:
+    """End the process without another word: the journal is right at any moment."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # shows the cursor, which the bar has hidden
+    os._exit(130)
 
 
 def register_configs() -> None:

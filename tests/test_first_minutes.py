@@ -152,6 +152,24 @@ def test_interrupted_in_the_middle_of_a_long_step_it_ends_at_once(tmp_path: Path
     assert "Ended: interrupted. 0 trials" in output
 
 
+@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, ON_RAY])
+def test_a_second_ctrl_c_is_not_in_the_way_of_the_first(
+    tmp_path: Path, executor: list[str]
+) -> None:
+    process = start(tmp_path, "dir=g", "trials=500", *executor)
+    while process.poll() is None and not told(tmp_path / "g"):
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [c for c in children if "Agent" not in c.name()]  # Ray's own look once a minute
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    _, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) in [(130, ""), (-signal.SIGINT, "")]
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert told(tmp_path / "g")
+
+
 def test_the_controller_is_all_that_is_swapped(first: tuple[Path, str], tmp_path: Path) -> None:
     finish(tmp_path, "dir=d", "trials=1", "controller=random")
     one, other = next(read(first[0]))["config"], next(read(tmp_path / "d"))["config"]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 1.0
 """So often it is looked what the cluster has."""
 
+_SIGNAL_SECONDS = 0.25
+"""So long Ctrl-C may have to wait, which Ray does not hear while it waits."""
+
 _BEGIN = (
     "a worker on Ray could not begin: {}\n"
     "Every node needs the same packages and plugins, and the data"
@@ -160,7 +163,7 @@ class RayExecutor(Executor):
                 if (results := self._overdue()) or self._capacity > before:
                     return results
             asked = {a.answer: (p, a) for p, a in self._actors() if a.answer is not None}
-            patience = max(0.0, self._look - time.monotonic())
+            patience = max(0.0, min(self._look - time.monotonic(), _SIGNAL_SECONDS))
             if not asked:
                 time.sleep(patience)
                 continue
