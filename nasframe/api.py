@@ -337,6 +337,13 @@ class Evaluator(ABC):
 
     provides: tuple[str, ...]
 
+    def prepare(self) -> None:  # noqa: B027
+        """Make ready for the first evaluation: import what is heavy, read the data.
+
+        It is called once where evaluations run, and not in the driver, which starts sooner then.
+        What it raises is passed over: the first evaluation tells it.
+        """
+
     @abstractmethod
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the architecture.

@@ -142,10 +142,11 @@ def test_a_bug_is_told_in_short_and_in_full_on_request(toy: Shell) -> None:
 
 @pytest.mark.parametrize("mood", ["INTERRUPT", "TERMINATE"])
 def test_signals_end_a_study_with_its_table(toy: Shell, mood: str) -> None:
-    done = toy("nasframe", *TOYS, f"evaluator.mood={mood}", "dir=it")
+    here = ("nasframe", *TOYS, "executor=serial", f"evaluator.mood={mood}", "dir=it")
+    done = toy(*here)
     assert (done.returncode, done.stderr) == (130, "")
     assert "Ended: interrupted. 2 trials" in done.stdout
-    assert toy("nasframe", *TOYS, f"evaluator.mood={mood}", "dir=it", "trials=2").returncode == 2
+    assert toy(*here, "trials=2").returncode == 2
 
 
 def test_the_configuration_is_printed_and_nothing_runs(toy: Shell) -> None:
@@ -199,7 +200,8 @@ def test_a_sweep_over_options_takes_settings_that_the_default_one_lacks(toy: She
 
 
 def test_ctrl_c_ends_a_whole_sweep(toy: Shell) -> None:
-    done = toy("nasframe", "-m", *TOYS, "seed=0,1", "evaluator.mood=INTERRUPT", "dir=it")
+    here = ("-m", *TOYS, "executor=serial", "seed=0,1", "dir=it")
+    done = toy("nasframe", *here, "evaluator.mood=INTERRUPT")
     assert done.returncode == 130
     assert len(list((toy.cwd / "it").glob("*seed*"))) == 1
 

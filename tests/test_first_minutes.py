@@ -120,8 +120,16 @@ def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
     assert journal_events(tmp_path / "b") == journal_events(first[0])
 
 
-@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, ON_RAY])
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("name", "executor"),
+    [
+        ("SIGINT", HERE),
+        ("SIGTERM", HERE),
+        ("SIGINT", TWO_WORKERS),
+        ("SIGTERM", TWO_WORKERS),
+        ("SIGTERM", ON_RAY),
+    ],
+)
 def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str, executor: list[str]) -> None:
     process = start(tmp_path, "dir=c", "trials=500", "evaluator.epochs=2", *executor)
     while process.poll() is None and not told(tmp_path / "c"):

@@ -70,7 +70,7 @@ class Place:
         """Import what is needed, and load the data; returns the node on which this is."""
         import ray
 
-        self._executor.prepare()
+        self._executor.ready.wait()
         return str(ray.get_runtime_context().get_node_id())
 
     def take(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:

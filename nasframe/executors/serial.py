@@ -32,7 +32,11 @@ class _Job:
 
 
 class SerialExecutor(Executor):
-    """Runs steps one after the other, for small studies and for debugging."""
+    """Runs steps one after the other, for small studies and for debugging.
+
+    Attributes:
+        ready: is set once all is imported and the data are loaded.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._worker = Worker(parts)
@@ -40,12 +44,9 @@ class SerialExecutor(Executor):
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._messages: SimpleQueue[Report | Result] = SimpleQueue()
         self._jobs: dict[int, _Job] = {}
+        self.ready = Event()
         self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
         self._thread.start()
-
-    def prepare(self) -> None:
-        """Import what is needed, and load the data."""
-        self._worker.prepare()
 
     @property
     def capacity(self) -> int:
@@ -100,6 +101,8 @@ class SerialExecutor(Executor):
         return None
 
     def _serve(self) -> None:
+        self._worker.prepare()
+        self.ready.set()
         while (job := self._queue.get()) is not None:
             self._messages.put(self._run(job))
 

@@ -86,7 +86,7 @@ class Worker:
     def prepare(self) -> None:
         """Import what is needed, and load the data; of mistakes the first step tells."""
         with suppress(Exception):
-            self.evaluator  # noqa: B018
+            self.evaluator.prepare()
 
     def run(
         self,

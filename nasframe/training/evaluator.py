@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
 from nasframe.cpu import threads
 from nasframe.training.config import Precision, TrainConfig
-from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import check_optimizer, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
-from nasframe.training.trainer import Epochs, fit
 from nasframe.weights import save_weights
 
 
@@ -48,6 +46,12 @@ class TrainEvaluator(Evaluator):
             "train_seconds",
             "samples_per_second",
         )
+
+    def prepare(self) -> None:
+        """Import Lightning, and read the data."""
+        from nasframe.training import module, trainer  # noqa: F401
+
+        self._task.data_config  # noqa: B018
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Train the child; its ``train_seconds`` include validation.
@@ -85,6 +89,9 @@ class TrainEvaluator(Evaluator):
         history: list[dict[str, float]],
     ) -> float:
         """Train, filling ``history`` with the metrics of each epoch; returns the seconds."""
+        from nasframe.training.module import ChildModule
+        from nasframe.training.trainer import Epochs, fit
+
         config, task = self._config, self._task
 
         def on_epoch(metrics: dict[str, float]) -> bool:
