@@ -81,7 +81,8 @@ class RayConfig(ExecutorConfig):
         workers: how many evaluations run at the same time; ``None`` for as many as fit into what
             is free, which is looked at all the time.
         cpus: cores of each.
-        gpus: GPUs of each, a fraction to share one; ``None`` for one where the cluster has some.
+        gpus: GPUs of each, a fraction to share one; ``None`` for one if the cluster has some when
+            the study begins. Where it is 0, children do not see any.
         resources: other resources of each, by the names that the cluster gave them.
     """
 
@@ -99,6 +100,8 @@ class RayConfig(ExecutorConfig):
                     f"resources.{name}={amount:g}: must be a resource of the cluster's own, and "
                     "more than 0; there is cpus and gpus for the others"
                 )
+        if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
+            raise NasframeError(f"gpus={self.gpus:g}: must be a whole number, or a fraction of 1")
         if not (self.cpus or self.gpus or self.resources):
             raise NasframeError("cpus=0: a trial must need something: cpus, gpus or resources")
 

@@ -101,7 +101,8 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
             return Told(_trial(data, pending.pop(data["number"])), float(data["elapsed"]))
         case "resumed":
             last = {key: value for key, (_, value) in data["changes"].items()}
-            settings(StudyConfig, last)  # those of the study alone, which have no dots
+            # Those of the study alone have no dots; older versions wrote null for what they lacked.
+            settings(StudyConfig, {key: v for key, v in last.items() if v is not None})
             return Resumed(last)
     return None
 

@@ -74,7 +74,8 @@ def compare(
     then, now, usual = {**flat(old["config"]), **former}, flat(new["config"]), defaults(config)
     notes, changes, refused = [], {}, []
     for key in _differing(then, now):
-        if key not in then and key in usual and now[key] == usual[key]:
+        free_part = "." in key and key.partition(".")[0] in free
+        if key not in then and key in usual and now[key] == usual[key] and not free_part:
             notes.append(f"{key} is newer than this study: taken as {now[key]}")
         elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
             changes[key] = (then.get(key), now.get(key))

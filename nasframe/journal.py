@@ -180,18 +180,16 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
     return (
         all(isinstance(version, str) for named in versions for version in named.values())
-        and all(isinstance(part, dict) and "type" in part for part in parts)
+        and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
         and _is_plain(config)
         and _fits(config)
     )
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a configuration holds finite numbers, and names where types stand."""
-    if isinstance(value, dict):
-        return isinstance(value.get("type", ""), str) and all(map(_is_plain, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
+    """Whether all numbers of a configuration are finite."""
+    if isinstance(value, dict | list):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, float) or math.isfinite(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nasframe.config import Config
@@ -14,6 +14,12 @@ from nasframe.errors import NasframeError, one_line
 
 TYPE = "type"
 """The key under which the name of a config's class stands."""
+
+_NUMBERS = (bool, int, float)
+"""Each will do for another one: 10.0 trials are 10."""
+
+_CHECKED = (*_NUMBERS, str, list, dict, NoneType, Enum, Path)
+"""The kinds of settings that OmegaConf checks on the command line, parts aside."""
 
 
 def to_plain(value: Any) -> Any:
@@ -70,14 +76,15 @@ def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _restore(name: str, hint: Any, value: Any) -> Any:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    for kind in (get_origin(kind) or kind for kind in kinds):
-        if not isinstance(kind, type) or issubclass(kind, Config):
-            return value  # anything, or a part, whose own settings are another matter
+    kinds = tuple(get_origin(kind) or kind for kind in kinds)
+    if not all(isinstance(kind, type) and issubclass(kind, _CHECKED) for kind in kinds):
+        return value  # a kind that the configuration itself has to check
+    for kind in kinds:
         if issubclass(kind, Enum) and value in (members := kind.__members__):
             return members[value]
         if issubclass(kind, Path) and isinstance(value, str):
             return Path(value)
-        if type(value) is kind or (kind is float and type(value) is int):
+        if isinstance(value, _NUMBERS if kind in _NUMBERS else kind):
             return value
     raise TypeError(f"{name} is {value!r}")
 

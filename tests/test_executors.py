@@ -98,6 +98,14 @@ def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
 
 
+def test_a_part_that_exits_while_it_is_made_ready_is_passed_over(name: str, tmp_path: Path) -> None:
+    executor = make(name, tmp_path, unready=True)
+    executor.submit(0, Step.MEASURE, (1, 2, 3, 4))
+    (result,) = executor.wait()
+    executor.close()
+    assert isinstance(result, Result) and result.error is None
+
+
 def test_an_interrupt_that_a_child_raises_is_its_failure(name: str, tmp_path: Path) -> None:
     executor = make(name, tmp_path, interrupts=1)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toys import ToySpaceConfig, toy_study
@@ -36,6 +38,43 @@ def test_there_and_back() -> None:
     config = Everything(colour=Colour.BLUE, path=Path("a/b"), sizes=[3], rate=None)
     plain = json.loads(json.dumps(to_plain(config)))
     assert from_plain(plain, {type_name(Everything): Everything}) == config
+
+
+@dataclass
+class Inner:
+    a: int = 1
+
+
+@dataclass(kw_only=True)
+class Unusual(ObjectiveConfig):
+    anything: Any = 3
+    inner: Inner = field(default_factory=Inner)
+    pair: tuple[int, ...] = (1, 2)
+    several: Sequence[int] = (3,)
+    table: Mapping[str, int] = field(default_factory=lambda: {"type": 4})
+    flag: bool = True
+    rate: float = 0.5
+
+    def build(self) -> None:  # type: ignore[override]
+        raise AssertionError
+
+
+def test_kinds_that_only_their_plugin_knows_are_let_through() -> None:
+    plain = json.loads(json.dumps(to_plain(Unusual(flag=1, rate=2))))  # type: ignore[arg-type]
+    config = from_plain(plain, {type_name(Unusual): Unusual})
+    assert isinstance(config, Unusual)
+    assert (config.anything, config.flag, config.rate, config.table) == (3, 1, 2, {"type": 4})
+    assert list(config.pair) == [1, 2] and list(config.several) == [3]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("colour", "GREEN"), ("sizes", 3), ("names", [1]), ("rate", "x"), ("name", 1)],
+)
+def test_values_of_another_kind_are_refused(key: str, value: object) -> None:
+    plain = {**to_plain(Everything()), key: value}
+    with pytest.raises(NasframeError, match=rf"Everything cannot be used: TypeError: {key} is"):
+        from_plain(plain, {type_name(Everything): Everything})
 
 
 def test_a_class_that_no_plugin_offers_is_not_imported() -> None:

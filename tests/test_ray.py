@@ -154,11 +154,23 @@ def test_latencies_are_measured_where_the_resource_is(cluster: Cluster, tmp_path
     meters: dict[str, MeterConfig] = {"place": PlaceMeterConfig()}
     study = toy_study(tmp_path / "before", executor=ours, meters=meters, trials=6)
     assert {t.metrics["holds_latency"] for t in run(study).trials} == {0.0}
-    cluster.add(num_cpus=1, resources={"latency": 1})
+    cluster.add(num_cpus=0, resources={"latency": 1})
     study = toy_study(tmp_path / "after", executor=ours, meters=meters, trials=6)
     trials = run(study).trials
     assert {t.metrics["holds_latency"] for t in trials} == {1.0}
     assert [t.error for t in trials] == [None] * 6
+
+
+def test_measuring_and_training_do_not_take_each_others_place(tmp_path: Path) -> None:
+    """All that there is: one core, and the resource on the same node."""
+    ray.init("local", num_cpus=1, resources={"latency": 1}, include_dashboard=False)
+    try:
+        ours = option("executor", "ray")
+        meters: dict[str, MeterConfig] = {"place": PlaceMeterConfig()}
+        trials = run(toy_study(tmp_path, executor=ours, meters=meters, trials=6)).trials
+        assert [(t.error, t.metrics["holds_latency"]) for t in trials] == [(None, 1.0)] * 6
+    finally:
+        ray.shutdown()
 
 
 def test_as_many_trials_as_fit(cluster: Cluster, tmp_path: Path) -> None:
@@ -210,6 +222,7 @@ def test_what_cannot_be_is_told(cluster: Cluster, tmp_path: Path) -> None:
     refused("needs 1 CPU, 1 GPU", address=cluster.address, gpus=1)
     refused("address=127.0.0.1:1: cannot reach Ray there", address="127.0.0.1:1")
     refused("address=ray://127.0.0.1:1: cannot", address="ray://127.0.0.1:1")
+    refused("gpus=1.5: must be a whole number", gpus=1.5)
     refused("resources.CPU=2", resources={"CPU": 2})
     refused("resources.a=0", resources={"a": 0})
     refused("cpus=0: a trial must need something", cpus=0)

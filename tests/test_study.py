@@ -23,7 +23,7 @@ from toys import (
     toy_study,
 )
 
-from nasframe import NasframeError, Report, StudyConfig, Trial, option, run
+from nasframe import NasframeError, Report, StudyConfig, Trial, option, read_result, run
 from nasframe.journal import FILE, read
 from nasframe.progress import Progress
 from nasframe.testing import journal_events
@@ -212,6 +212,12 @@ def whole(folder: Path, **settings: Any) -> list[dict[str, Any]]:
 def test_the_same_seed_gives_the_same_journal(tmp_path: Path) -> None:
     assert whole(tmp_path / "a") == whole(tmp_path / "b")
     assert whole(tmp_path / "a") != whole(tmp_path / "c", seed=1)
+
+
+def test_numbers_of_another_kind_are_read_as_they_were_written(tmp_path: Path) -> None:
+    for trials in (6.0, 8.0):
+        run(toy_study(tmp_path, trials=trials, synchronous=1, keep=True, seed=False, retries=2.0))
+        assert len(read_result(tmp_path).trials) >= trials
 
 
 def test_a_finished_study_is_only_shown_again(tmp_path: Path) -> None:

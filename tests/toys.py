@@ -145,6 +145,10 @@ class ToyEvaluator(Evaluator):
     def __init__(self, config: ToyEvaluatorConfig) -> None:
         self._config = config
 
+    def prepare(self) -> None:
+        if self._config.unready:
+            raise SystemExit(3)
+
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         config = self._config
         if config.log is not None:
@@ -216,6 +220,7 @@ class ToyEvaluatorConfig(EvaluatorConfig):
     leaves: int = -1
     interrupts: int = -1
     deaths: int = 1
+    unready: bool = False
     log: Path | None = None
 
     def build(self, space: SearchSpace, task: Task) -> Evaluator:

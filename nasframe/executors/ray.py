@@ -20,13 +20,16 @@ from nasframe.executors.worker import Worker, late
 from nasframe.weights import weights_path, write_weights
 
 import ray  # isort: skip
-from ray.exceptions import ActorUnavailableError, RayActorError, RayError  # isort: skip
+from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError  # isort: skip
 
 if TYPE_CHECKING:
     from nasframe.builtin import RayConfig
 
 _LOOK_SECONDS = 1.0
 """So often it is looked what the cluster has."""
+
+_UNREADY = 20
+"""So many actors in a row may be lost before they are ready, if others were: a node may be ill."""
 
 _SIGNAL_SECONDS = 0.25
 """So long Ctrl-C may have to wait, which Ray does not hear while it waits."""
@@ -81,14 +84,18 @@ class _Pool:
         arguments: of an actor.
 
     Attributes:
+        room: how many actors there may be.
         unready: how many actors in a row were lost before they were ready.
+        proved: whether one was ever ready.
     """
 
     def __init__(self, needs: Resources, arguments: tuple[Any, ...]) -> None:
         self.needs = {name: amount for name, amount in needs.items() if amount > 0}
         self.actors: list[_Actor] = []
         self.queue: list[_Job] = []
+        self.room = 1
         self.unready = 0
+        self.proved = False
         custom = {name: a for name, a in self.needs.items() if name not in ("CPU", "GPU")}
         cpus, gpus = self.needs.get("CPU", 0), self.needs.get("GPU", 0)
         actor_class = ray.remote(num_cpus=cpus, num_gpus=gpus, resources=custom)(Place)
@@ -100,7 +107,8 @@ class _Pool:
             if self.queue and actor.node is not None and actor.job is None:
                 job = actor.job = self.queue.pop(0)
                 actor.answer = actor.handle.take.remote(job.number, job.step, job.tokens)
-        for _ in range(len(self.queue) - self.starting):
+        more = min(len(self.queue) - self.starting, self.room - len(self.actors))
+        for _ in range(more):
             handle = self._begin()
             self.actors.append(_Actor(handle, handle.prepare.remote()))
 
@@ -114,10 +122,10 @@ class _Pool:
         """How many actors are not ready yet."""
         return sum(actor.node is None for actor in self.actors)
 
-    def capacity(self, nodes: dict[str, Resources], free: Resources) -> int:
+    def capacity(self, free: Resources) -> int:
         """How many actors there are, and can be with what is free."""
         more = max(0, ray_cluster.fit(self.needs, free) - self.starting)
-        return min(len(self.actors) + more, ray_cluster.room(self.needs, nodes.values()))
+        return min(len(self.actors) + more, self.room)
 
 
 class RayExecutor(Executor):
@@ -194,22 +202,23 @@ class RayExecutor(Executor):
     def _make_pools(self, config: RayConfig) -> None:
         nodes = list(ray_cluster.nodes().values())
         folder = self._parts.folder.absolute()
-        surroundings = Surroundings(os.getcwd(), sys.path, first_line(folder))
         pickled = ray.cloudpickle.dumps(replace(self._parts, folder=folder))
-        arguments = (surroundings, pickled)
+
+        def pool(needs: Resources, gpus: bool) -> _Pool:
+            surroundings = Surroundings(os.getcwd(), sys.path, first_line(folder), gpus)
+            return _Pool(needs, (surroundings, pickled))
+
         gpus = config.gpus
         if gpus is None:
             gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
         needs = {**config.resources, "CPU": config.cpus, "GPU": gpus}
-        self._pools[""] = _Pool(needs, arguments)
+        self._pools[""] = pool(needs, gpus > 0)
         if self._workers is None and not ray_cluster.room(self._pools[""].needs, nodes):
             raise ray_cluster.unfit(self._pools[""].needs, nodes)
-        places = [node for node in nodes if node.get(_LATENCY, 0) >= 1]
-        if places and any(m.device is not None for m in Worker(self._parts).meters.values()):
-            # Nothing else may be at work on the GPU that is measured.
-            gpus = min(1.0, *(node.get("GPU", 0) for node in places))
-            needs = {"CPU": config.cpus, "GPU": gpus, _LATENCY: 1}
-            self._pools[_LATENCY] = _Pool(needs, arguments)
+        there = any(node.get(_LATENCY, 0) >= 1 for node in nodes) and _LATENCY not in needs
+        if there and any(m.device is not None for m in Worker(self._parts).meters.values()):
+            # Nothing else: neither kind of actor may take what the other one needs.
+            self._pools[_LATENCY] = pool({_LATENCY: 1}, True)
 
     def _actors(self) -> Iterator[tuple[_Pool, _Actor]]:
         return ((pool, actor) for pool in self._pools.values() for actor in pool.actors)
@@ -220,11 +229,14 @@ class RayExecutor(Executor):
         for pool, actor in list(self._actors()):
             if actor.job is None and actor.node is not None and actor.node not in nodes:
                 pool.end(actor)
+        for pool in self._pools.values():
+            pool.room = max(1, ray_cluster.room(pool.needs, nodes.values()))
         if self._workers is None:
-            capacity = sum(pool.capacity(nodes, free) for pool in self._pools.values())
+            self._capacity = max(1, sum(pool.capacity(free) for pool in self._pools.values()))
         else:
-            capacity = self._workers
-        self._capacity = max(1, capacity)
+            self._capacity = self._pools[""].room = self._workers
+        for pool in self._pools.values():
+            pool.assign()
         self._look = time.monotonic() + _LOOK_SECONDS
 
     def _received(self, pool: _Pool, actor: _Actor) -> Report | Result | None:
@@ -236,7 +248,7 @@ class RayExecutor(Executor):
             return self._lost(pool, actor, error)
         job = actor.job
         if job is None:  # it is ready
-            actor.node, pool.unready = message, 0
+            actor.node, pool.unready, pool.proved = message, 0, True
             pool.assign()
             return None
         if message is None:  # it has taken the step up
@@ -281,10 +293,11 @@ class RayExecutor(Executor):
         """What becomes of the step whose actor was lost; ``None`` if it is tried again."""
         pool.end(actor)
         job = actor.job
-        fault = not _of_machine(error)
+        fault = not _of_machine(error) and (not actor.node or actor.node in ray_cluster.nodes())
         if job is None:
             pool.unready += fault
-            if pool.unready > self._parts.retries and pool.queue:
+            patience = _UNREADY if pool.proved else self._parts.retries
+            if pool.unready > patience and pool.queue:
                 return _failed(pool.queue.pop(0), _BEGIN.format(_cause(error)), fatal=True)
         else:
             job.losses += fault and job.started is not None
@@ -303,7 +316,8 @@ def _failed(job: _Job, error: str, fatal: bool = False) -> Result:
 
 def _of_machine(error: RayError) -> bool:
     """Whether the machine was lost or cannot be reached, which is no fault of the child."""
-    return isinstance(error, ActorUnavailableError) or "node has died" in str(error)
+    lost = isinstance(error, ActorUnavailableError | ObjectLostError)
+    return lost or "node has died" in str(error) or getattr(error, "preempted", False)
 
 
 def _cause(error: RayError) -> str:

@@ -81,9 +81,15 @@ def free() -> Resources:
 
 def fit(needs: Resources, resources: Resources) -> int:
     """How often some needs are met by resources."""
-    # Ray counts in ten-thousandths.
-    shares = (resources.get(name, 0.0) / amount + 1e-6 for name, amount in needs.items())
-    return math.floor(min(shares))
+    return min(_shares(name, amount, resources.get(name, 0.0)) for name, amount in needs.items())
+
+
+def _shares(name: str, amount: float, there: float) -> int:
+    # Ray counts in ten-thousandths. A share of a GPU is of one GPU.
+    if name == "GPU" and amount < 1:
+        whole = math.floor(there)
+        return whole * math.floor(1 / amount + 1e-6) + math.floor((there - whole) / amount + 1e-6)
+    return math.floor(there / amount + 1e-6)
 
 
 def room(needs: Resources, places: Iterable[Resources]) -> int:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from nasframe.api import Report, Result, Step
 from nasframe.config import Parts
 from nasframe.executors.serial import SerialExecutor
+from nasframe.executors.workplace import DEVICES
 from nasframe.journal import FILE
 from nasframe.weights import weights_path
 
@@ -37,11 +38,13 @@ class Surroundings(NamedTuple):
         cwd: where paths in the configuration may begin.
         path: where modules are.
         header: the first line of the study's journal, by which the study's folder is known.
+        gpus: whether the worker may see GPUs.
     """
 
     cwd: str
     path: list[str]
     header: bytes
+    gpus: bool
 
 
 class Place:
@@ -53,6 +56,8 @@ class Place:
     """
 
     def __init__(self, surroundings: Surroundings, pickled: bytes) -> None:
+        if not surroundings.gpus:  # Ray itself does not hide them
+            os.environ[DEVICES] = ""
         with suppress(OSError):
             os.chdir(surroundings.cwd)
         sys.path += [folder for folder in surroundings.path if folder not in sys.path]

@@ -85,7 +85,7 @@ class Worker:
 
     def prepare(self) -> None:
         """Import what is needed, and load the data; of mistakes the first step tells."""
-        with suppress(Exception):
+        with suppress(BaseException):  # libraries call sys.exit
             self.evaluator.prepare()
 
     def run(

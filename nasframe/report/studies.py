@@ -88,7 +88,7 @@ def read(folder: Path, metric: str | None) -> Study | None:
         if isinstance(event, Told):
             told.append(event.trial)
         elif isinstance(event, Resumed):
-            limit = event.changes.get("max_duplicates", limit)
+            limit = event.changes.get("max_duplicates") or limit
     told.sort(key=lambda trial: trial.number)
     trials = [trial for trial in told if trial.duplicate_of is None]
     if not trials:
