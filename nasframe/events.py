@@ -110,7 +110,8 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
 def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     _require(tuple(data["tokens"]) == proposal.tokens, "other tokens were proposed")
     number, reward, duplicate = data["number"], data.get("reward"), data.get("duplicate")
-    _require(is_finite(reward or 0) and is_finite(data["seconds"]), "its numbers are not finite")
+    numbers = (reward or 0, data["seconds"], data["elapsed"])
+    _require(all(map(is_finite, numbers)), "its numbers are not finite")
     _require(duplicate is None or type(duplicate) is int, "a duplicate is of a number")
     devices = data.get("devices", {})
     texts = [t for t in (data.get("error"), data.get("rejected")) if t is not None]
