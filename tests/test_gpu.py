@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from nasframe import Architecture, Context, option
+from nasframe import Architecture, Choice, Context, SearchSpace, TaskShape, option
 
 pytestmark = pytest.mark.gpu
 
@@ -34,3 +35,31 @@ def test_auto_takes_the_gpu_in_bfloat16_and_gives_its_memory_back(tmp_path: Path
     assert reports == 3 * [1, 2, 3, 4, 5]
     assert metrics["val_accuracy"] > 0.5  # type: ignore[operator]
     assert (tmp_path / "w.safetensors").is_file()
+
+
+class Hungry(nn.Module):
+    """Wants more memory than any device has."""
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return x_NCHW + torch.empty(2**50, dtype=torch.uint8, device=x_NCHW.device).sum()
+
+
+class HungrySpace(SearchSpace):
+    choices = (Choice("hungry", (False, True)),)
+    kinds = ("image",)
+
+    def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
+        first = Hungry() if architecture.tokens[0] else nn.Identity()
+        return nn.Sequential(first, nn.Flatten(), nn.Linear(64, task.outputs))
+
+
+def test_a_child_without_memory_fails_and_the_next_one_trains(tmp_path: Path) -> None:
+    settings = {"epochs": 5, "device": "cuda"}
+    task = option("task", "digits").build()
+    evaluator = option("evaluator", "train", **settings).build(HungrySpace(), task)
+    context = Context(tmp_path, "auto", 0, lambda *_: True, lambda: False)
+    for _ in range(3):
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            evaluator.evaluate(Architecture((1,)), context)
+        metrics = evaluator.evaluate(Architecture((0,)), context)
+        assert metrics["val_accuracy"] > 0.5  # type: ignore[operator]
