@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from joblib import Parallel, delayed  # type: ignore[import-untyped]
+from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+from toys import toy_study
 
+from nasframe import option, run
 from nasframe.executors.workplace import device_of
 
 UNGUARDED = """
@@ -29,6 +33,18 @@ def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Pa
     last = done.stderr.strip().splitlines()[-2:]
     assert last[0].endswith("a worker process died before it began"), done.stderr
     assert 'if __name__ == "__main__":, or take executor=serial' in last[1]
+
+
+def study(folder: Path) -> list[str | None]:
+    executor = option("executor", "process", workers=2)
+    return [trial.error for trial in run(toy_study(folder, executor=executor, trials=6)).trials]
+
+
+def test_workers_of_joblib_have_workers_of_their_own(tmp_path: Path) -> None:
+    """As a sweep with Hydra's joblib launcher has them."""
+    found = Parallel(n_jobs=2)(delayed(study)(tmp_path / name) for name in "ab")
+    get_reusable_executor().shutdown(wait=True)
+    assert found == [[None] * 6] * 2
 
 
 @pytest.mark.parametrize(

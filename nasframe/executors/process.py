@@ -162,6 +162,10 @@ class ProcessExecutor(Executor):
     """
 
     def __init__(self, parts: Parts, workers: int) -> None:
+        known = multiprocessing.get_all_start_methods()
+        if multiprocessing.get_start_method(allow_none=True) not in (None, *known):
+            # A worker of joblib has a method of its own, which the processes that it spawns lack.
+            multiprocessing.set_start_method("spawn", force=True)
         self._timeout, self._retries = parts.trial_timeout, parts.retries
         self._messages: SimpleQueue[workplace.News | _Ended] = SimpleQueue()
         threads = max(1, cores() // workers)
