@@ -104,7 +104,8 @@ def test_ablations_of_mnasnet_differ_in_one_thing_each(size: str) -> None:
 
 def study(toy: Shell, *words: str) -> list[Any]:
     """Run a sweep of studies; the last trial of each."""
-    done = toy("nasframe", "-m", "dir=runs", *words, NASFRAME_BLOCK="toy")
+    words = ("-m", "dir=runs", "executor=serial", *words)
+    done = toy("nasframe", *words, NASFRAME_BLOCK="toy")
     assert done.returncode == 0, done.stderr
     folders = sorted(file.parent for file in (toy.cwd / "runs").rglob("journal.jsonl"))
     for folder in folders:
