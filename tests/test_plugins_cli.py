@@ -28,7 +28,7 @@ def test_plugins_are_listed_with_what_they_offer(toy: Shell) -> None:
         "toy_plugin",
         "1.0",
         "controller=toy, toy_fast",
-        "executor=process, serial",
+        "executor=process, ray, serial",
         "builtin",
     ):
         assert words in done.stdout

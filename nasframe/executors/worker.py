@@ -142,8 +142,8 @@ class Worker:
         )
 
 
-class _MeterError(Exception):
-    """A meter failed, which the message names."""
+class _ToldError(Exception):
+    """What is wrong with a part, in words that need no name before them."""
 
 
 def _measured(name: str, meter: Meter, architecture: Architecture, context: Context) -> Metrics:
@@ -153,10 +153,11 @@ def _measured(name: str, meter: Meter, architecture: Architecture, context: Cont
     except (Exception, SystemExit) as error:
         if _is_fatal(error):
             raise
-        raise _MeterError(f"meter {name}: {one_line(error)}") from error
+        text = str(error) if isinstance(error, _ToldError) else one_line(error)
+        raise _ToldError(f"meter {name}: {text}"[:400]) from error
     fault = _fault(meter, metrics)
     if fault is not None:
-        raise _MeterError(f"meter {name}: {fault}"[:400])
+        raise _ToldError(f"meter {name}: {fault}"[:400])
     return metrics
 
 
@@ -187,7 +188,7 @@ def _plain(metrics: Metrics) -> Metrics:
 def _value(name: str, value: Any) -> float | tuple[float, ...]:
     numbers = value if isinstance(value, tuple) else (value,)
     if not all(isinstance(number, int | float) for number in numbers):
-        raise TypeError(f"{name} is {value!r}, which is not a number")
+        raise _ToldError(f"{name} is {value!r}, which is not a finite number"[:400])
     own = tuple(int(n) if isinstance(n, int) else float(n) for n in numbers)
     return own if isinstance(value, tuple) else own[0]
 
@@ -208,4 +209,4 @@ def _message(error: BaseException) -> str:
             f"a child cannot write its files: {error}\n"
             "What was told before is kept: make room and run the same command again"
         )
-    return str(error) if isinstance(error, NasframeError | _MeterError) else one_line(error)
+    return str(error) if isinstance(error, NasframeError | _ToldError) else one_line(error)
