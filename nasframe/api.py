@@ -431,7 +431,10 @@ class Executor(ABC):
 
     @abstractmethod
     def wait(self) -> list[Report | Result]:
-        """Block until at least one running step has reported or ended."""
+        """Block until a running step has reported or ended, or until ``capacity`` has grown.
+
+        In the last case the list may be empty.
+        """
 
     @abstractmethod
     def reply(self, number: int, go_on: bool) -> None:
