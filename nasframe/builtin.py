@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nasframe.config import (
@@ -90,7 +90,7 @@ class RayConfig(ExecutorConfig):
     workers: int | None = setting(None, least=1)
     cpus: float = setting(1.0, least=0)
     gpus: float | None = setting(None, least=0)
-    resources: dict[str, float] = field(default_factory=dict)
+    resources: dict[str, float] = setting({})
 
     def __post_init__(self) -> None:
         super().__post_init__()

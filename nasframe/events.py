@@ -109,7 +109,7 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
 
 def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     _require(tuple(data["tokens"]) == proposal.tokens, "other tokens were proposed")
-    number, reward, duplicate = data["number"], data.get("reward"), data.get("duplicate")
+    reward, duplicate = data.get("reward"), data.get("duplicate")
     numbers = (reward or 0, data["seconds"], data["elapsed"])
     _require(all(map(is_finite, numbers)), "its numbers are not finite")
     _require(duplicate is None or type(duplicate) is int, "a duplicate is of a number")
@@ -117,7 +117,7 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     texts = [t for t in (data.get("error"), data.get("rejected")) if t is not None]
     _require(all(isinstance(text, str) for text in (*texts, *devices.values())), "it is no text")
     return Trial(
-        number=number,
+        number=data["number"],
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
         metrics=_metrics(data["metrics"]),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from toys import ToyEvaluatorConfig, ToyMeterConfig, ToySpaceConfig, ToyTaskConfig
+from toys import ToyEvaluatorConfig, ToyMeterConfig, toy_study
 
-from nasframe import Executor, Parts, Report, Result, Step, option
+from nasframe import Executor, Report, Result, Step, option
 
 
 class Bench:
@@ -31,27 +31,23 @@ class Bench:
     ) -> None:
         self.log = folder / "log"
         self._name = name
-        parts = Parts(
-            search_space=ToySpaceConfig(),
-            task=ToyTaskConfig(),
+        study = toy_study(
+            folder,
             evaluator=ToyEvaluatorConfig(log=self.log, **evaluator),
             meters={"toy": ToyMeterConfig()},
-            folder=folder,
-            keep_weights=False,
+            keep=0,
             trial_timeout=timeout,
             retries=retries,
         )
         config = option("executor", name, **{"workers": workers, **(settings or {})})
-        self.executor: Executor = config.build(parts)
+        self.executor: Executor = config.build(study.parts())
 
     def run(self, number: int, tokens: tuple[int, ...], step: Step = Step.TRAIN) -> Result:
         """Run a step to its end; every report is answered by go on."""
         self.executor.submit(number, step, tokens)
-        while True:
-            for message in self.executor.wait():
-                if isinstance(message, Result):
-                    return message
-                self.executor.reply(message.number, True)
+        while isinstance(message := self.next(), Report):
+            self.executor.reply(message.number, True)
+        return message
 
     def next(self) -> Report | Result:
         """The next message."""

@@ -7,29 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import (
-    ToyEvaluatorConfig,
-    ToyMeterConfig,
-    ToySpaceConfig,
-    ToyTaskConfig,
-)
+from toys import ToyEvaluatorConfig, ToyMeterConfig, toy_study
 
-from nasframe import Executor, Parts, Report, Result, Step, option
+from nasframe import Executor, Report, Result, Step, option
 from nasframe.executors.worker import child_seed, merge_meters
 
 
 def make(name: str, folder: Path, timeout: float | None = None, **settings: Any) -> Executor:
-    parts = Parts(
-        search_space=ToySpaceConfig(),
-        task=ToyTaskConfig(),
+    study = toy_study(
+        folder,
         evaluator=ToyEvaluatorConfig(**settings),
         meters={"toy": ToyMeterConfig()},
-        folder=folder,
-        keep_weights=False,
+        keep=0,
         trial_timeout=timeout,
-        retries=1,
     )
-    executor = option("executor", name).build(parts)
+    executor = option("executor", name).build(study.parts())
     assert isinstance(executor, Executor)
     return executor
 
