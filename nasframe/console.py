@@ -66,6 +66,7 @@ class ConsoleProgress(Progress):
         self._best: float | None = None
         self._done = 0
         self._estimated = False
+        self._begun: float | None = None  # when the first trial began: workers take time to start
 
     def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Show the bar."""
@@ -98,6 +99,8 @@ class ConsoleProgress(Progress):
         if trial.duplicate_of is not None:
             return
         self._done += 1
+        if self._begun is None:
+            self._begun = monotonic() - trial.seconds
         if trial.reward is not None:
             self._best = trial.reward if self._best is None else max(self._best, trial.reward)
         left = self._left()
@@ -115,13 +118,13 @@ class ConsoleProgress(Progress):
 
     def _left(self) -> float:
         """In how many seconds the first limit will be reached."""
-        spent = monotonic() - self._since
+        now = monotonic()
         limits = []
-        if self._config.trials is not None:
-            each = spent / (self._done - self._before)
+        if self._config.trials is not None and self._begun is not None:
+            each = (now - self._begun) / (self._done - self._before)
             limits.append(each * (self._config.trials - self._done))
         if self._config.hours is not None:
-            limits.append(self._config.hours * 3600 - self._elapsed - spent)
+            limits.append(self._config.hours * 3600 - self._elapsed - now + self._since)
         return max(0.0, min(limits))
 
     def _line(self, trial: Trial) -> str:

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from toys import toy_study
 
-from nasframe.console import duration, plain
+from nasframe import Architecture, Trial
+from nasframe.console import ConsoleProgress, duration, plain
 
 PROGRAM = """
 import sys
@@ -66,6 +68,19 @@ def test_what_comes_from_outside_cannot_command_the_terminal() -> None:
         == "[red]x[/red] \N{REPLACEMENT CHARACTER}[2J" + 2 * "\N{REPLACEMENT CHARACTER}" + " ok"
     )
     assert text.spans == []
+
+
+def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes 8 of the 10 s to the first result: 10 s, and 29 times 2 s."""
+    clock = iter([100.0, *[110.0] * 10])
+    monkeypatch.setattr("nasframe.console.monotonic", lambda: next(clock))
+    progress = ConsoleProgress([], "nasframe")
+    progress.started(toy_study(tmp_path, trials=30), 0, None, 0.0)
+    progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
+    progress.closed()
+    assert "The whole study will take about 1 min 08 s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
