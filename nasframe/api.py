@@ -100,6 +100,7 @@ class Trial:
         rejected: why the objective refused to have it trained (its reward is then 0).
         duplicate_of: the number of the earlier proposal whose metrics these are.
         devices: where its meters measured, by meter; of those alone whose metrics depend on it.
+        stopped: after which epoch the stopper has ended it; ``None`` if it has not.
     """
 
     number: int
@@ -112,6 +113,7 @@ class Trial:
     rejected: str | None = None
     duplicate_of: int | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
+    stopped: int | None = None
 
 
 class TaskShape(Protocol):
@@ -333,9 +335,13 @@ class Evaluator(ABC):
 
     Attributes:
         provides: the names of the metrics that it returns.
+        reports: the names of those that it reports after each epoch; none, if it is over at once.
+        epochs: after how many epochs a child has been trained to its end.
     """
 
     provides: tuple[str, ...]
+    reports: tuple[str, ...] = ()
+    epochs: int = 0
 
     def prepare(self) -> None:  # noqa: B027
         """Make ready for the first evaluation: import what is heavy, read the data.
@@ -371,11 +377,29 @@ class Meter(ABC):
 
 
 class Stopper(ABC):
-    """Ends a child early. Lives in the driver; its decisions are journaled."""
+    """Ends children that are not worth the rest of their training.
+
+    It lives in the driver. It is asked about the reports in the order in which they come, those
+    of several children at once in any order, and its answers are journaled. When a study goes on
+    it is asked all of that again: its answers must depend on what it was asked before alone.
+
+    Attributes:
+        fails: whether a child that it has ended is a failed trial; else its reward is what the
+            objective gives for the epoch that it has reached.
+    """
+
+    fails: bool = False
 
     @abstractmethod
-    def decide(self, number: int, epoch: int, metrics: Metrics) -> bool:
-        """Whether trial ``number`` goes on after ``epoch`` (from 1)."""
+    def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
+        """Whether a child goes on; it is not asked after the last epoch.
+
+        Args:
+            number: of the trial.
+            epoch: after which its child waits for an answer, from 1.
+            reward: what the objective gives for the child as it is.
+            metrics: what the child has reported.
+        """
 
 
 class Step(StrEnum):

@@ -132,7 +132,7 @@ class ConsoleProgress(Progress):
         if trial.reward is None and trial.duplicate_of is not None:
             return f"{start}failed: the same network as trial {trial.duplicate_of}"
         if trial.error is not None:
-            return f"{start}failed: {trial.error}"
+            return f"{start}failed: {trial.error}" if trial.stopped is None else start + trial.error
         if trial.rejected is not None:
             return f"{start}not trained: {trial.rejected}"
         if trial.duplicate_of is not None:
@@ -140,7 +140,8 @@ class ConsoleProgress(Progress):
                 f"{start}reward {trial.reward:.4f}  the same network as trial {trial.duplicate_of}"
             )
         numbers = "  ".join(f"{name} {value}" for name, value in self._numbers(trial))
-        return f"{start}reward {trial.reward:.4f}  {numbers}"
+        stopped = "" if trial.stopped is None else f"  stopped after epoch {trial.stopped}"
+        return f"{start}reward {trial.reward:.4f}  {numbers}{stopped}"
 
     def _numbers(self, trial: Trial) -> list[tuple[str, str]]:
         names = dict.fromkeys([*self._needs, "parameters"])
@@ -152,13 +153,16 @@ class ConsoleProgress(Progress):
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """Print the best trials and what can be done next."""
         self.closed()
-        duplicates = sum(trial.duplicate_of is not None for trial in result.trials)
-        failed = sum(t.error is not None and t.duplicate_of is None for t in result.trials)
+        new = [trial for trial in result.trials if trial.duplicate_of is None]
+        duplicates = len(result.trials) - len(new)
+        failed = sum(trial.error is not None and trial.stopped is None for trial in new)
+        stopped = sum(trial.stopped is not None for trial in new)
         self._console.print()
         self._console.print(
             plain(
-                f"Ended: {result.ended}. {len(result.trials) - duplicates} trials, "
-                f"{failed} failed, {duplicates} duplicates."
+                f"Ended: {result.ended}. {len(new)} trials, {failed} failed, "
+                + (f"{stopped} stopped early, " if stopped else "")
+                + f"{duplicates} duplicates."
             ),
             soft_wrap=True,
         )

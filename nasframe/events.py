@@ -25,9 +25,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A child's report, and whether the stopper let it go on."""
+    """A child's report, the reward that it had by then, and whether the stopper let it go on."""
 
     report: Report
+    reward: float
     go_on: bool
 
 
@@ -96,7 +97,8 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
         case "reported":
             _require(data["number"] in pending, "it is of no proposal that is pending")
             report = Report(data["number"], int(data["epoch"]), _metrics(data["metrics"]))
-            return Reported(report, bool(data["go_on"]))
+            _require(is_finite(data["reward"]), "its reward is not finite")
+            return Reported(report, float(data["reward"]), bool(data["go_on"]))
         case "told":
             return Told(_trial(data, pending.pop(data["number"])), float(data["elapsed"]))
         case "resumed":
@@ -113,6 +115,8 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     numbers = (reward or 0, data["seconds"], data["elapsed"])
     _require(all(map(is_finite, numbers)), "its numbers are not finite")
     _require(duplicate is None or type(duplicate) is int, "a duplicate is of a number")
+    stopped = data.get("stopped")
+    _require(stopped is None or type(stopped) is int, "it is stopped after an epoch")
     devices = data.get("devices", {})
     texts = [t for t in (data.get("error"), data.get("rejected")) if t is not None]
     _require(all(isinstance(text, str) for text in (*texts, *devices.values())), "it is no text")
@@ -127,6 +131,7 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         rejected=data.get("rejected"),
         duplicate_of=duplicate,
         devices=devices,
+        stopped=stopped,
     )
 
 
@@ -162,13 +167,14 @@ def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
     }
 
 
-def reported(report: Report, go_on: bool) -> dict[str, Any]:
-    """The line for a child's report and the stopper's decision."""
+def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
+    """The line for a child's report, its reward by then, and the stopper's decision."""
     return {
         "event": "reported",
         "number": report.number,
         "epoch": report.epoch,
         "metrics": dict(report.metrics),
+        "reward": reward,
         "go_on": go_on,
         "time": _now(),
     }
@@ -185,6 +191,7 @@ def told(trial: Trial, elapsed: float) -> dict[str, Any]:
         "error": trial.error,
         "rejected": trial.rejected,
         "duplicate": trial.duplicate_of,
+        "stopped": trial.stopped,
         "devices": dict(trial.devices) or None,
         "seconds": trial.seconds,
         "elapsed": round(elapsed, 3),

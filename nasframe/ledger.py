@@ -82,7 +82,8 @@ class Ledger:
         while (trial := self.trials.get(self._front)) is not None:
             self._front += 1
             if trial.duplicate_of is None:
-                self.failures = self.failures + 1 if trial.error is not None else 0
+                failed = trial.error is not None and trial.stopped is None
+                self.failures = self.failures + 1 if failed else 0
 
     @property
     def evaluated(self) -> int:

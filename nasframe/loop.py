@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nasframe import events
 from nasframe.api import (
     Architecture,
     Controller,
     Executor,
+    Metrics,
     Objective,
     Proposal,
     Report,
@@ -30,6 +31,7 @@ from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
 from nasframe.progress import Progress
 from nasframe.scoring import stepped
+from nasframe.stopping import Decisions, ask, ended, so_far
 
 _WORTH_A_SYNC = 0.02
 """Seconds of trials that a power failure may cost: about what it takes to sync a file. A real child
@@ -38,10 +40,11 @@ takes longer, so each is on the disk when it is told; look-ups in a table share 
 
 @dataclass(slots=True)
 class _Running:
-    """A trial that was begun: its canonical key, and what is known of it so far."""
+    """A trial that was begun: its canonical key, what is known of it, its reports by epoch."""
 
     key: Hashable
     trial: Trial
+    reports: dict[int, Metrics] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -49,8 +52,9 @@ class Loop:
     """A study at work, from where its ledger stands to its end.
 
     Attributes:
-        decisions: what the stopper decided before a kill, by number and epoch: a child that is
+        decisions: what the stopper decided of trials that were not told yet: a child that is
             trained again is stopped where it was stopped.
+        epochs: after how many epochs a child has been trained to its end.
         enqueued: architectures to evaluate before the controller is asked.
     """
 
@@ -64,7 +68,8 @@ class Loop:
     ledger: Ledger
     keeper: Keeper
     progress: Progress
-    decisions: dict[int, dict[int, bool]]
+    decisions: Decisions
+    epochs: int
     enqueued: Sequence[tuple[int, ...]]
 
     def __post_init__(self) -> None:
@@ -106,7 +111,8 @@ class Loop:
         if config.hours is not None and self._elapsed() >= config.hours * 3600:
             return f"{config.hours:g} hours are over"
         if ledger.failures >= config.max_failures:
-            error = next(t.error for t in reversed(ledger.trials.values()) if t.error)
+            failed = (t for t in reversed(ledger.trials.values()) if t.error and not t.stopped)
+            error = next(failed).error
             return f"{ledger.failures} trials in a row failed, the last with {error}"
         if duplicates >= config.max_duplicates:
             return f"the last {duplicates} proposals were all known already"
@@ -177,15 +183,22 @@ class Loop:
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
         go_on = events.all_finite(report.metrics)  # else its result will be a failure
-        if go_on and self.stopper is not None:
-            decided = self.decisions.setdefault(report.number, {})
-            if report.epoch not in decided:
-                go_on = self.stopper.decide(report.number, report.epoch, report.metrics)
-                decided[report.epoch] = go_on
-                self.journal.append(events.reported(report, go_on))
-            go_on = decided[report.epoch]
+        if go_on and self.stopper is not None and report.epoch < self.epochs:
+            go_on = self._decide(self.stopper, report)
         self.progress.reported(report)
         self.executor.reply(report.number, go_on)
+
+    def _decide(self, stopper: Stopper, report: Report) -> bool:
+        decided = self.decisions.setdefault(report.number, {})
+        running = self._running[report.number]
+        running.reports[report.epoch] = report.metrics
+        if report.epoch not in decided:
+            reward = so_far(running.trial, running.reports, report.epoch, self.objective)
+            if reward is None:  # the result will be a failure, and say why
+                return True
+            decided[report.epoch] = go_on = ask(stopper, report, reward)
+            self.journal.append(events.reported(report, reward, go_on))
+        return decided[report.epoch]
 
     def _end_step(self, result: Result) -> None:
         if result.fatal:
@@ -200,7 +213,8 @@ class Loop:
             self.executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
             return
         del self._running[trial.number]
-        self._tell(trial)
+        decided = self.decisions.pop(trial.number, {})
+        self._tell(trial if self.stopper is None else ended(trial, decided, self.stopper))
         for number in self._twins.pop(running.key):
             self._tell_twin(number, running.key)
 
@@ -237,6 +251,5 @@ class Loop:
         if sync:
             self._at_stake = 0.0
         self.ledger.told(trial, elapsed)
-        self.decisions.pop(trial.number, None)
         self.keeper.told(trial)
         self.progress.told(trial)

@@ -9,6 +9,7 @@ from nasframe.api import SearchSpace, Stopper
 from nasframe.config import StudyConfig
 from nasframe.enqueue import check_tokens
 from nasframe.ledger import Ledger
+from nasframe.stopping import Decisions, ask
 
 
 def replay(
@@ -17,7 +18,7 @@ def replay(
     ledger: Ledger,
     config: StudyConfig,
     stopper: Stopper | None = None,
-) -> dict[int, dict[int, bool]]:
+) -> Decisions:
     """Tell a new ledger, and with it its controller, what the journal of a study holds.
 
     Args:
@@ -28,12 +29,12 @@ def replay(
         stopper: decides again what it had decided.
 
     Returns:
-        What the stopper decided of children whose trials were not told, by number and epoch.
+        What the stopper decided of children whose trials were not told.
 
     Raises:
         NasframeError: if the journal is damaged, or the controller cannot learn from it.
     """
-    decisions: dict[int, dict[int, bool]] = {}
+    decisions: Decisions = {}
 
     def check(number: int, tokens: tuple[int, ...]) -> None:
         check_tokens(tokens, space.choices[: space.active(number)])
@@ -45,8 +46,8 @@ def replay(
             case events.Told(trial, elapsed):
                 ledger.told(trial, elapsed)
                 decisions.pop(trial.number, None)
-            case events.Reported(report, go_on) if stopper is not None:
-                stopper.decide(report.number, report.epoch, report.metrics)
+            case events.Reported(report, reward, go_on) if stopper is not None:
+                ask(stopper, report, reward)
                 decisions.setdefault(report.number, {})[report.epoch] = go_on
             case events.Resumed():
                 ledger.resumed(config.max_failures)

@@ -21,6 +21,7 @@ from nasframe.plugins import option, options
 from nasframe.progress import Progress
 from nasframe.replay import replay
 from nasframe.result import StudyResult, read_result
+from nasframe.stopping import Decisions
 
 
 def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
@@ -63,10 +64,13 @@ class _Study:
         check_fit(worker, self._objective)
         self._notes = late_limits(worker, self._objective)
         self._stopper = config.stopper.build()
+        if self._stopper is not None:
+            check_stopping(worker, self._objective)
+        self._epochs = worker.evaluator.epochs
         build = config.controller.build
         self._controller = built(build, Controller, space.choices, config.seed, space.active)
         self._ledger = Ledger(space, self._controller, config.synchronous)
-        self._decisions: dict[int, dict[int, bool]] = {}
+        self._decisions: Decisions = {}
         new = not (config.dir / FILE).exists()
         self._enqueued = self._read_enqueued() if new else []
 
@@ -75,7 +79,10 @@ class _Study:
         try:
             ended = self._search(log)
         except KeyboardInterrupt:  # wherever it struck, the journal is right
-            trials = read_result(self._config.dir).trials
+            try:
+                trials = read_result(self._config.dir).trials
+            except NasframeError:  # someone removes the folder: do not go on because of that
+                raise KeyboardInterrupt from None
             result = StudyResult(self._config.dir, trials, "interrupted", interrupted=True)
         else:
             told = self._ledger.trials
@@ -107,6 +114,7 @@ class _Study:
                 keeper=keeper,
                 progress=self._progress,
                 decisions=self._decisions,
+                epochs=self._epochs,
                 enqueued=self._enqueued,
             ).run()
         finally:
@@ -173,6 +181,28 @@ def check_fit(worker: Worker, objective: Objective) -> None:
                 f"{nearest(name, provided)}"
                 + _measuring(name, worker)
                 + _fitting("objective", lambda other: provided >= set(other.needs))
+            )
+
+
+def check_stopping(worker: Worker, objective: Objective) -> None:
+    """Check that there is a reward after each epoch, for the stopper to judge by.
+
+    Raises:
+        NasframeError: if not.
+    """
+    reports = worker.evaluator.reports
+    if not reports:
+        raise NasframeError(
+            f"stopper: evaluator {type(worker.evaluator).__name__} reports no epochs, so that "
+            "nothing can be stopped: stopper=none"
+        )
+    known = {*reports, *(f"{name}_epochs" for name in reports)}
+    known |= {name for meter in worker.meters.values() for name in meter.provides}
+    for name in objective.needs:
+        if name not in known:
+            raise NasframeError(
+                f"stopper: objective needs {name}, which is known only when a child was trained "
+                f"to its end{_measuring(name, worker)}: stopper=none"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,11 @@ from toys import (
     ToyMeterConfig,
     ToyObjectiveConfig,
     ToySpaceConfig,
-    ToyStopperConfig,
     ToyTaskConfig,
     toy_study,
 )
 
-from nasframe import NasframeError, Report, StudyConfig, Trial, option, read_result, run
+from nasframe import NasframeError, Report, Trial, option, read_result, run
 from nasframe.journal import FILE, read
 from nasframe.progress import Progress
 from nasframe.testing import journal_events
@@ -319,6 +319,16 @@ def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / FILE).read_text() == "".join(lines)
 
 
+def test_an_interruption_stays_one_if_the_folder_is_removed(tmp_path: Path) -> None:
+    class Removes(Progress):
+        def told(self, trial: Trial) -> None:
+            shutil.rmtree(tmp_path / "a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(toy_study(tmp_path / "a"), progress=Removes())
+
+
 def start(tmp_path: Path, seconds: float = 0.06) -> subprocess.Popen[str]:
     arguments = [str(tmp_path / "killed"), str(tmp_path / "log"), str(seconds)]
     command = [sys.executable, str(PROGRAM), *arguments]
@@ -361,33 +371,3 @@ def test_ctrl_c_keeps_what_was_told(tmp_path: Path, name: str) -> None:
     assert process.returncode == (130 if name == "SIGINT" else -signal.SIGTERM)
     told = [e for e in read(tmp_path / "killed") if e["event"] == "told"]
     assert 1 <= len(told) < 10
-
-
-# A stopper
-
-
-def stopped_study(folder: Path) -> StudyConfig:
-    return toy_study(folder, stopper=ToyStopperConfig(), trials=12)
-
-
-def test_a_stopper_ends_children_and_its_decisions_are_in_the_journal(tmp_path: Path) -> None:
-    result = run(stopped_study(tmp_path))
-    reports = [e for e in read(tmp_path) if e["event"] == "reported"]
-    stopped = {e["number"] for e in reports if not e["go_on"]}
-    assert stopped
-    for trial in trained(result.trials):
-        epochs = len(trial.metrics["val_accuracy_epochs"])  # type: ignore[arg-type]
-        last = max(e["epoch"] for e in reports if e["number"] == trial.number)
-        assert epochs == last
-
-
-def test_a_child_that_is_trained_again_is_stopped_where_it_was(tmp_path: Path) -> None:
-    run(stopped_study(tmp_path / "a"))
-    lines = (tmp_path / "a" / FILE).read_text().splitlines(keepends=True)
-    events = [json.loads(line) for line in lines]
-    for cut in range(2, len(lines), 3):
-        folder = tmp_path / str(cut)
-        folder.mkdir()
-        (folder / FILE).write_text("".join(lines[:cut]))
-        run(stopped_study(folder))
-        assert journal_events(folder) == journal_events(tmp_path / "a"), events[cut]

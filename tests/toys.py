@@ -141,9 +141,11 @@ class ToyControllerConfig(ControllerConfig):
 
 class ToyEvaluator(Evaluator):
     provides = ("val_accuracy", "val_accuracy_epochs", "train_seconds")
+    reports = ("val_accuracy",)
 
     def __init__(self, config: ToyEvaluatorConfig) -> None:
         self._config = config
+        self.epochs = config.epochs
 
     def prepare(self) -> None:
         if self._config.unready:
@@ -331,11 +333,9 @@ class ToyStopper(Stopper):
     def __init__(self) -> None:
         self._seen: list[float] = []
 
-    def decide(self, number: int, epoch: int, metrics: Metrics) -> bool:
-        value = metrics["val_accuracy"]
-        assert isinstance(value, float)
-        self._seen.append(value)
-        return value >= sum(self._seen) / len(self._seen)
+    def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
+        self._seen.append(reward)
+        return reward >= sum(self._seen) / len(self._seen)
 
 
 @dataclass(kw_only=True)

@@ -84,6 +84,21 @@ class Rescoring:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """What ending children early has saved; failed trials aside.
+
+    Attributes:
+        trials: how many children were ended.
+        epochs: for how many epochs all children were trained.
+        all_epochs: for how many they would have been.
+    """
+
+    trials: int
+    epochs: int
+    all_epochs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What a study found.
 
@@ -94,6 +109,7 @@ class Findings:
         failed: how many of them failed.
         rejected: how many of them the objective did not want to be trained.
         duplicates: how many proposals were networks that had been tried.
+        stopping: what a stopper has saved, if it has ended a child.
         shown: what objectives need, parameters and latencies, as far as they are known.
         networks: those that were trained, by falling reward.
         front: the Pareto front, if there is one.
@@ -107,6 +123,7 @@ class Findings:
     failed: int
     rejected: int
     duplicates: int
+    stopping: Stopping | None
     shown: tuple[str, ...]
     networks: tuple[Network, ...]
     front: Front | None

@@ -14,7 +14,7 @@ from nasframe.building import blaming, built
 from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError
 from nasframe.report import pareto
-from nasframe.report.findings import Findings, Front, Network
+from nasframe.report.findings import Findings, Front, Network, Stopping
 from nasframe.report.goals import latencies, parsed, present, usual
 from nasframe.report.names import named
 from nasframe.report.rescoring import rescored
@@ -45,7 +45,7 @@ def inspect(
     config, told = _read(folder)
     own: Objective = built(restored("objective", config["objective"]).build, Objective)
     new = [trial for trial in told if trial.duplicate_of is None]
-    failed = sum(trial.error is not None for trial in new)
+    failed = sum(trial.error is not None and trial.stopped is None for trial in new)
     rejected = sum(trial.rejected is not None for trial in new)
     trained = rank(new)
     if not trained:
@@ -66,6 +66,7 @@ def inspect(
         failed=failed,
         rejected=rejected,
         duplicates=len(told) - len(new),
+        stopping=_stopping(new, config["evaluator"]),
         shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
         networks=networks,
         front=front,
@@ -79,6 +80,15 @@ def _read(folder: Path) -> tuple[Mapping[str, Any], tuple[Trial, ...]]:
     if header is None:
         raise NasframeError(f"{folder} has no trial yet")
     return header["config"], read_result(folder).trials
+
+
+def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping | None:
+    stopped = [trial.stopped for trial in trials if trial.stopped is not None]
+    full = evaluator.get("epochs")
+    if not stopped or not isinstance(full, int):
+        return None
+    whole = sum(t.stopped is None and (t.error, t.rejected) == (None, None) for t in trials)
+    return Stopping(len(stopped), sum(stopped) + whole * full, (len(stopped) + whole) * full)
 
 
 def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:

@@ -24,6 +24,12 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         f"{findings.rejected} not trained, {findings.duplicates} duplicates; "
         f"objective={findings.objective}"
     )
+    if (saved := findings.stopping) is not None:
+        share = 1 - saved.epochs / saved.all_epochs
+        yield plain(
+            f"{saved.trials} stopped early: {saved.epochs:,} of {saved.all_epochs:,} epochs were "
+            f"trained, {share:.0%} saved"
+        )
     networks = {network.number: network for network in findings.networks}
     yield from _best(findings.networks[:top], findings.shown)
     if findings.front is not None:

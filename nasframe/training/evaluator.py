@@ -38,6 +38,8 @@ class TrainEvaluator(Evaluator):
         self._config = config
         self._space = space
         self._task = task
+        self.reports = task.provides
+        self.epochs = config.epochs
         self.provides = (
             *task.provides,
             *(f"{name}_epochs" for name in task.provides),

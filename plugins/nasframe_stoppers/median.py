@@ -1,0 +1,38 @@
+"""The median stopping rule."""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+
+from nasframe import Metrics, Stopper
+
+
+class MedianStopper(Stopper):
+    """Ends a child whose best reward is below the median of the others' running averages.
+
+    The others are those that have reached the same epoch and were not ended there.
+
+    Args:
+        min_epochs: that every child is trained for.
+        min_trials: so many others are needed.
+        fails: whether a child that was ended is a failed trial.
+    """
+
+    def __init__(self, min_epochs: int, min_trials: int, fails: bool) -> None:
+        self._min_epochs = min_epochs
+        self._min_trials = min_trials
+        self.fails = fails
+        self._rewards: dict[int, list[float]] = {}
+        self._averages: dict[int, list[float]] = {}
+
+    def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
+        """Go on unless the best reward so far is below the median of the others."""
+        rewards = self._rewards.setdefault(number, [])
+        rewards.append(reward)
+        others = self._averages.setdefault(epoch, [])
+        enough = epoch >= self._min_epochs and len(others) >= self._min_trials
+        if enough and max(rewards) < median(others):
+            del self._rewards[number]
+            return False
+        others.append(fmean(rewards))
+        return True
