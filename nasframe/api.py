@@ -101,6 +101,7 @@ class Trial:
         duplicate_of: the number of the earlier proposal whose metrics these are.
         devices: where its meters measured, by meter; of those alone whose metrics depend on it.
         stopped: after which epoch the stopper has ended it; ``None`` if it has not.
+        cached: whether the evaluator's metrics come from a cache.
     """
 
     number: int
@@ -114,6 +115,7 @@ class Trial:
     duplicate_of: int | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
     stopped: int | None = None
+    cached: bool = False
 
 
 class TaskShape(Protocol):
@@ -225,6 +227,13 @@ class Task(ABC):
     @abstractmethod
     def data_config(self) -> Mapping[str, Any]:
         """How inputs are prepared, in plain values (may read the data)."""
+
+    def fingerprint(self) -> str | None:
+        """A text that is another one if the data are, such as a digest of them.
+
+        It may read the data. ``None`` if there is none: metrics are then put into no cache.
+        """
+        return None
 
     @abstractmethod
     def train_batches(
@@ -350,6 +359,14 @@ class Evaluator(ABC):
         What it raises is passed over: the first evaluation tells it.
         """
 
+    def fingerprint(self) -> str | None:
+        """All that its metrics depend on beside settings, data and versions, such as the device.
+
+        It is asked where evaluations run. ``None`` if this cannot be said, or a cache would save
+        nothing: metrics are then put into none.
+        """
+        return None
+
     @abstractmethod
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the architecture.
@@ -430,6 +447,7 @@ class Result:
         error: why it failed.
         fatal: whether the study must end, as its configuration, data or disk is at fault.
         devices: where meters measured, by meter; of those alone whose metrics depend on it.
+        cached: whether the metrics come from a cache.
     """
 
     number: int
@@ -439,6 +457,7 @@ class Result:
     error: str | None = None
     fatal: bool = False
     devices: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = False
 
 
 class Executor(ABC):

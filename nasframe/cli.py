@@ -47,6 +47,7 @@ from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
 from nasframe.journal import FILE, BusyError
 from nasframe.plugins import GROUPS, options
+from nasframe.progress import Progress
 
 FAILURE = "failure.json"
 """Stands in the folder of a study of a sweep that failed: its overrides, and the error."""
@@ -69,7 +70,7 @@ def search() -> None:
         mistakes.check_words(sys.argv[1:])
         register_configs()
         if {"--multirun", "-m"} & set(sys.argv):
-            sys.argv[1:] = _deferred(sys.argv[1:])
+            sys.argv[1:] = [*_deferred(sys.argv[1:]), _nameless(sys.argv[1:])]
         hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
     except _Ended as ended:
         status = ended.status
@@ -119,6 +120,23 @@ def _deferred(words: list[str]) -> list[str]:
         if found[word].key_or_group.partition(".")[0] in GROUPS and re.search(r"\..*=.", word)
     }
     return [word.replace("=", "=choice(", 1) + ")" if word in single else word for word in words]
+
+
+def _nameless(words: list[str]) -> str:
+    """For Hydra: which settings are no part of a folder's name, as a study may go on with others.
+
+    Those that are swept over are a part of it; budgets never are, as the larger one goes on.
+    """
+    parse = OverridesParser.create().parse_override
+    found = [parse(word) for word in words if _is_setting(word)]
+    free = {item.name for item in fields(StudyConfig) if item.metadata.get("free")}
+    keys = {
+        override.key_or_group
+        for override in found
+        if override.key_or_group.partition(".")[0] in free and not override.is_sweep_override()
+    }
+    names = ",".join(sorted({"dir", "trials", "hours", *keys}))
+    return f"hydra.job.config.override_dirname.exclude_keys=[{names}]"
 
 
 def _is_setting(word: str) -> bool:
@@ -222,8 +240,9 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
     folder = Path(job.sweep.dir, job.sweep.subdir)
     name = " ".join(part for part in job.overrides.task if not part.startswith("dir="))
     start = time.monotonic()
+    progress = _Before()
     try:
-        result = study.run(to_config(cfg, folder))
+        result = study.run(to_config(cfg, folder), progress=progress)
         if result.interrupted:
             raise KeyboardInterrupt
         if result.best is None:
@@ -238,10 +257,21 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
         (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
         return None
     trials = sum(trial.duplicate_of is None for trial in result.trials)
+    best = f"reward {result.best.reward:.4f} after {trials} trials"
     seconds = duration(time.monotonic() - start)
-    best = f"reward {result.best.reward:.4f} after {trials} trials in {seconds}"
-    print(f"{name}: {best}, {folder}", flush=True)
+    when = ", finished before" if progress.done == trials else f" in {seconds}"
+    print(f"{name}: {best}{when}, {folder}", flush=True)
     return result.best.reward
+
+
+class _Before(Progress):
+    """Knows how many trials a study had when it began."""
+
+    done = 0
+
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+        """Note it."""
+        self.done = done
 
 
 class Sweep(Callback):

@@ -188,6 +188,7 @@ class Parts:
         keep_weights: whether children leave their trained weights in the folder.
         trial_timeout: seconds after which a step of a trial has failed, if any.
         retries: how often a step is tried again whose worker was lost.
+        cache: the folder of evaluations that studies share, if any.
     """
 
     search_space: SearchSpaceConfig
@@ -198,6 +199,7 @@ class Parts:
     keep_weights: bool
     trial_timeout: float | None
     retries: int
+    cache: Path | None
 
 
 @dataclass(kw_only=True)
@@ -222,6 +224,8 @@ class StudyConfig(Config):
         synchronous: tell a batch in the order of its numbers once it is complete.
         keep: of how many of the best children the weights stay in the folder.
         enqueue: a file of architectures to evaluate first.
+        cache: a folder of evaluations that studies share: what one has trained, the others look
+            up. ``None`` for none.
         trial_timeout: seconds that measuring a network may take, and training it; the trial fails
             then. ``None`` for no limit.
         retries: how often a trial is tried again whose worker was lost: killed, or crashed.
@@ -245,6 +249,7 @@ class StudyConfig(Config):
     synchronous: bool = True
     keep: int = setting(3, least=0, free=True)
     enqueue: Path | None = None
+    cache: Path | None = setting(None, free=True)
     trial_timeout: float | None = setting(None, above=0, free=True)
     retries: int = setting(1, least=0, free=True)
     max_failures: int = setting(10, least=1, free=True)
@@ -254,6 +259,7 @@ class StudyConfig(Config):
         super().__post_init__()
         self.dir = Path(self.dir).expanduser()
         self.enqueue = None if self.enqueue is None else Path(self.enqueue).expanduser()
+        self.cache = None if self.cache is None else Path(self.cache).expanduser()
         if self.trials is None and self.hours is None:
             self.trials = 30
 
@@ -268,4 +274,5 @@ class StudyConfig(Config):
             keep_weights=self.keep > 0,
             trial_timeout=self.trial_timeout,
             retries=self.retries,
+            cache=None if self.cache is None else self.cache.absolute(),
         )

@@ -140,8 +140,10 @@ class ConsoleProgress(Progress):
                 f"{start}reward {trial.reward:.4f}  the same network as trial {trial.duplicate_of}"
             )
         numbers = "  ".join(f"{name} {value}" for name, value in self._numbers(trial))
-        stopped = "" if trial.stopped is None else f"  stopped after epoch {trial.stopped}"
-        return f"{start}reward {trial.reward:.4f}  {numbers}{stopped}"
+        how = "  from the cache" if trial.cached else ""
+        if trial.stopped is not None:
+            how = f"  stopped after epoch {trial.stopped}"
+        return f"{start}reward {trial.reward:.4f}  {numbers}{how}"
 
     def _numbers(self, trial: Trial) -> list[tuple[str, str]]:
         names = dict.fromkeys([*self._needs, "parameters"])
@@ -157,11 +159,13 @@ class ConsoleProgress(Progress):
         duplicates = len(result.trials) - len(new)
         failed = sum(trial.error is not None and trial.stopped is None for trial in new)
         stopped = sum(trial.stopped is not None for trial in new)
+        cached = sum(trial.cached for trial in new)
         self._console.print()
         self._console.print(
             plain(
                 f"Ended: {result.ended}. {len(new)} trials, {failed} failed, "
                 + (f"{stopped} stopped early, " if stopped else "")
+                + (f"{cached} from the cache, " if cached else "")
                 + f"{duplicates} duplicates."
             ),
             soft_wrap=True,

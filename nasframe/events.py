@@ -96,7 +96,7 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
             return Asked(data["number"], proposals)
         case "reported":
             _require(data["number"] in pending, "it is of no proposal that is pending")
-            report = Report(data["number"], int(data["epoch"]), _metrics(data["metrics"]))
+            report = Report(data["number"], int(data["epoch"]), metrics_of(data["metrics"]))
             _require(is_finite(data["reward"]), "its reward is not finite")
             return Reported(report, float(data["reward"]), bool(data["go_on"]))
         case "told":
@@ -124,7 +124,7 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         number=data["number"],
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
-        metrics=_metrics(data["metrics"]),
+        metrics=metrics_of(data["metrics"]),
         reward=None if reward is None else float(reward),
         seconds=float(data["seconds"]),
         error=data.get("error"),
@@ -132,18 +132,24 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         duplicate_of=duplicate,
         devices=devices,
         stopped=stopped,
+        cached=data.get("cached") is True,
     )
-
-
-def _metrics(data: Mapping[str, Any]) -> Metrics:
-    metrics = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-    _require(all_finite(metrics), "its metrics are not finite numbers")
-    return metrics
 
 
 def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise ValueError(reason)
+
+
+def metrics_of(data: Mapping[str, Any]) -> Metrics:
+    """Metrics from their JSON.
+
+    Raises:
+        ValueError: if a value is no finite number, nor a series of them.
+    """
+    metrics = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    _require(all_finite(metrics), "its metrics are not finite numbers")
+    return metrics
 
 
 def all_finite(metrics: Metrics) -> bool:
@@ -192,6 +198,7 @@ def told(trial: Trial, elapsed: float) -> dict[str, Any]:
         "rejected": trial.rejected,
         "duplicate": trial.duplicate_of,
         "stopped": trial.stopped,
+        "cached": trial.cached or None,
         "devices": dict(trial.devices) or None,
         "seconds": trial.seconds,
         "elapsed": round(elapsed, 3),

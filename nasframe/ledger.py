@@ -18,8 +18,8 @@ class Ledger:
 
     Args:
         space: gives the canonical keys.
-        controller: is told the trials: a whole batch in the order of its numbers if
-            ``synchronous``, else each as it comes.
+        controller: is told the trials from ``learn`` on: a whole batch in the order of its numbers
+            if ``synchronous``, else each as it comes.
         synchronous: see above.
 
     Attributes:
@@ -38,6 +38,7 @@ class Ledger:
         self._synchronous = synchronous
         self._batch: deque[int] = deque()
         self._front = 0
+        self._untold: list[list[Trial]] | None = []
         self.trials: dict[int, Trial] = {}
         self.pending: dict[int, Proposal] = {}
         self.known: dict[Hashable, int] = {}
@@ -73,7 +74,19 @@ class Ledger:
         if self.failures >= max_failures:
             self.failures = 0
 
+    def learn(self) -> None:
+        """Tell the controller what was told so far, and from now on all at once.
+
+        A study that turns out to be finished is not made to wait for that.
+        """
+        untold, self._untold = self._untold, None
+        for trials in untold or []:
+            self._tell(trials)
+
     def _tell(self, trials: list[Trial]) -> None:
+        if self._untold is not None:
+            self._untold.append(trials)
+            return
         with blaming(f"{type(self._controller).__name__}.tell"):
             self._controller.tell(trials)
 

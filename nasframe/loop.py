@@ -63,7 +63,6 @@ class Loop:
     controller: Controller
     objective: Objective
     stopper: Stopper | None
-    executor: Executor
     journal: Journal
     ledger: Ledger
     keeper: Keeper
@@ -85,13 +84,19 @@ class Loop:
         self._devices = {m: d for t in trials.values() for m, d in t.devices.items()}
         self._at_stake = 0.0
 
-    def run(self) -> str:
+    @property
+    def over(self) -> str | None:
+        """Which limit forbids to begin another trial, in words; ``None`` if none does."""
+        return None if self._owes() else self._limit()
+
+    def run(self, executor: Executor) -> str:
         """Search until a limit is reached; returns which, in words."""
+        self._executor = executor
         while True:
             self._fill()
             if not self._running:
                 return self._limit() or ""
-            messages = self.executor.wait()
+            messages = executor.wait()
             # What has ended well is told before what ends the study.
             for message in sorted(messages, key=lambda m: isinstance(m, Result) and m.fatal):
                 if isinstance(message, Report):
@@ -103,7 +108,7 @@ class Loop:
         return time.monotonic() - self._start
 
     def _limit(self) -> str | None:
-        """Which limit forbids to begin another trial, if one does."""
+        """Which limit is reached by what is told and what runs."""
         config, ledger, running = self.config, self.ledger, len(self._running)
         duplicates = self._begun - self._newest
         if config.trials is not None and ledger.evaluated + running >= config.trials:
@@ -122,16 +127,18 @@ class Loop:
 
     def _fill(self) -> None:
         """Begin trials while there is room for them and no limit is reached."""
-        while len(self._running) < self.executor.capacity:
-            # What was begun before a kill is owed, so that the journal is as it was without.
-            owed = bool(self._queue) and self._queue[0] < self._begun
-            if not owed and self._limit():
+        while len(self._running) < self._executor.capacity:
+            if self.over:
                 return
             if not self._queue:
                 if self.ledger.pending and self.config.synchronous:
                     return
                 self._ask()
             self._begin(self._queue.popleft())
+
+    def _owes(self) -> bool:
+        """Whether the next one was begun before a kill: the journal is to be as it was without."""
+        return bool(self._queue) and self._queue[0] < self._begun
 
     def _ask(self) -> None:
         first = self.ledger.next_number
@@ -178,7 +185,7 @@ class Loop:
             self._twins[key] = []
             self._running[number] = _Running(key, Trial(number, architecture, proposal.info))
             step = Step.MEASURE if self.config.meters else Step.TRAIN
-            self.executor.submit(number, step, proposal.tokens)
+            self._executor.submit(number, step, proposal.tokens)
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
@@ -186,7 +193,7 @@ class Loop:
         if go_on and self.stopper is not None and report.epoch < self.epochs:
             go_on = self._decide(self.stopper, report)
         self.progress.reported(report)
-        self.executor.reply(report.number, go_on)
+        self._executor.reply(report.number, go_on)
 
     def _decide(self, stopper: Stopper, report: Report) -> bool:
         decided = self.decisions.setdefault(report.number, {})
@@ -210,7 +217,7 @@ class Loop:
         trial = stepped(running.trial, result, self.objective)
         if result.step is Step.MEASURE and trial.error is None and trial.rejected is None:
             running.trial = trial
-            self.executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
+            self._executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
             return
         del self._running[trial.number]
         decided = self.decisions.pop(trial.number, {})

@@ -14,7 +14,8 @@ def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
     """The trial after one of its steps: judged if it was measured, scored if it was trained."""
     metrics = {**result.metrics, **trial.metrics}  # what was measured goes before
     seconds = round(trial.seconds + result.seconds, 6)
-    trial = checked(replace(trial, metrics=metrics, seconds=seconds, error=result.error))
+    trial = replace(trial, metrics=metrics, seconds=seconds, cached=result.cached)
+    trial = checked(replace(trial, error=result.error))
     return (judged if result.step is Step.MEASURE else scored)(trial, objective)
 
 

@@ -71,6 +71,7 @@ class _Study:
         self._controller = built(build, Controller, space.choices, config.seed, space.active)
         self._ledger = Ledger(space, self._controller, config.synchronous)
         self._decisions: Decisions = {}
+        worker.recall  # noqa: B018  # refuses a cache that cannot be used
         new = not (config.dir / FILE).exists()
         self._enqueued = self._read_enqueued() if new else []
 
@@ -93,45 +94,54 @@ class _Study:
 
     def _search(self, log: Journal) -> str:
         config, ledger = self._config, self._ledger
-        self._resume(log)
+        resumed = self._resume(log)
         for note in self._notes:
             self._progress.note(note)
-        keeper = Keeper(config.dir, config.keep, ledger.trials.values())
+        loop = self._loop(log)
+        trials = ledger.trials.values()
+        best = max((t.reward for t in trials if t.reward is not None), default=None)
+        if (over := loop.over) is not None:  # nothing is written, and nothing started
+            self._progress.started(config, ledger.evaluated, best, ledger.elapsed)
+            return over
+        if resumed is not None:
+            log.append(resumed, sync=True)
+        ledger.learn()
         executor = built(config.executor.build, Executor, config.parts())
         try:
-            trials = ledger.trials.values()
-            best = max((t.reward for t in trials if t.reward is not None), default=None)
             self._progress.started(config, ledger.evaluated, best, ledger.elapsed)
-            return Loop(
-                config=config,
-                space=self._space,
-                controller=self._controller,
-                objective=self._objective,
-                stopper=self._stopper,
-                executor=executor,
-                journal=log,
-                ledger=ledger,
-                keeper=keeper,
-                progress=self._progress,
-                decisions=self._decisions,
-                epochs=self._epochs,
-                enqueued=self._enqueued,
-            ).run()
+            return loop.run(executor)
         finally:
             executor.close()
+
+    def _loop(self, log: Journal) -> Loop:
+        config, ledger = self._config, self._ledger
+        return Loop(
+            config=config,
+            space=self._space,
+            controller=self._controller,
+            objective=self._objective,
+            stopper=self._stopper,
+            journal=log,
+            ledger=ledger,
+            keeper=Keeper(config.dir, config.keep, ledger.trials.values()),
+            progress=self._progress,
+            decisions=self._decisions,
+            epochs=self._epochs,
+            enqueued=self._enqueued,
+        )
 
     def _read_enqueued(self) -> list[tuple[int, ...]]:
         file = self._config.enqueue
         return read_architectures(file, self._space) if file is not None else []
 
-    def _resume(self, log: Journal) -> None:
-        """Write the journal's header, or replay what stands in it."""
+    def _resume(self, log: Journal) -> dict[str, Any] | None:
+        """Write the journal's header, or replay what stands in it; returns what is to be added."""
         config, folder = self._config, self._config.dir
         new = header.make(config)
         old = next(journal.read(folder), None)
         if old is None:
             log.append(new, sync=True)
-            return
+            return None
         try:
             resumption = header.compare(old, new, _changes(config), config)
         except NasframeError:
@@ -140,14 +150,14 @@ class _Study:
             self._progress.note("Nothing was told yet with the former settings: beginning anew")
             log.clear()
             log.append(new, sync=True)
-            return
+            return None
         self._decisions = replay(folder, self._space, self._ledger, config, self._stopper)
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
         for note in resumption.notes:
             self._progress.note(note)
-        log.append(events.resumed(resumption.changes), sync=True)
         self._ledger.resumed(config.max_failures)
+        return events.resumed(resumption.changes)
 
 
 def _changes(config: StudyConfig) -> dict[str, Any]:

@@ -35,11 +35,11 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
         for name, tensor in module.state_dict().items()
     }
     words = {name: json.dumps(value) for name, value in metadata.items()}
-    write_weights(path, save(state, metadata={"format": "pt", **words}))
+    write_whole(path, save(state, metadata={"format": "pt", **words}))
 
 
-def write_weights(path: Path, data: bytes) -> None:
-    """Write a file of weights, whole or not at all; its folder is made."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

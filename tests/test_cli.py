@@ -48,7 +48,7 @@ def test_relative_folders_are_the_callers(toy: Shell) -> None:
         ("controler=toy", "unknown key controler; did you mean controller"),
         ("controller.ls=1", "unknown key controller.ls: controller=toy or controller=toy_fast has"),
         ("+controller.more=1", "unknown key controller.more: controller=toy or"),
-        ("+more=1", "unknown key more; there is batch, controller,"),
+        ("+more=1", "unknown key more; there is batch, cache, controller,"),
         ("meters.toy.threads=2", "meters.toy is not chosen; add it with meters=[toy]"),
         ("trials=many", "trials=many: must be int or null"),
         ("controller.lr=null", "controller.lr=null: must be float"),

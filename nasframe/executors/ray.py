@@ -17,7 +17,7 @@ from nasframe.executors import ray_cluster  # before ray
 from nasframe.executors.ray_cluster import Resources
 from nasframe.executors.ray_place import Place, Surroundings, first_line
 from nasframe.executors.worker import Worker, late
-from nasframe.weights import weights_path, write_weights
+from nasframe.weights import weights_path, write_whole
 
 import ray  # isort: skip
 from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError  # isort: skip
@@ -267,7 +267,7 @@ class RayExecutor(Executor):
 
     def _write(self, number: int, weights: bytes) -> None:
         try:
-            write_weights(weights_path(self._parts.folder, number), weights)
+            write_whole(weights_path(self._parts.folder, number), weights)
         except OSError as error:
             raise NasframeError(
                 f"cannot write the weights of trial {number}: {error}\n"

@@ -29,6 +29,7 @@ from nasframe.api import (
 from nasframe.building import built
 from nasframe.config import Parts
 from nasframe.errors import NasframeError, one_line
+from nasframe.executors.recall import Recall
 from nasframe.weights import weights_path
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -83,10 +84,21 @@ class Worker:
         items = self._parts.meters.items()
         return {name: built(c.build, Meter, self.space, self.task) for name, c in items}
 
+    @cached_property
+    def recall(self) -> Recall | None:
+        """The cache in front of the evaluator, if there is one."""
+        parts = self._parts
+        if parts.cache is None:
+            return None
+        configs = (parts.search_space, parts.task, parts.evaluator)
+        return Recall(parts.cache, configs, self.space, self.task, self.evaluator)
+
     def prepare(self) -> None:
         """Import what is needed, and load the data; of mistakes the first step tells."""
         with suppress(BaseException):  # libraries call sys.exit
             self.evaluator.prepare()
+            if self.recall is not None:
+                self.recall.conditions  # noqa: B018
 
     def run(
         self,
@@ -100,9 +112,9 @@ class Worker:
         start = time.perf_counter()
         metrics: Metrics = {}
         devices: Mapping[str, str] = {}
-        error, fatal = None, False
+        error, fatal, cached = None, False, False
         try:
-            metrics = self._step(number, step, Architecture(tokens), report, cancelled)
+            metrics, cached = self._step(number, step, Architecture(tokens), report, cancelled)
             if step is Step.MEASURE:
                 devices = {n: m.device for n, m in self.meters.items() if m.device is not None}
         except BaseException as exception:  # libraries call sys.exit; Ctrl-C is for the main thread
@@ -110,7 +122,7 @@ class Worker:
             if os.environ.get("NASFRAME_DEBUG"):
                 traceback.print_exc(file=sys.stderr)
         seconds = time.perf_counter() - start
-        return Result(number, step, metrics, seconds, error, fatal, devices)
+        return Result(number, step, metrics, seconds, error, fatal, devices, cached)
 
     def _step(
         self,
@@ -119,7 +131,9 @@ class Worker:
         architecture: Architecture,
         report: Callable[[int, Metrics], bool],
         cancelled: Callable[[], bool],
-    ) -> Metrics:
+    ) -> tuple[Metrics, bool]:
+        """The metrics, and whether they come from a cache."""
+
         def reported(epoch: int, metrics: Metrics) -> bool:
             return report(epoch, _plain(metrics))
 
@@ -133,13 +147,17 @@ class Worker:
             weights=weights_path(self._parts.folder, number) if keep else None,
         )
         if step is Step.TRAIN:
+            return self._evaluate(architecture, context)
+        measured = {n: _measured(n, m, architecture, context) for n, m in self.meters.items()}
+        return merge_meters(measured), False
+
+    def _evaluate(self, architecture: Architecture, context: Context) -> tuple[Metrics, bool]:
+        def evaluate(context: Context) -> Metrics:
             return _mapping(self.evaluator, self.evaluator.evaluate(architecture, context))
-        return merge_meters(
-            {
-                name: _measured(name, self.meters[name], architecture, context)
-                for name in self.meters
-            }
-        )
+
+        if self.recall is None:
+            return evaluate(context), False
+        return self.recall.evaluate(architecture, context, evaluate)
 
 
 class _ToldError(Exception):

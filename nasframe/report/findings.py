@@ -109,6 +109,7 @@ class Findings:
         failed: how many of them failed.
         rejected: how many of them the objective did not want to be trained.
         duplicates: how many proposals were networks that had been tried.
+        cached: how many trials were not trained, as another study had trained their networks.
         stopping: what a stopper has saved, if it has ended a child.
         shown: what objectives need, parameters and latencies, as far as they are known.
         networks: those that were trained, by falling reward.
@@ -123,6 +124,7 @@ class Findings:
     failed: int
     rejected: int
     duplicates: int
+    cached: int
     stopping: Stopping | None
     shown: tuple[str, ...]
     networks: tuple[Network, ...]

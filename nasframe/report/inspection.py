@@ -66,6 +66,7 @@ def inspect(
         failed=failed,
         rejected=rejected,
         duplicates=len(told) - len(new),
+        cached=sum(trial.cached for trial in new),
         stopping=_stopping(new, config["evaluator"]),
         shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
         networks=networks,

@@ -24,6 +24,8 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         f"{findings.rejected} not trained, {findings.duplicates} duplicates; "
         f"objective={findings.objective}"
     )
+    if findings.cached:
+        yield plain(f"{findings.cached} trials came from the cache and were not trained")
     if (saved := findings.stopping) is not None:
         share = 1 - saved.epochs / saved.all_epochs
         yield plain(

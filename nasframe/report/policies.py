@@ -100,6 +100,7 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
         return None
     ledger = Ledger(space, controller, config.synchronous)
     replay(folder, space, ledger, config)
+    ledger.learn()
     number = ledger.next_number
     with blaming(f"{type(controller).__name__}.argmax"):
         tokens = controller.argmax(number)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from nasframe.api import Task
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
+from nasframe.tasks.digest import digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +95,11 @@ class ImageTask(Task):
     def data_config(self) -> Mapping[str, Any]:
         """``input_size``, ``mean`` and ``std`` of images on the scale from 0 to 1, ``crop_pct``."""
         return self._prepared[1]
+
+    def fingerprint(self) -> str:
+        """A digest of the images and labels, for training and validation, as they are stored."""
+        data = self._prepared[0]
+        return digest(getattr(data, name) for name in data.__slots__)
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from nasframe.api import Task
 from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import Corpus
+from nasframe.tasks.digest import digest
 
 State: TypeAlias = Tensor | tuple["State", ...] | None
 
@@ -63,6 +64,11 @@ class TextTask(Task):
     def data_config(self) -> Mapping[str, Any]:
         """``level``, and ``vocabulary``: the token of each number; unknown ones are number 0."""
         return {"level": self._corpus.level.name, "vocabulary": self._corpus.vocabulary}
+
+    def fingerprint(self) -> str:
+        """A digest of the tokens, and of where the training text ends and what they stand for."""
+        corpus = self._corpus
+        return digest([corpus.tokens_N], f"{corpus.training} {corpus.level} {corpus.vocabulary}")
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator

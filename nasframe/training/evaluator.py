@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
-from nasframe.cpu import threads
+from nasframe.cpu import cpu_name, threads
 from nasframe.training.config import Precision, TrainConfig
 from nasframe.training.optimizer import check_optimizer, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
@@ -54,6 +54,13 @@ class TrainEvaluator(Evaluator):
         from nasframe.training import module, trainer  # noqa: F401
 
         self._task.data_config  # noqa: B018
+
+    def fingerprint(self) -> str:
+        """The device and the precision that it has there."""
+        device = find_device(self._config.device)
+        cuda = device.type == "cuda"
+        name = torch.cuda.get_device_name(device) if cuda else f"{device.type} {cpu_name()}"
+        return f"{name}, {_precision(self._config.precision, device)}"
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Train the child; its ``train_seconds`` include validation.
