@@ -13,7 +13,7 @@ from joblib.externals.loky import get_reusable_executor  # type: ignore[import-u
 from toys import toy_study
 
 from nasframe import option, run
-from nasframe.executors.workplace import device_of
+from nasframe.executors.workplace import devices, take_device
 
 UNGUARDED = """
 import sys
@@ -48,17 +48,50 @@ def test_workers_of_joblib_have_workers_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "visible", "found", "device"),
-    [
-        (0, None, 0, None),
-        (0, None, 2, "0"),
-        (3, None, 2, "1"),
-        (1, "5, 7", 8, "7"),
-        (2, "5, 7", 8, "5"),
-        (4, "GPU-1f", 0, "GPU-1f"),
-    ],
+    ("visible", "found", "names"),
+    [(None, 0, []), (None, 2, ["0", "1"]), ("", 8, []), ("5, 7", 8, ["5", "7"])],
 )
-def test_workers_share_the_gpus_in_turn(
-    place: int, visible: str | None, found: int, device: str | None
+def test_the_user_says_which_gpus_there_are(
+    visible: str | None, found: int, names: list[str]
 ) -> None:
-    assert device_of(place, visible, range(found)) == device
+    assert devices(visible, range(found)) == names
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from nasframe.executors.workplace import take_device
+print(take_device(int(sys.argv[1]), ["0", "GPU-1/f"], Path(sys.argv[2])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_workers_of_all_studies_share_the_gpus_of_a_machine(tmp_path: Path) -> None:
+    """Four processes on two GPUs; one is killed, and the next has the GPU that it has left."""
+
+    def worker(place: int) -> tuple[subprocess.Popen[str], str]:
+        command = [sys.executable, "-c", HOLDER, str(place), str(tmp_path)]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert process.stdout is not None
+        return process, process.stdout.readline().strip()
+
+    # Of each study this is the first worker, which would like the first GPU.
+    workers = [worker(0) for _ in range(4)]
+    assert [gpu for _, gpu in workers] == ["0", "GPU-1/f", "0", "GPU-1/f"]
+    workers[1][0].kill()
+    workers[1][0].communicate()
+    workers[1] = worker(0)
+    assert workers[1][1] == "GPU-1/f"
+    assert worker_of_an_empty_machine(tmp_path) == "GPU-1/f"
+    for process, _ in workers:
+        process.communicate()
+
+
+def test_where_nobody_is_each_worker_has_the_gpu_in_its_place(tmp_path: Path) -> None:
+    assert take_device(3, ["0", "GPU-1/f"], tmp_path) == "GPU-1/f"
+
+
+def test_without_locks_workers_take_turns(tmp_path: Path) -> None:
+    assert take_device(3, ["0", "1"], tmp_path / "missing") == "1"
+    assert take_device(0, [], tmp_path) is None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import product
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,9 +18,14 @@ from typing import NamedTuple
 
 from nasframe.api import Metrics, Report, Result, Step
 from nasframe.config import Parts
+from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
+from nasframe.latency.lock import take
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
+
+_MOST_SHARES = 64
+"""Beyond so many workers on each GPU nobody counts them any more."""
 
 
 class News(NamedTuple):
@@ -70,13 +78,14 @@ def begin(parts: Parts, place: int, threads: int, line: Connection) -> None:
 
     Args:
         parts: what the worker is built of.
-        place: its place among the workers, from 0; workers share the GPUs in turn.
+        place: its place among the workers, from 0.
         threads: CPU threads with which it computes.
         line: to the driver.
     """
     for library in ("OMP", "MKL", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
-    device = device_of(place, os.environ.get(DEVICES), sorted(Path("/dev").glob("nvidia[0-9]*")))
+    found = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    device = take_device(place, devices(os.environ.get(DEVICES), found))
     if device is not None:
         os.environ[DEVICES] = device
     # Ctrl-C reaches all processes of a terminal; the driver alone decides what becomes of it.
@@ -96,16 +105,38 @@ def run(ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result
     return _here[0].run(ticket, number, step, tokens)
 
 
-def device_of(place: int, visible: str | None, found: Sequence[object]) -> str | None:
-    """Which GPU a worker has, as CUDA names it; ``None`` if there is none to choose.
+def devices(visible: str | None, found: Sequence[object]) -> list[str]:
+    """The GPUs that workers may use, as CUDA names them.
 
     Args:
-        place: its place among the workers.
         visible: the devices to which the user restricts the study.
         found: the machine's devices.
     """
-    devices = [str(n) for n in range(len(found))] if visible is None else visible.split(",")
-    return devices[place % len(devices)].strip() if devices else None
+    if visible is None:
+        return [str(number) for number in range(len(found))]
+    return [name.strip() for name in visible.split(",") if name.strip()]
+
+
+def take_device(place: int, names: Sequence[str], folder: Path = Path("/tmp")) -> str | None:
+    """Take the GPU that the fewest workers of all studies on this machine have, and keep it.
+
+    Args:
+        place: of this worker: among equals it takes the GPU in this place.
+        names: the GPUs to choose from.
+        folder: where locks lie; each GPU has one for its first worker, its second, and so on.
+
+    Returns:
+        The GPU; ``None`` if there is none.
+    """
+    if not names:
+        return None
+    turned = [names[(place + i) % len(names)] for i in range(len(names))]
+    with suppress(NasframeError):  # without locks each study has to see to itself
+        for share, name in product(range(_MOST_SHARES), turned):
+            word = re.sub(r"[^\w-]", "_", name)
+            if take(folder / f"nasframe-gpu-{word}-{share}.lock"):
+                return name
+    return turned[0]
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""One measurement at a time on a machine: two would measure each other."""
+"""Locks on a machine: one measurement at a time, as two would measure each other; and others."""
 
 from __future__ import annotations
 
@@ -28,6 +28,21 @@ def alone(path: Path = FILE) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def take(path: Path) -> bool:
+    """Lock a file as long as this process lives, if no other one has; such a file stays, too.
+
+    Raises:
+        NasframeError: if the file cannot be used.
+    """
+    file = _open(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return False
+    return True
 
 
 def _open(path: Path) -> int:
