@@ -41,7 +41,9 @@ from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
 from nasframe.plugins import option as option
 from nasframe.plugins import published as published
+from nasframe.result import Candidate as Candidate
 from nasframe.result import StudyResult as StudyResult
+from nasframe.result import candidates as candidates
 from nasframe.result import load as load
 from nasframe.result import read_result as read_result
 from nasframe.study import run as run

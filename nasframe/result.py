@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
+from nasframe.executors.worker import child_seed
 from nasframe.plain import from_plain, type_name
 from nasframe.plugins import options
 from nasframe.weights import read_weights, weights_path
@@ -74,6 +75,54 @@ def restored(group: str, part: Mapping[str, Any]) -> Any:
         NasframeError: if no installed plugin offers it, or its settings cannot be used.
     """
     return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the best networks of a study, and how it was trained there.
+
+    Attributes:
+        trial: with its metrics and reward.
+        key: the canonical key of its architecture.
+        epochs: for how many epochs it was trained; ``None`` if it was not trained by epochs.
+        seed: of the child.
+    """
+
+    trial: Trial
+    key: Hashable
+    epochs: int | None
+    seed: int
+
+
+def candidates(folder: Path | str, count: int) -> list[Candidate]:
+    """The best networks of a study, each once, the best first: those to be trained further.
+
+    NASNet's authors trained the best 250 to convergence (Zoph et al. 2018), MnasNet's the best 15
+    in full (Tan et al. 2019).
+
+    Args:
+        folder: the study's folder; the study may still be running.
+        count: how many.
+
+    Raises:
+        NasframeError: if there is no such study, or its search space cannot be built.
+    """
+    folder = Path(folder)
+    header = next(journal.read(folder), None)
+    if header is None:
+        return []
+    config = header["config"]
+    space: SearchSpace = restored("search_space", config["search_space"]).build()
+    found: dict[Hashable, Candidate] = {}
+    for trial in rank(read_result(folder).trials):
+        # By today's key: what an older version took for two networks may be known to be one.
+        key = space.canonical(trial.architecture)
+        if key not in found:
+            epochs = trial.metrics.get("epochs")
+            seed = child_seed(config["evaluator"]["seed"], key)
+            number = int(epochs) if isinstance(epochs, int | float) else None
+            found[key] = Candidate(trial, key, number, seed)
+    return list(found.values())[:count]
 
 
 @dataclass(frozen=True, slots=True)

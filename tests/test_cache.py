@@ -18,7 +18,7 @@ import torch
 from throwaway import TOYS, Shell, shell
 from toys import ToyEvaluatorConfig, ToySpaceConfig, ToyStopperConfig, toy_study
 
-from nasframe import NasframeError, StudyConfig, cpu, load, option, read_result, run
+from nasframe import NasframeError, StudyConfig, candidates, cpu, load, option, read_result, run
 from nasframe.cache import Cache, Entry
 from nasframe.executors import recall
 from nasframe.executors.worker import Worker
@@ -280,6 +280,30 @@ def test_weights_come_along_while_the_study_that_trained_them_has_them(tmp_path:
     assert all(trial.cached for trial in result.trials)
     with pytest.raises(NasframeError, match="holds no weights of any trial"):
         load(tmp_path / "c")
+
+
+def test_candidates_know_how_they_were_trained(tmp_path: Path) -> None:
+    result = run(digits(tmp_path / "a", trials=4))
+    found = candidates(tmp_path / "a", 3)
+    assert [one.trial for one in found] == result.top(3)
+    keys = [json.loads(path.read_text())["key"] for path in entries(tmp_path / "cache")]
+    seeds = {key["architecture"]: key["seed"] for key in keys}
+    for one in found:
+        assert (one.seed, one.epochs) == (seeds[repr(one.key)], 1)
+
+
+def test_a_network_is_a_candidate_once(tmp_path: Path) -> None:
+    """In an older journal two twins may stand as two trials."""
+    run(digits(tmp_path / "a", trials=3))
+    path = tmp_path / "a" / FILE
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    (asked,) = (line for line in lines if line["event"] == "asked")
+    told = [line for line in lines if line["event"] == "told"]
+    asked["tokens"][1] = told[1]["tokens"] = told[0]["tokens"]
+    told[1]["reward"] = told[0]["reward"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    numbers = [one.trial.number for one in candidates(tmp_path / "a", 5)]
+    assert sorted(numbers) == [0, 2]
 
 
 # Several at once
