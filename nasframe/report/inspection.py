@@ -49,10 +49,8 @@ def inspect(
     rejected = sum(trial.rejected is not None for trial in new)
     trained = rank(new)
     if not trained:
-        raise NasframeError(
-            f"{folder} has no trained network: of {len(new)} trials {failed} failed, "
-            f"{rejected} were not trained"
-        )
+        counts = f"of {len(new)} trials {failed} failed, {rejected} were not trained"
+        raise NasframeError(f"{folder} has no trained network: {counts}")
     networks = _networks(trained, _describer(config))
     known = networks[0].metrics
     rescoring = None if objective is None else rescored(trained, known, objective)
