@@ -59,7 +59,7 @@ class Slot:
             weights = data["weights"]
             entry = Entry(metrics_of(data["metrics"]), None if weights is None else Path(weights))
             return entry if data["key"] == self._key else None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, entry: Entry) -> None:

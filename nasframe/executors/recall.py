@@ -46,7 +46,6 @@ class Recall:
         task: Task,
         evaluator: Evaluator,
     ) -> None:
-        self._cache = Cache(folder)
         self._configs = configs
         self._space, self._task, self._evaluator = space, task, evaluator
         if evaluator.fingerprint() is None:
@@ -54,6 +53,7 @@ class Recall:
                 f"cache={folder}: evaluator {type(evaluator).__name__} does not say what its "
                 "metrics depend on (Evaluator.fingerprint): leave cache out"
             )
+        self._cache = Cache(folder)
 
     def evaluate(
         self,
@@ -151,5 +151,5 @@ def _fetch_weights(entry: Entry, architecture: Architecture, context: Context) -
         data = entry.weights.read_bytes()
     except (NasframeError, OSError):
         return
-    if tuple(metadata.get("tokens", ())) == architecture.tokens:
+    if metadata.get("tokens") == list(architecture.tokens):
         write_whole(context.weights, data)
