@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from shapes import Images
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from nasframe import Architecture, NasframeError, SearchSpace
 from nasframe_nasnet import NASNetConfig, nasframe_search_spaces
 from nasframe_nasnet.canonical import canonical
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.genotype import OPS, Block, Genotype, decode, split
-from nasframe_nasnet.layers import Concat, FactorizedReduction, Pointwise, Pool, conv
+from nasframe_nasnet.layers import Concat, FactorizedReduction, Map, Pointwise, Pool, conv
 from nasframe_nasnet.network import NASNet, cifar_stem, stack
 from nasframe_nasnet.operations import OPERATIONS
 from nasframe_nasnet.zoo import CELLS
@@ -190,6 +191,20 @@ def test_borders_are_tensorflows(kernel: int, stride: int, size: int) -> None:
     torch.testing.assert_close(depthwise(x_NCHW), windows.nansum(-1))
 
 
+@pytest.mark.parametrize("kernel", [5, 7])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [5, 8])
+def test_a_maximum_by_rows_and_columns_has_the_gradient_of_the_window(
+    kernel: int, stride: int, size: int
+) -> None:
+    x_NCHW = torch.randn(2, 3, size, size + 1).double().requires_grad_()
+    windows = same_windows(x_NCHW, kernel, stride).nan_to_num(-9).amax(-1)
+    y_NCHW = Pool(kernel, stride, mean=False)(x_NCHW)
+    torch.testing.assert_close(
+        *(torch.autograd.grad(y.square().sum(), x_NCHW) for y in (y_NCHW, windows))
+    )
+
+
 def same_windows(x_NCHW: Tensor, kernel: int, stride: int) -> Tensor:
     """The pixels of every window in the last dimension, with NaN for TensorFlow's SAME padding."""
     padding: list[int] = []
@@ -283,7 +298,7 @@ def test_inputs_that_no_block_reads_leave_the_cell_in_its_shape() -> None:
     assert genotype.outputs == (0, 2)
     assert [structure(align) for align in cell.align_outputs] == ["conv1x1 conv1x1 norm", ""]
     x_NCHW = torch.randn(2, 8, 7, 7)
-    assert cell(x_NCHW, x_NCHW).shape == (2, 8, 4, 4)
+    assert cell(Map(x_NCHW), Map(x_NCHW)).shape == (2, 8, 4, 4)
 
     first = Cell(decode((0, 0, 0, 0, 0)), 4, 1, Shape(8, 0), None)
     assert [structure(align) for align in first.align_outputs] == ["conv1x1 norm", ""]
@@ -298,11 +313,34 @@ def test_a_cell_computes_its_graph() -> None:
     h3 = h2 + cell.right[1](h2)
     h4 = cell.left[2](h3) + cell.right[2](h0)
     assert genotype.outputs == (4,)
-    torch.testing.assert_close(cell(current_NCHW, previous_NCHW), h4)
+    torch.testing.assert_close(cell(Map(current_NCHW), Map(previous_NCHW)), h4)
 
     both = Cell(genotype._replace(outputs=(1, 4)), 4, 1, Shape(8, 0), Shape(6, 0)).eval()
     both.load_state_dict(cell.state_dict())
-    torch.testing.assert_close(both(current_NCHW, previous_NCHW), torch.cat([h1, h4], 1))
+    outputs_NCHW = both(Map(current_NCHW), Map(previous_NCHW))
+    torch.testing.assert_close(outputs_NCHW, torch.cat([h1, h4], 1))
+
+
+def test_what_reads_a_map_shares_its_relu() -> None:
+    """Blocks 0 and 1 rectify states 0, 1 and 2, and state 0 twice more; both entries the input."""
+    cell = Cell(chain("conv1x1"), 4, 1, Shape(8, 0), Shape(8, 0)).eval()
+    both = Map(torch.randn(2, 8, 5, 5))
+    with profile(activities=[ProfilerActivity.CPU]) as events:
+        cell(both, both)
+    relus = {event.key: event.count for event in events.key_averages()}["aten::relu"]
+    assert relus == 4
+
+
+def test_a_shared_relu_has_the_gradient_of_many() -> None:
+    cell = Cell(chain("sep3x3"), 4, 1, Shape(8, 0), Shape(8, 0)).double().eval()
+    x_NCHW = torch.randn(2, 8, 5, 5).double().requires_grad_()
+    h0, h1 = cell.align_current(x_NCHW), cell.align_previous(x_NCHW)
+    h2 = cell.left[0](h0) + cell.right[0](h1)
+    h3 = cell.left[1](h2) + cell.right[1](h0)
+    weights = (x_NCHW, *cell.parameters())
+    apart = torch.autograd.grad(h3.square().sum(), weights)
+    shared = torch.autograd.grad(cell(Map(x_NCHW), Map(x_NCHW)).square().sum(), weights)
+    torch.testing.assert_close(shared, apart)
 
 
 def test_reductions_halve_the_map_and_double_the_filters() -> None:
@@ -322,10 +360,13 @@ def test_every_cell_reads_the_two_before_it() -> None:
     layers = stack(chain("sep3x3"), chain("avg3x3"), filters=4, cells=1, stages=2)
     network = NASNet(cifar_stem(3, 12), 12, layers, 10)
     maps: list[Tensor] = []
-    read: list[tuple[Tensor, ...]] = []
+    read: list[list[Tensor]] = []
+    whole = nn.Identity()
     network.stem.register_forward_hook(lambda _module, _inputs, y: maps.append(y))
     for cell in network.cells:
-        cell.register_forward_hook(lambda _module, inputs, _y: read.append(inputs))
+        cell.register_forward_hook(
+            lambda _module, inputs, _y: read.append([each.read(whole) for each in inputs])
+        )
         cell.register_forward_hook(lambda _module, _inputs, y: maps.append(y))
     network(torch.randn(2, 3, 8, 8))
     stem, first, second, _ = maps

@@ -11,6 +11,7 @@ from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.drop_path import ScheduledDropPath
 from nasframe_nasnet.genotype import OPS, Block, Genotype
+from nasframe_nasnet.layers import Map
 
 
 def keeps(config: NASNetConfig, progress: float) -> list[float]:
@@ -86,7 +87,8 @@ def dropped_paths(left: str, right: str, current: Shape, stride: int) -> list[in
     cell.drop_path.training_progress = 1.0
     paths: list[Tensor] = []
     cell.combine[0].register_forward_pre_hook(lambda _module, inputs: paths.extend(inputs))
-    cell(torch.randn(64, current.channels, 6, 6), torch.randn(64, current.channels, 6, 6))
+    x_NCHW = torch.randn(64, current.channels, 6, 6)
+    cell(Map(x_NCHW), Map(x_NCHW))
     return [int((path.flatten(1) == 0).all(1).sum()) for path in paths]
 
 
@@ -105,7 +107,8 @@ def test_both_paths_of_a_block_draw_for_themselves() -> None:
     cell.drop_path.training_progress = 1.0
     paths: list[Tensor] = []
     cell.combine[0].register_forward_pre_hook(lambda _module, inputs: paths.extend(inputs))
-    cell(torch.randn(64, 4, 6, 6), torch.randn(64, 4, 6, 6))
+    x_NCHW = torch.randn(64, 4, 6, 6)
+    cell(Map(x_NCHW), Map(x_NCHW))
     left, right = ((path.flatten(1) == 0).all(1) for path in paths)
     assert not torch.equal(left, right)
 

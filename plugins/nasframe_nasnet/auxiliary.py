@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from nasframe import NasframeError
-from nasframe_nasnet.layers import Pointwise
+from nasframe_nasnet.layers import Pointwise, ReluFirst
 
 WINDOW = 5
 """Side of the averaging window, and so of the smallest map that the head can read."""
@@ -30,8 +30,7 @@ def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Mod
             "and must be 5x5 or larger: the images are too small"
         )
     height, width = ((side - WINDOW) // 3 + 1 for side in size)
-    return nn.Sequential(
-        nn.ReLU(),
+    return ReluFirst(
         nn.AvgPool2d(WINDOW, 3),
         Pointwise(channels, 128),
         nn.BatchNorm2d(128),

@@ -17,7 +17,13 @@ from torch import Tensor, nn
 
 from nasframe_nasnet.drop_path import ScheduledDropPath
 from nasframe_nasnet.genotype import Genotype
-from nasframe_nasnet.layers import FactorizedReduction, pointwise_norm, relu_pointwise_norm
+from nasframe_nasnet.layers import (
+    FactorizedReduction,
+    Map,
+    ReluFirst,
+    pointwise_norm,
+    relu_pointwise_norm,
+)
 from nasframe_nasnet.operations import COMBINERS, OPERATIONS
 
 
@@ -74,16 +80,16 @@ class Cell(nn.Module):
         self.drop_path = ScheduledDropPath(drop) if drop else nn.Identity()
         self.shape = Shape(filters * len(genotype.outputs), created.halvings)
 
-    def forward(self, current_NCHW: Tensor, previous_NCHW: Tensor) -> Tensor:
+    def forward(self, current: Map, previous: Map) -> Tensor:
         """The output states, concatenated."""
-        states = [self.align_current(current_NCHW), self.align_previous(previous_NCHW)]
+        states = [Map(current.read(self.align_current)), Map(previous.read(self.align_previous))]
         blocks = zip(self.genotype.blocks, self.left, self.right, self.combine, strict=True)
         for block, left, right, combine in blocks:
-            left_NCHW = self._path(block.left_op, left(states[block.left_state]))
-            right_NCHW = self._path(block.right_op, right(states[block.right_state]))
-            states.append(combine(left_NCHW, right_NCHW))
+            left_NCHW = self._path(block.left_op, states[block.left_state].read(left))
+            right_NCHW = self._path(block.right_op, states[block.right_state].read(right))
+            states.append(Map(combine(left_NCHW, right_NCHW)))
         outputs = zip(self.genotype.outputs, self.align_outputs, strict=True)
-        return torch.cat([align(states[state]) for state, align in outputs], 1)
+        return torch.cat([states[state].read(align) for state, align in outputs], 1)
 
     def _path(self, op: str, y_NCHW: Tensor) -> Tensor:
         """What an operation gives, or nothing of it; in slim, an identity is never dropped."""
@@ -97,7 +103,7 @@ def _align_previous(previous: Shape | None, current: Shape, filters: int) -> nn.
     if previous is None:
         return nn.Identity()
     if previous.halvings < current.halvings:
-        return nn.Sequential(nn.ReLU(), FactorizedReduction(previous.channels, filters))
+        return ReluFirst(FactorizedReduction(previous.channels, filters))
     if previous.channels != filters:
         return relu_pointwise_norm(previous.channels, filters)
     return nn.Identity()

@@ -9,6 +9,8 @@ Shapes: N batch, C channels, H height, W width.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import torch
 import torch.nn.functional as F
 from timm.layers import create_conv2d  # type: ignore[attr-defined]
@@ -29,7 +31,10 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """A map of ``filters`` channels."""
-        return F.conv2d(x_NCHW[:, :, :: self.stride[0], :: self.stride[1]], self.weight)
+        if self.stride != (1, 1):
+            # The same as slicing, whose gradient fills a map with zeros for each axis.
+            x_NCHW = F.avg_pool2d(x_NCHW, 1, self.stride)
+        return F.conv2d(x_NCHW, self.weight)
 
 
 def conv(
@@ -55,9 +60,44 @@ def conv(
     return layer
 
 
+class ReluFirst(nn.Sequential):
+    """Layers of which the first is a ReLU; the second must not work in place."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(nn.ReLU(), *layers)
+
+    def forward(self, x_NCHW: Tensor, *, rectified: bool = False) -> Tensor:
+        """What the layers make of a map, or of one that went through the ReLU already."""
+        for layer in islice(self, int(rectified), None):
+            x_NCHW = layer(x_NCHW)
+        return x_NCHW
+
+
+class Map:
+    """A map that several modules read: its ReLU is computed once for all of them."""
+
+    def __init__(self, x_NCHW: Tensor) -> None:
+        self._x_NCHW = x_NCHW
+        self._rectified_NCHW: Tensor | None = None
+
+    def read(self, reader: nn.Module) -> Tensor:
+        """What a module makes of the map."""
+        if isinstance(reader, ReluFirst):
+            y_NCHW: Tensor = reader(self.rectified(), rectified=True)
+        else:
+            y_NCHW = reader(self._x_NCHW)
+        return y_NCHW
+
+    def rectified(self) -> Tensor:
+        """Its ReLU."""
+        if self._rectified_NCHW is None:
+            self._rectified_NCHW = F.relu(self._x_NCHW)
+        return self._rectified_NCHW
+
+
 def relu_pointwise_norm(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
-    """ReLU, 1x1 convolution and batch norm: gives a map ``filters`` channels."""
-    return nn.Sequential(nn.ReLU(), Pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
+    """ReLU, 1x1 convolution and batch norm: gives a map of ``filters`` channels."""
+    return ReluFirst(Pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
 
 
 def pointwise_norm(channels: int, filters: int) -> nn.Sequential:
@@ -71,13 +111,16 @@ class FactorizedReduction(nn.Module):
     def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
         self.even = Pointwise(channels, filters // 2, 2)
-        self.odd = Pointwise(channels, filters - filters // 2, 2)
+        self.odd = Pointwise(channels, filters - filters // 2)
         self.norm = nn.BatchNorm2d(filters)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """A map of ``filters`` channels and half the size, rounded up."""
-        shifted_NCHW = F.pad(x_NCHW, (-1, 1, -1, 1))
-        y_NCHW: Tensor = self.norm(torch.cat([self.even(x_NCHW), self.odd(shifted_NCHW)], 1))
+        height, width = x_NCHW.shape[2:]
+        odd_NCHW = x_NCHW[:, :, 1::2, 1::2]
+        if height % 2 or width % 2:  # slim reads zeros past the end
+            odd_NCHW = F.pad(odd_NCHW, (0, width % 2, 0, height % 2))
+        y_NCHW: Tensor = self.norm(torch.cat([self.even(x_NCHW), self.odd(odd_NCHW)], 1))
         return y_NCHW
 
 
@@ -110,7 +153,11 @@ class Pool(nn.Module):
                 count_include_pad=False,
                 divisor_override=self.divisor,
             )
-        return F.max_pool2d(x_NCHW, kernel, stride, (height, width), ceil_mode=True)
+        if kernel == 3:
+            return F.max_pool2d(x_NCHW, 3, stride, (height, width), ceil_mode=True)
+        # The rows' maxima first: 2k pixels are looked at for each one, not k * k.
+        rows_NCHW = F.max_pool2d(x_NCHW, (1, kernel), (1, stride), (0, width), ceil_mode=True)
+        return F.max_pool2d(rows_NCHW, (kernel, 1), (stride, 1), (height, 0), ceil_mode=True)
 
 
 class Add(nn.Module):

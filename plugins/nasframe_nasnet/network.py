@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.genotype import Genotype
-from nasframe_nasnet.layers import conv
+from nasframe_nasnet.layers import Map, conv
 
 
 class Layer(NamedTuple):
@@ -83,14 +82,14 @@ class NASNet(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits of shape (N, outputs); in training, with a second classifier, also its logits."""
         auxiliary_logits = None
-        previous_NCHW = current_NCHW = self.stem(x_NCHW)
+        previous = current = Map(self.stem(x_NCHW))
         for place, (cell, skipped) in enumerate(zip(self.cells, self._skipped, strict=True)):
-            made_NCHW = cell(current_NCHW, previous_NCHW)
-            previous_NCHW = previous_NCHW if skipped else current_NCHW
-            current_NCHW = made_NCHW
+            made = Map(cell(current, previous))
+            previous = previous if skipped else current
+            current = made
             if self.auxiliary is not None and self.training and place == self._auxiliary_place:
-                auxiliary_logits = self.auxiliary(current_NCHW)
-        features_NC = self.dropout(F.relu(current_NCHW).mean((2, 3)))
+                auxiliary_logits = current.read(self.auxiliary)
+        features_NC = self.dropout(current.rectified().mean((2, 3)))
         logits: Tensor = self.classifier(features_NC)
         return logits if auxiliary_logits is None else (logits, auxiliary_logits)
 

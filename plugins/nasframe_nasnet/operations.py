@@ -19,6 +19,7 @@ from nasframe_nasnet.layers import (
     Concat,
     Pointwise,
     Pool,
+    ReluFirst,
     conv,
     pointwise_norm,
     relu_pointwise_norm,
@@ -46,8 +47,7 @@ def _pool(kernel: int, *, mean: bool = False) -> MakeOp:
 
 def _conv3x3(dilation: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
-        return nn.Sequential(
-            nn.ReLU(),
+        return ReluFirst(
             conv(channels, filters, 3, stride, dilation=dilation),
             nn.BatchNorm2d(filters),
         )
@@ -58,8 +58,7 @@ def _conv3x3(dilation: int) -> MakeOp:
 def _factored(length: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
         # Each half is strided along its own axis, so that every pixel is seen.
-        return nn.Sequential(
-            nn.ReLU(),
+        return ReluFirst(
             conv(channels, filters, (1, length), (1, stride)),
             nn.BatchNorm2d(filters),
             nn.ReLU(inplace=True),
@@ -72,8 +71,7 @@ def _factored(length: int) -> MakeOp:
 
 def _separable(kernel: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
-        return nn.Sequential(
-            nn.ReLU(),
+        return ReluFirst(
             conv(channels, channels, kernel, stride, groups=channels),
             Pointwise(channels, filters),
             nn.BatchNorm2d(filters),
