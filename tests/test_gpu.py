@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nasframe import Architecture, Choice, Context, SearchSpace, TaskShape, option
+from nasframe import (
+    Architecture,
+    Choice,
+    Context,
+    SearchSpace,
+    StudyConfig,
+    TaskShape,
+    option,
+    run,
+)
 
 pytestmark = pytest.mark.gpu
 
@@ -35,6 +44,39 @@ def test_auto_takes_the_gpu_in_bfloat16_and_gives_its_memory_back(tmp_path: Path
     assert reports == 3 * [1, 2, 3, 4, 5]
     assert metrics["val_accuracy"] > 0.5  # type: ignore[operator]
     assert (tmp_path / "w.safetensors").is_file()
+
+
+def test_a_compiled_child_learns_and_leaves_the_device(tmp_path: Path) -> None:
+    task = option("task", "digits").build()
+    evaluator = option("evaluator", "train", device="cuda", compile=True).build(HungrySpace(), task)
+    context = Context(tmp_path, "auto", 0, lambda *_: True, lambda: False)
+    metrics = evaluator.evaluate(Architecture((0,)), context)
+    used = torch.cuda.memory_allocated()
+    evaluator.evaluate(Architecture((0,)), context)
+    assert torch.cuda.memory_allocated() <= used
+    assert metrics["val_accuracy"] > 0.5  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("executor", ["process", "ray"])
+def test_several_children_share_a_card(tmp_path: Path, executor: str) -> None:
+    if executor == "ray":
+        pytest.importorskip("ray")
+    share = {"gpus": 0.5} if executor == "ray" else {}
+    config = StudyConfig(
+        dir=tmp_path,
+        search_space=option("search_space", "nasnet_small"),
+        task=option("task", "digits"),
+        controller=option("controller", "random"),
+        objective=option("objective", "accuracy"),
+        evaluator=option("evaluator", "train", device="cuda"),
+        executor=option("executor", executor, workers=2, **share),
+        stopper=option("stopper", "none"),
+        trials=6,
+        synchronous=False,
+    )
+    trials = run(config).trials
+    assert len(trials) == 6
+    assert all(trial.reward is not None and trial.reward > 0.5 for trial in trials)
 
 
 class Hungry(nn.Module):

@@ -220,6 +220,44 @@ def test_precision_is_of_the_computation_not_of_the_weights(name: str, dtype: An
     assert seen == {(torch.float32, dtype)}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, when it compiles
+def test_compiled_children_compute_the_same_and_each_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 2)
+    networks: list[nn.Module] = []
+
+    def without_dropout(network: nn.Module) -> nn.Module:  # it draws from another stream
+        networks.append(network)
+        next(m for m in network.modules() if isinstance(m, nn.Dropout)).p = 0.0
+        return network
+
+    space = Small(without_dropout)
+    trainer, eager = (
+        evaluator(space=space, compile=compile, batch_size=12) for compile in (True, False)
+    )
+    compiled = torch._dynamo.utils.counters["stats"]
+    for child in range(3):
+        before = compiled["unique_graphs"]
+        weights = tmp_path / f"{child}.safetensors"
+        metrics = trainer.evaluate(WIDE, context(seed=child, weights=weights))
+        assert compiled["unique_graphs"] == before + 2, "one to train and one to validate"
+        assert read_weights(weights)[0].keys() == networks[-1].state_dict().keys()
+        assert "forward" not in vars(networks[-1])
+        plain = eager.evaluate(WIDE, context(seed=child))
+        assert metrics["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-4)
+
+
+def test_a_network_with_a_schedule_is_not_compiled_at_every_step() -> None:
+    def wrap(network: nn.Module) -> nn.Module:
+        vars(network)["training_progress"] = 0.0
+        return network
+
+    trainer = evaluator(space=Small(wrap), compile=True)
+    with pytest.raises(NasframeError, match=r"evaluator\.compile=true: this network changes"):
+        trainer.evaluate(WIDE, context())
+
+
 def test_the_learning_rate_is_half_a_cosine_from_lr_to_almost_zero() -> None:
     rates: list[float] = []
     hook = register_optimizer_step_pre_hook(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nasframe.compiling import compile_apart
 from nasframe.cpu import cpu_name, threads
 from nasframe.errors import NasframeError
 from nasframe.latency.memory import keep_memory
@@ -67,7 +68,7 @@ class TorchRuntime(Runtime):
         """Move the network to its place, and run it once, so that errors show and it compiles."""
         network = network.to(self._place, self._dtype).to(memory_format=self._format)
         arguments = [self._placed(value) for value in inputs]
-        call = _compiled(network) if self._compile else network
+        call = compile_apart(network, fullgraph=True) if self._compile else network
         timed = _by_events if self._place.type == "cuda" else _by_clock
 
         def run(repeats: int) -> float:
@@ -84,16 +85,6 @@ class TorchRuntime(Runtime):
             return value.to(self._place)
         value = value.to(self._place, self._dtype)
         return value.contiguous(memory_format=self._format) if value.ndim == 4 else value
-
-
-def _compiled(network: nn.Module) -> Callable[..., Any]:
-    def call(*inputs: Any) -> Any:
-        return network(*inputs)
-
-    # torch counts by code object how often it compiled, and stops after eight times: each network
-    # needs one of its own.
-    call.__code__ = call.__code__.replace()
-    return torch.compile(call, fullgraph=True, dynamic=False)
 
 
 def _by_clock(call: Callable[[], object], repeats: int) -> float:

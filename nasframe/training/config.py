@@ -38,6 +38,8 @@ class TrainConfig(EvaluatorConfig):
             float32 elsewhere.
         channels_last: whether images lie in memory with their channels innermost, which is faster
             on most devices (``nasframe-plugins --doctor`` measures it).
+        compile: compile each child with ``torch.compile``, which takes from seconds to minutes for
+            each size of a batch: for large networks that train long on a GPU.
         threads: CPU threads; results are equal only for equal threads.
         device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
             ``mps``. An executor that gives each worker a device of its own comes first.
@@ -52,6 +54,7 @@ class TrainConfig(EvaluatorConfig):
     gradient_clip: float = setting(0.0, least=0)
     precision: Precision = Precision.auto
     channels_last: bool = True
+    compile: bool = False
     threads: int = setting(1, least=1)
     device: str = "auto"
 

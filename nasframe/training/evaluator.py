@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal
 
@@ -10,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
+from nasframe.compiling import compile_apart
 from nasframe.cpu import cpu_name, threads
+from nasframe.errors import NasframeError
 from nasframe.training.config import Precision, TrainConfig
 from nasframe.training.optimizer import check_optimizer, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
@@ -74,7 +78,8 @@ class TrainEvaluator(Evaluator):
         with threads(self._config.threads), seeded(context.seed, device):
             network = self._build(architecture)
             history: list[dict[str, float]] = []
-            seconds = self._fit(network, device, context, history)
+            with compiled(network) if self._config.compile else nullcontext():
+                seconds = self._fit(network, device, context, history)
         if context.weights is not None:
             save_weights(network, context.weights, self._metadata(architecture))
         return self._metrics(network, history, seconds)
@@ -150,6 +155,26 @@ class TrainEvaluator(Evaluator):
             "data_config": self._task.data_config,
         }
         return {"tokens": architecture.tokens, "task": task}
+
+
+@contextmanager
+def compiled(network: nn.Module) -> Iterator[None]:
+    """Run a network compiled, inside the block; what was compiled lives no longer than that.
+
+    Raises:
+        NasframeError: if the network is told at each step how far the training is: it would be
+            compiled anew each time.
+    """
+    if any(hasattr(module, "training_progress") for module in network.modules()):
+        raise NasframeError(
+            "evaluator.compile=true: this network changes with each step (its training_progress), "
+            "and would be compiled anew each time; train it with evaluator.compile=false"
+        )
+    vars(network)["forward"] = compile_apart(network.forward)
+    try:
+        yield
+    finally:
+        del vars(network)["forward"]
 
 
 def _precision(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
