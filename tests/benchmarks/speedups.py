@@ -1,8 +1,8 @@
 """What each speed-up of a child's training gains, and whether the child is as good with it.
 
-    python tests/benchmarks/speedups.py [--data cifar10.npz] [--device cuda]
+    python tests/benchmarks/speedups.py [--data cifar10.npz] [--device cuda] [--seeds 5]
 
-For each of five seeds a random network of ``search_space=nasnet_small`` is trained with the
+For each of some seeds a random network of ``search_space=nasnet_small`` is trained with the
 defaults, and without one speed-up, in turns in one process on one thread. A ratio is the median
 over the seeds of the time without over the time with it: of the CPU, on a GPU of the clock. The
 accuracies in % are means over the seeds, their change has its standard error.
@@ -30,7 +30,6 @@ from nasframe.tasks.images import ImageData, ImageTask
 from nasframe.training import evaluator as training
 from nasframe_nasnet.layers import FactorizedReduction, Map, Pointwise, Pool
 
-SEEDS = range(5)
 Without = Callable[[], AbstractContextManager[object]]
 
 
@@ -126,10 +125,10 @@ def train(task: Task, device: str, seed: int, settings: dict[str, Any]) -> tuple
 
 
 def compare(
-    title: str, task: Task, device: str, without: Without, settings: dict[str, Any]
+    title: str, task: Task, device: str, seeds: int, without: Without, settings: dict[str, Any]
 ) -> None:
     fast, slow = [], []
-    for seed in SEEDS:
+    for seed in range(seeds):
         fast.append(train(task, device, seed, {}))
         with without():
             slow.append(train(task, device, seed, settings))
@@ -146,6 +145,7 @@ def main() -> None:
     beside = Path(__file__).parents[3] / "shared" / "data" / "cifar10_10k2k.npz"
     parser.add_argument("--data", type=Path, default=beside, help="an .npz file of CIFAR-10 images")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
     torch.set_num_threads(1)
     speedups = dict(SPEEDUPS)
@@ -158,7 +158,7 @@ def main() -> None:
         print(f"{name:<44}{'gain':>6}{'without':>9}{'with':>9}{'change':>9}", flush=True)
         train(task, args.device, 0, {"epochs": 1})  # warms up
         for title, (without, settings) in speedups.items():
-            compare(title, task, args.device, without, settings)
+            compare(title, task, args.device, args.seeds, without, settings)
 
 
 if __name__ == "__main__":
