@@ -257,6 +257,13 @@ class Task(ABC):
     def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Any]:
         """All validation batches on ``device``, in a fixed order, not augmented."""
 
+    def test_batches(self, batch_size: int, device: torch.device) -> Iterator[Any] | None:
+        """All test batches, like those of validation; ``None`` if there is no test set.
+
+        A search never reads them: they tell how good the final network is, once.
+        """
+        return None
+
     @abstractmethod
     def loss(self, module: nn.Module, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
         """The mean training loss of one batch, and the state to carry to the next one."""

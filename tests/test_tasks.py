@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,11 @@ def validation(task: Any, batch_size: int = 64) -> tuple[Tensor, Tensor]:
     return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
 
 
+def held_out(task: Any) -> tuple[Tensor, Tensor]:
+    batches = list(task.test_batches(64, CPU))
+    return torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
+
+
 def raw(task: Any, x_NCHW: Tensor) -> Tensor:
     """Values on the scale from 0 to 1 again."""
     config = task.data_config
@@ -72,7 +78,9 @@ def test_digits_are_cut_into_fixed_parts_and_the_test_part_stays_away() -> None:
     everything = rows(torch.tensor(load_digits().images)[:, None].float())
     train, held = (rows((raw(task, x) * 16).round()) for x in (x_train, x_validation))
     assert train | held < everything and not train & held
-    assert len(everything - train - held) == 360
+    x_test, y_test = held_out(task)
+    test = rows((raw(task, x_test) * 16).round())
+    assert test == everything - train - held and len(test) == len(y_test) == 360
 
 
 def test_training_images_are_normalised_by_their_own_statistics() -> None:
@@ -325,6 +333,36 @@ def test_the_test_set_of_a_file_is_never_read(tmp_path: Path) -> None:
     assert len(epoch(task)[0]) == 16 and len(validation(task)[0]) == 4
 
 
+def test_a_test_set_is_prepared_like_the_validation_images(tmp_path: Path) -> None:
+    x = some((20, 4, 4, 3))
+    file = arrays(tmp_path / "a.npz", x_train=x, y_train=Y, x_test=x[:6], y_test=Y[:6])
+    task = file.build()
+    x_test, y_test = held_out(task)
+    assert y_test.tolist() == Y[:6].tolist()
+    shown = raw(task, x_test).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(shown, x[:6] / 255, atol=1e-5)
+    assert arrays(tmp_path / "b.npz", x_train=x, y_train=Y).build().test_batches(8, CPU) is None
+
+
+@pytest.mark.parametrize(
+    ("arrays_", "reason"),
+    [
+        ({"x_test": some((6, 5, 4, 3)), "y_test": Y[:6]}, r"x_test is uint8 of the shape \(6, 5"),
+        ({"x_test": some((6, 4, 4, 3)) / 255, "y_test": Y[:6]}, "it must be uint8 like x_train"),
+        ({"x_test": some((6, 4, 4, 3)), "y_test": Y[:5]}, "y_test must be 6 integers from 0 to 3"),
+        ({"x_test": some((6, 4, 4, 3)), "y_test": Y[:6] + 4}, "from 0 to 3, as in y_train"),
+    ],
+)
+def test_unusable_test_sets_are_explained_when_they_are_read(
+    tmp_path: Path, arrays_: Any, reason: str
+) -> None:
+    config = arrays(tmp_path / "a.npz", x_train=some((20, 4, 4, 3)), y_train=Y, **arrays_)
+    task = config.build()
+    epoch(task)
+    with pytest.raises(NasframeError, match=reason):
+        task.test_batches(8, CPU)
+
+
 def test_images_are_read_on_first_use(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     task = arrays(path, x_train=some((20, 4, 4, 3)), y_train=Y).build()
@@ -444,7 +482,22 @@ def test_a_train_folder_is_preferred(folder: Path) -> None:
     (folder / "val").mkdir()
     moved = option("task", "imagefolder", path=folder, validation=0.25).build()
     assert moved.outputs == 3 and moved.train_steps(1) == 18
+    assert moved.test_batches(8, CPU) is None
     assert whole.input_shape == moved.input_shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_a_folder_beside_that_for_training_is_the_test_set(folder: Path, name: str) -> None:
+    for part in ("train", name):
+        (folder / part).mkdir()
+        for label in ("ant", "bee", "cat"):
+            shutil.copytree(folder / label, folder / part / label)
+    config = option("task", "imagefolder", path=folder, size=10, validation=0.25)
+    x_test, y_test = held_out(config.build())
+    assert x_test.shape == (24, 3, 10, 10) and np.bincount(y_test).tolist() == [8, 8, 8]
+    shutil.rmtree(folder / name / "bee")
+    with pytest.raises(NasframeError, match="has the classes ant, cat; those for training are ant"):
+        config.build().test_batches(8, CPU)
 
 
 def test_grey_transparent_and_large_images_become_colour_of_one_size(folder: Path) -> None:
@@ -585,6 +638,7 @@ def test_fashion_mnist_files_are_read(tmp_path: Path) -> None:
     seen, labels = epoch(task)
     assert (task.input_shape, task.outputs) == ((1, 28, 28), 10)
     assert seen.shape == (90, 1, 28, 28) and np.bincount(labels).tolist() == [9] * 10
+    assert len(held_out(task)[0]) == 100
 
 
 @pytest.mark.usefixtures("any_checksum")

@@ -175,6 +175,20 @@ def test_validation_is_cut_from_the_end_and_its_own_characters_are_unknown(tmp_p
     assert y[y >= 0].tolist() == [1, 2] + [0] * 8
 
 
+def test_a_test_text_goes_on_where_that_for_validation_ends(tmp_path: Path) -> None:
+    train, test = written(tmp_path / "a", "ab" * 45 + "ba" * 5), written(tmp_path / "b", "abxba")
+    task = text_task(train=train, validation=0.1, test=test, steps=2)
+    batches = list(task.test_batches(1, CPU))
+    x, y = (torch.cat([batch[i] for batch in batches]).flatten() for i in (0, 1))
+    assert y[y >= 0].tolist() == [1, 2, 0, 2, 1]
+    assert x[:4].tolist() == [1, 2, 1, 1]  # "aba", the end of the validation text, then "a"
+    assert text_task(train=train, validation=0.1).test_batches(1, CPU) is None
+    for wrong, reason in ((tmp_path / "none", "no such file"), (written(tmp_path / "c", ""), "no")):
+        task = text_task(train=train, test=wrong)
+        with pytest.raises(NasframeError, match=f"task.test=.*{reason}"):
+            task.test_batches(1, CPU)
+
+
 @pytest.mark.parametrize("level", Level)
 def test_a_text_of_windows_is_the_same_text(tmp_path: Path, level: Level) -> None:
     """A byte order mark is no part of the first word, and the end of a line is one character."""

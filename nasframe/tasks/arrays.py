@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.images import ImageData, ImageTask, Labelled
 from nasframe.tasks.split import stratified, validation_count
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def arrays_task(path: Path, validation: float, augmentation: Augmentation) -> Im
 
     Args:
         path: the file, with ``x_train`` (uint8 or float; N x H x W x C, N x C x H x W or
-            N x H x W) and ``y_train`` (integers 0..K-1). Other members are not read.
+            N x H x W) and ``y_train`` (integers 0..K-1); ``x_test`` and ``y_test``, if it has
+            them, are read when they are asked for.
         validation: the fraction of the training images that is for validation.
         augmentation: how training images are varied.
 
@@ -39,20 +40,50 @@ def arrays_task(path: Path, validation: float, augmentation: Augmentation) -> Im
     size = _image_shape(path, shape)
     y_N, classes = _check_labels(path, _read(path, "y_train", npy.read_array), shape[0])
     count = _count(path, y_N, validation)
-    return ImageTask(partial(_load, path, y_N, count), size, classes, augmentation)
+    load = partial(_load, path, y_N, count)
+    test = partial(_load_test, path, size, dtype, classes) if _has_test(path) else None
+    return ImageTask(load, size, classes, augmentation, test)
 
 
 def _load(path: Path, y_N: NDArray[np.int64], count: int) -> ImageData:
-    x_NHWC = _channels_last(_read(path, "x_train", npy.read_array))
-    if not np.isfinite(x_NHWC).all():
-        raise NasframeError(f"{path}: x_train has values that are not finite")
-    if x_NHWC.dtype != np.uint8 and (x_NHWC.min() < 0 or x_NHWC.max() > 1):
-        raise NasframeError(
-            f"{path}: x_train goes from {x_NHWC.min():g} to {x_NHWC.max():g}; floats must be from "
-            "0 to 1, or give uint8 from 0 to 255"
-        )
+    x_NHWC = _images(path, "x_train")
     train, validation = stratified(y_N, count)
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
+
+
+def _has_test(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return {"x_test.npy", "y_test.npy"} <= set(archive.namelist())
+
+
+def _load_test(
+    path: Path, size: tuple[int, int, int], dtype: np.dtype[Any], classes: int
+) -> Labelled:
+    shape, found = _read(path, "x_test", _header)
+    if _image_shape(path, shape, "x_test") != size or found != dtype:
+        raise NasframeError(
+            f"{path}: x_test is {found} of the shape {shape}; it must be {dtype} like x_train, and "
+            "of the same size"
+        )
+    y_N = _read(path, "y_test", npy.read_array)
+    integers = y_N.shape == shape[:1] and np.issubdtype(y_N.dtype, np.integer)
+    if not integers or y_N.min() < 0 or y_N.max() >= classes:
+        raise NasframeError(
+            f"{path}: y_test must be {shape[0]} integers from 0 to {classes - 1}, as in y_train"
+        )
+    return _images(path, "x_test"), y_N.astype(np.int64)
+
+
+def _images(path: Path, name: str) -> NDArray[Any]:
+    x_NHWC = _channels_last(_read(path, name, npy.read_array))
+    if not np.isfinite(x_NHWC).all():
+        raise NasframeError(f"{path}: {name} has values that are not finite")
+    if x_NHWC.dtype != np.uint8 and (x_NHWC.min() < 0 or x_NHWC.max() > 1):
+        raise NasframeError(
+            f"{path}: {name} goes from {x_NHWC.min():g} to {x_NHWC.max():g}; floats must be from "
+            "0 to 1, or give uint8 from 0 to 255"
+        )
+    return x_NHWC
 
 
 def _read(path: Path, name: str, reader: Any) -> Any:
@@ -86,14 +117,14 @@ def _count(path: Path, y_N: NDArray[np.int64], validation: float) -> int:
         raise NasframeError(f"{path}: {error}") from error
 
 
-def _image_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+def _image_shape(path: Path, shape: tuple[int, ...], name: str = "x_train") -> tuple[int, int, int]:
     """Channels, height and width: a last dimension of 1, 3 or 4 is the channels, else the second.
 
     Raises:
         NasframeError: if these are no images.
     """
     if 0 in shape:
-        raise NasframeError(f"{path}: x_train has the shape {shape}: there are no images in it")
+        raise NasframeError(f"{path}: {name} has the shape {shape}: there are no images in it")
     if len(shape) == 3:
         return 1, shape[1], shape[2]
     if len(shape) == 4 and shape[3] in CHANNELS:
@@ -101,7 +132,7 @@ def _image_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) == 4 and shape[1] in CHANNELS:
         return shape[1], shape[2], shape[3]
     raise NasframeError(
-        f"{path}: x_train has the shape {shape}; it must be (N, H, W), or (N, H, W, C) or "
+        f"{path}: {name} has the shape {shape}; it must be (N, H, W), or (N, H, W, C) or "
         "(N, C, H, W) with 1, 3 or 4 channels"
     )
 

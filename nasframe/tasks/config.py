@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import MISSING, dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,10 @@ class DigitsConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.digits import load_digits
+        from nasframe.tasks.digits import load_digits, load_test_digits
         from nasframe.tasks.images import ImageTask
 
-        return ImageTask(load_digits, (1, 8, 8), 10, self.augmentation())
+        return ImageTask(load_digits, (1, 8, 8), 10, self.augmentation(), load_test_digits)
 
 
 @dataclass(kw_only=True)
@@ -62,8 +63,8 @@ class ArraysConfig(ImageTaskConfig):
 
     Attributes:
         path: an ``.npz`` file with ``x_train`` (uint8, or float on the scale from 0 to 1;
-            N x H x W x C, N x C x H x W or N x H x W) and ``y_train`` (0..K-1). A test set in it
-            is never read.
+            N x H x W x C, N x C x H x W or N x H x W) and ``y_train`` (0..K-1). A search does not
+            read its ``x_test`` and ``y_test``, if it has them.
         validation: the fraction of the training images that is for validation.
     """
 
@@ -82,7 +83,8 @@ class FolderConfig(ImageTaskConfig):
     """Photographs in a folder.
 
     Attributes:
-        path: has one folder a class, or a folder ``train`` that has.
+        path: has one folder a class, or a folder ``train`` that has; then a folder ``test``, or
+            else ``val``, beside it is the test set, which a search does not read.
         size: the side to which every image is resized.
         validation: the fraction of the images that is for validation.
     """
@@ -159,6 +161,7 @@ class TextConfig(TaskConfig):
             embedded text.
         valid: the text for validation; null cuts it from the end of ``train``.
         validation: the fraction that is cut if there is no ``valid``.
+        test: the text for the test, which a search does not read.
         level: what a token is, a ``char`` or a ``word``.
         vocabulary: how many different tokens are told apart at most, the most frequent ones of the
             text for training; the others are ``<unk>``, which is one of them.
@@ -168,16 +171,18 @@ class TextConfig(TaskConfig):
     train: Path | None = None
     valid: Path | None = None
     validation: float = setting(0.1, above=0, most=0.9)
+    test: Path | None = None
     level: Level = Level.char
     vocabulary: int = setting(10_000, least=2)
     steps: int = setting(35, least=1)
 
     def build(self) -> Task:
         """Make the task; its vocabulary needs the data at once."""
-        from nasframe.tasks.corpus import read_corpus
+        from nasframe.tasks.corpus import read_corpus, read_test
         from nasframe.tasks.text import TextTask
 
-        train, valid = (p and Path(p).expanduser() for p in (self.train, self.valid))
+        paths = (self.train, self.valid, self.test)
+        train, valid, test = (path and Path(path).expanduser() for path in paths)
         corpus = read_corpus(
             train,
             valid,
@@ -186,4 +191,4 @@ class TextConfig(TaskConfig):
             vocabulary=self.vocabulary,
             steps=self.steps,
         )
-        return TextTask(corpus, self.steps)
+        return TextTask(corpus, self.steps, partial(read_test, test, corpus) if test else None)

@@ -87,6 +87,18 @@ def read_corpus(
     return Corpus(torch.from_numpy(numbers_N), len(tokens), words, level)
 
 
+def read_test(path: Path, corpus: Corpus) -> Tensor:
+    """The text for the test, in a corpus's numbers.
+
+    Raises:
+        NasframeError: if the file cannot be used, or is empty.
+    """
+    tokens = _split(_read(path, "test"), corpus.level)
+    if not tokens:
+        raise NasframeError(f"task.test={path}: there are no tokens in it")
+    return torch.from_numpy(_numbers(tokens, corpus.vocabulary))
+
+
 def _embedded() -> str:
     from pydoc_data.topics import topics
 

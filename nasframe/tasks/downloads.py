@@ -12,7 +12,7 @@ from torchvision import datasets
 
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.images import ImageData, ImageTask, Labelled
 from nasframe.tasks.split import stratified, validation_count
 
 KNOWN: dict[str, tuple[str, tuple[int, int, int], int]] = {
@@ -44,21 +44,30 @@ def torchvision_task(
     file, shape, classes = KNOWN[name]
     if not (root / file).is_file():
         _open(name, root, download)
-    return ImageTask(partial(_load, name, root, download, validation), shape, classes, augmentation)
+    load = partial(_load, name, root, download, validation)
+    test = partial(_load_test, name, root, download)
+    return ImageTask(load, shape, classes, augmentation, test)
 
 
 def _load(name: str, root: Path, download: bool, validation: float) -> ImageData:
-    dataset = _open(name, root, download)
-    # torchvision has arrays, lists and tensors.
-    x, y_N = (torch.as_tensor(values).numpy() for values in (dataset.data, dataset.targets))
-    x_NHWC = np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
+    x_NHWC, y_N = _arrays(_open(name, root, download))
     train, rest = stratified(y_N, validation_count(y_N, validation))
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[rest], y_N[rest])
 
 
-def _open(name: str, root: Path, download: bool) -> Any:
+def _load_test(name: str, root: Path, download: bool) -> Labelled:
+    return _arrays(_open(name, root, download, train=False))
+
+
+def _arrays(dataset: Any) -> Labelled:
+    # torchvision has arrays, lists and tensors.
+    x, y_N = (torch.as_tensor(values).numpy() for values in (dataset.data, dataset.targets))
+    return np.ascontiguousarray(x if x.ndim == 4 else x[..., None]), y_N
+
+
+def _open(name: str, root: Path, download: bool, *, train: bool = True) -> Any:
     try:
-        return getattr(datasets, name)(str(root), train=True, download=download)
+        return getattr(datasets, name)(str(root), train=train, download=download)
     except Exception as error:  # network, archive and pickle have their own exceptions
         reason = " ".join(str(error).split())
         fix = "is there a network?" if download else "task.download=true downloads it"

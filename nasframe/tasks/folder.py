@@ -12,13 +12,14 @@ from PIL import Image, ImageOps
 
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.images import ImageData, ImageTask, Labelled
 from nasframe.tasks.split import stratified, validation_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+TEST = ("test", "val")
 
 
 def folder_task(path: Path, size: int, validation: float, augmentation: Augmentation) -> ImageTask:
@@ -40,6 +41,15 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
     folders = _classes(root)
     if len(folders) < 2:
         raise NasframeError(f"{root}: folders in it: {len(folders)}; it needs one for each class")
+    files, y_N = _listed(folders)
+    load = partial(_load, files, y_N, size, _count(folders, y_N, validation))
+    kept = next((f for f in TEST if root != path and _classes(path / f)), None)
+    test = partial(_load_test, path / kept, folders, size) if kept else None
+    return ImageTask(load, (3, size, size), len(folders), augmentation, test)
+
+
+def _listed(folders: list[Path]) -> tuple[list[Path], NDArray[np.int64]]:
+    """The images of each class, and their labels."""
     files, labels = [], []
     for label, folder in enumerate(folders):
         found = sorted(file for file in folder.iterdir() if _is_image(file))
@@ -49,9 +59,7 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
             raise NasframeError(f"{folder}: there are no images ({', '.join(SUFFIXES)})")
         files += found
         labels += [label] * len(found)
-    y_N = np.array(labels)
-    load = partial(_load, files, y_N, size, _count(folders, y_N, validation))
-    return ImageTask(load, (3, size, size), len(folders), augmentation)
+    return files, np.array(labels)
 
 
 def _classes(root: Path) -> list[Path]:
@@ -75,11 +83,27 @@ def _count(folders: list[Path], y_N: NDArray[np.int64], validation: float) -> in
 
 
 def _load(files: list[Path], y_N: NDArray[np.int64], size: int, count: int) -> ImageData:
+    x_NHWC = _decoded(files, size)
+    train, validation = stratified(y_N, count)
+    return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
+
+
+def _load_test(root: Path, classes: list[Path], size: int) -> Labelled:
+    names = [folder.name for folder in _classes(root)]
+    if names != [folder.name for folder in classes]:
+        raise NasframeError(
+            f"{root}: has the classes {', '.join(names)}; those for training are "
+            f"{', '.join(folder.name for folder in classes)}"
+        )
+    files, y_N = _listed(_classes(root))
+    return _decoded(files, size), y_N
+
+
+def _decoded(files: list[Path], size: int) -> NDArray[np.uint8]:
     x_NHWC = np.empty((len(files), size, size, 3), dtype=np.uint8)
     for i, file in enumerate(files):
         x_NHWC[i] = _decode(file, size)
-    train, validation = stratified(y_N, count)
-    return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
+    return x_NHWC
 
 
 def _decode(file: Path, size: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -32,6 +32,10 @@ class ImageData:
     y_train: NDArray[Any]
     x_validation: NDArray[Any]
     y_validation: NDArray[Any]
+
+
+Labelled: TypeAlias = "tuple[NDArray[Any], NDArray[Any]]"
+"""Images (N, H, W, C) and their labels (N)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class ImageTask(Task):
         input_shape: channels, height and width.
         outputs: the number of classes.
         augmentation: how training images are varied.
+        load_test: reads the test images, of the type of the others; ``None`` if there are none.
     """
 
     kind = "image"
@@ -76,6 +81,7 @@ class ImageTask(Task):
         input_shape: tuple[int, int, int],
         outputs: int,
         augmentation: Augmentation,
+        load_test: Callable[[], Labelled] | None = None,
     ) -> None:
         _, height, width = input_shape
         side = augmentation.upsample
@@ -88,6 +94,7 @@ class ImageTask(Task):
         self.input_shape = input_shape
         self.outputs = outputs
         self._load = load
+        self._load_test = load_test
         self._augmentation = augmentation
         self._resident: dict[torch.device, _Resident] = {}
 
@@ -122,10 +129,17 @@ class ImageTask(Task):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The validation images in their order, cropped at the centre if they are enlarged."""
         data = self._on(device)
-        for start in range(0, len(data.y_validation_N), batch_size):
-            part = slice(start, start + batch_size)
-            x_BHWC = data.normalise(data.x_validation_NHWC[part])
-            yield x_BHWC.permute(0, 3, 1, 2), data.y_validation_N[part]
+        return _in_order(data, data.x_validation_NHWC, data.y_validation_N, batch_size)
+
+    def test_batches(
+        self, batch_size: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor]] | None:
+        """The test images, prepared like those for validation."""
+        if self._load_test is None:
+            return None
+        x_NHWC, y_N = (torch.from_numpy(values) for values in self._load_test())
+        x_NHWC = self._augmentation.centre(x_NHWC).to(device)
+        return _in_order(self._on(device), x_NHWC, y_N.to(device), batch_size)
 
     def loss(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
@@ -183,6 +197,14 @@ class ImageTask(Task):
         crop = max(size) / (augmentation.upsample or max(size))
         config = {"input_size": self.input_shape, "mean": mean, "std": std, "crop_pct": crop}
         return resident, config
+
+
+def _in_order(
+    data: _Resident, x_NHWC: Tensor, y_N: Tensor, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for start in range(0, len(y_N), batch_size):
+        part = slice(start, start + batch_size)
+        yield data.normalise(x_NHWC[part]).permute(0, 3, 1, 2), y_N[part]
 
 
 def _statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

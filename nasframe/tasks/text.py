@@ -7,7 +7,7 @@ S tokens of a stream.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -46,18 +46,22 @@ class TextTask(Task):
     Args:
         corpus: the text.
         steps: the longest window.
+        load_test: reads the tokens of the text for the test; ``None`` if there is none.
     """
 
     kind = "sequence"
     input_shape = ()
 
-    def __init__(self, corpus: Corpus, steps: int) -> None:
+    def __init__(
+        self, corpus: Corpus, steps: int, load_test: Callable[[], Tensor] | None = None
+    ) -> None:
         self.outputs = len(corpus.vocabulary)
         self.provides = ("val_loss", "val_perplexity")
         if corpus.level is Level.char:
             self.provides += ("val_bpc",)
         self._corpus = corpus
         self._steps = steps
+        self._load_test = load_test
         self._resident: dict[torch.device, Tensor] = {}
 
     @property
@@ -99,10 +103,17 @@ class TextTask(Task):
         self, batch_size: int, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor, bool]]:
         """The windows of the first ``batch_size`` segments, then those of the next ones."""
-        for x_SB, y_SB in self._segments(batch_size, device):
-            for start in range(0, len(x_SB), self._steps):
-                window = slice(start, start + self._steps)
-                yield x_SB[window], y_SB[window], start == 0
+        text_N = self._on(device)[self._corpus.training - self._steps - 1 :]
+        return self._windows(text_N, batch_size)
+
+    def test_batches(
+        self, batch_size: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor, bool]] | None:
+        """Windows like those for validation, as if the text went on where that one ends."""
+        if self._load_test is None:
+            return None
+        before_N = self._corpus.tokens_N[-self._steps - 1 :]
+        return self._windows(torch.cat([before_N, self._load_test()]).to(device), batch_size)
 
     def loss(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: State
@@ -128,14 +139,20 @@ class TextTask(Task):
         metrics = {"val_loss": loss, "val_perplexity": perplexity, "val_bpc": loss / math.log(2)}
         return {name: metrics[name] for name in self.provides}
 
-    def _segments(self, count: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    def _windows(self, text_N: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor, bool]]:
+        for x_SB, y_SB in self._segments(text_N, count):
+            for start in range(0, len(x_SB), self._steps):
+                window = slice(start, start + self._steps)
+                yield x_SB[window], y_SB[window], start == 0
+
+    def _segments(self, text_N: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets of ``count`` segments at a time, (S, B).
 
-        The first ``steps`` targets of a segment belong to the one before it, and the last targets
-        of the last one may lie beyond the text: both are skipped.
+        The text begins with the ``steps`` + 1 tokens before the first one to predict. The first
+        ``steps`` targets of a segment belong to the one before it, and the last targets of the
+        last one may lie beyond the text: both are skipped.
         """
         before = self._steps
-        text_N = self._on(device)[self._corpus.training - before - 1 :]
         tokens = len(text_N) - before - 1
         segments = -(-tokens // (SEGMENT * self._steps))
         length = -(-tokens // segments)
