@@ -98,6 +98,14 @@ def _check_number(name: str, value: object, number: float, bounds: Any) -> None:
         raise NasframeError(f"{name}={value}: must be {wanted}")
 
 
+class Precision(Enum):
+    """In which numbers a network computes; its weights are always float32."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 @dataclass(kw_only=True)
 class SearchSpaceConfig(Config, ABC):
     """Settings of a search space."""

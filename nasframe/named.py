@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
 from nasframe.errors import NasframeError, nearest
-from nasframe.plugins import networks, published
-from nasframe.result import read_result, restored
+from nasframe.plugins import networks, published, restored
+from nasframe.result import read_result
 
 if TYPE_CHECKING:
     from torch import nn

@@ -30,6 +30,7 @@ from nasframe.config import (
     TaskConfig,
 )
 from nasframe.errors import NasframeError, nearest
+from nasframe.plain import from_plain, type_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -250,6 +251,15 @@ def _check_option(option: Option, base: type[Config]) -> Option:
             f"Skip it with NASFRAME_BLOCK={option.plugin}"
         )
     return option
+
+
+def restored(group: str, part: Mapping[str, Any]) -> Any:
+    """The config of a part, as it stands in the first line of a journal.
+
+    Raises:
+        NasframeError: if no installed plugin offers it, or its settings cannot be used.
+    """
+    return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
 
 
 def option(group: str, name: str, **settings: Any) -> Any:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
 from nasframe.executors.worker import child_seed
-from nasframe.plain import from_plain, type_name
-from nasframe.plugins import options
+from nasframe.plugins import restored
 from nasframe.weights import read_weights, weights_path
 
 if TYPE_CHECKING:
@@ -66,15 +65,6 @@ def read_result(folder: Path | str) -> StudyResult:
     told = (event.trial for event in history(folder) if isinstance(event, Told))
     trials = sorted(told, key=lambda trial: trial.number)
     return StudyResult(folder, tuple(trials))
-
-
-def restored(group: str, part: Mapping[str, Any]) -> Any:
-    """The config of a part, as it stands in the first line of a journal.
-
-    Raises:
-        NasframeError: if no installed plugin offers it, or its settings cannot be used.
-    """
-    return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ from nasframe import (
     option,
 )
 from nasframe.cli import register_configs
+from nasframe.config import Precision
 from nasframe.tasks import corpus
 from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
 from nasframe.tasks.text import TextTask
-from nasframe.training.config import Precision
 
 CPU = torch.device("cpu")
 DATA = Path(os.environ.get("NASFRAME_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -207,7 +207,7 @@ def test_the_memory_format_is_one_for_images_and_weights(
 
 @pytest.mark.parametrize("name, dtype", [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
 def test_precision_is_of_the_computation_not_of_the_weights(name: str, dtype: Any) -> None:
-    from nasframe.training.config import Precision
+    from nasframe.config import Precision
 
     seen = set()
 

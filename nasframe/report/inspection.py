@@ -13,12 +13,13 @@ from nasframe.api import Architecture, Objective, SearchSpace, Trial
 from nasframe.building import blaming, built
 from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError
+from nasframe.plugins import restored
 from nasframe.report import pareto
 from nasframe.report.findings import Findings, Front, Network, Stopping
 from nasframe.report.goals import latencies, parsed, present, usual
 from nasframe.report.names import named
 from nasframe.report.rescoring import rescored
-from nasframe.result import rank, read_result, restored
+from nasframe.result import rank, read_result
 
 
 def inspect(

@@ -16,12 +16,12 @@ from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.ledger import Ledger
 from nasframe.plain import settings
+from nasframe.plugins import restored
 from nasframe.replay import replay
 from nasframe.report.contenders import Contender, Contest
 from nasframe.report.parallel import each
 from nasframe.report.statistics import Estimate, estimate
 from nasframe.report.studies import value_of
-from nasframe.result import restored
 from nasframe.scoring import stepped
 
 

@@ -18,7 +18,7 @@ from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, nearest
 from nasframe.events import Resumed, Told, history
-from nasframe.result import restored
+from nasframe.plugins import restored
 
 Floats: TypeAlias = NDArray[np.float64]
 

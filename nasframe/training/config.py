@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from nasframe.config import EvaluatorConfig, setting
+from nasframe.config import EvaluatorConfig, Precision, setting
 
 if TYPE_CHECKING:
     from nasframe.api import Evaluator, SearchSpace, Task
-
-
-class Precision(Enum):
-    """In which numbers a child computes; its weights are always float32."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
 
 
 @dataclass(kw_only=True)

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
 from nasframe.compiling import compile_apart
+from nasframe.config import Precision
 from nasframe.cpu import cpu_name, threads
 from nasframe.errors import NasframeError
-from nasframe.training.config import Precision, TrainConfig
+from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import check_optimizer, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.weights import save_weights

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from nasframe import Architecture, Context, journal, read_result
-from nasframe.result import restored
+from nasframe.plugins import restored
 
 TOP = 5
 

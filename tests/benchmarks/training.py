@@ -30,9 +30,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from nasframe import Architecture, Choice, Context, SearchSpace, Task, TaskShape, option
+from nasframe.config import Precision
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.images import ImageData, ImageTask
-from nasframe.training.config import Precision, TrainConfig
+from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import half_cosine, make_optimizer
 from nasframe.training.trainer import Epochs
 
