@@ -216,12 +216,15 @@ class Task(ABC):
         outputs: how many values the network gives.
         provides: the names of the metrics that ``metrics`` returns.
         data_config: how inputs are prepared, in timm's words: ``input_size``, ``mean``, ``std``.
+        label_smoothing: the share of a label that ``loss`` spreads over all classes, set by who
+            trains; ``None`` where there are no classes.
     """
 
     kind: str
     input_shape: tuple[int, ...]
     outputs: int
     provides: tuple[str, ...]
+    label_smoothing: float | None = None
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
 from nasframe.executors.worker import child_seed
+from nasframe.final import Shape, is_final, load_final
 from nasframe.plugins import restored
 from nasframe.weights import read_weights, weights_path
 
@@ -115,29 +116,22 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
     return list(found.values())[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """A ``TaskShape`` without data."""
-
-    kind: str
-    input_shape: tuple[int, ...]
-    outputs: int
-
-
 def load(folder: Path | str, number: int | None = None) -> nn.Module:
-    """Load a trained network of a study, in evaluation mode.
+    """Load a trained network of a study, or of ``nasframe-retrain``, in evaluation mode.
 
     Its ``data_config`` says how inputs are prepared: images in timm's words (``input_size``,
     ``mean``, ``std``), texts by ``level`` and ``vocabulary``, the token of each number.
 
     Args:
-        folder: the study's folder.
-        number: of the trial; the best one whose weights were kept if not given.
+        folder: of the study, or of what was trained in full.
+        number: of a study's trial; the best one whose weights were kept if not given.
 
     Raises:
         NasframeError: if there is no such study, or no weights of that trial.
     """
     folder = Path(folder)
+    if is_final(folder):
+        return load_final(folder)
     header = next(journal.read(folder), None)
     if header is None:
         raise NasframeError(f"{folder} holds no finished trial yet")
@@ -157,7 +151,7 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     space: SearchSpace = restored("search_space", header["config"]["search_space"]).build()
     try:
         task = metadata["task"]
-        shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+        shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
         module = space.build(trials[number].architecture, shape)
         module.load_state_dict(state)
         module.data_config = task["data_config"]

@@ -45,6 +45,24 @@ def take(path: Path) -> bool:
     return True
 
 
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Lock a file inside the block, if no other process or thread has: whether that was so.
+
+    Raises:
+        NasframeError: if the file cannot be used.
+    """
+    file = _open(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(file)
+
+
 def _open(path: Path) -> int:
     # Linux does not open other users' files in /tmp where they might be made.
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT):

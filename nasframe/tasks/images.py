@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -74,6 +74,7 @@ class ImageTask(Task):
 
     kind = "image"
     provides = ("val_accuracy", "val_loss")
+    label_smoothing: float = 0.0
 
     def __init__(
         self,
@@ -147,12 +148,12 @@ class ImageTask(Task):
         """Cross entropy; that of auxiliary logits counts ``auxiliary_weight`` times."""
         x_NCHW, y_N = batch
         outputs = module(x_NCHW)
+        loss = partial(F.cross_entropy, label_smoothing=self.label_smoothing)
         if isinstance(outputs, tuple):
             logits_NK, auxiliary_NK = outputs
             weight: Any = module.auxiliary_weight
-            auxiliary = F.cross_entropy(auxiliary_NK, y_N)
-            return F.cross_entropy(logits_NK, y_N) + weight * auxiliary, state
-        return F.cross_entropy(outputs, y_N), state
+            return loss(logits_NK, y_N) + weight * loss(auxiliary_NK, y_N), state
+        return loss(outputs, y_N), state
 
     def tally(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any

@@ -17,7 +17,7 @@ from nasframe.config import Precision
 from nasframe.cpu import cpu_name, threads
 from nasframe.errors import NasframeError
 from nasframe.training.config import TrainConfig
-from nasframe.training.optimizer import check_optimizer, make_optimizer
+from nasframe.training.optimizer import check_optimizer, half_cosine, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.weights import save_weights
 
@@ -65,7 +65,7 @@ class TrainEvaluator(Evaluator):
         device = find_device(self._config.device)
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else f"{device.type} {cpu_name()}"
-        return f"{name}, {_precision(self._config.precision, device)}"
+        return f"{name}, {precision_of(self._config.precision, device)}"
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Train the child; its ``train_seconds`` include validation.
@@ -113,11 +113,13 @@ class TrainEvaluator(Evaluator):
             history.append(metrics)
             return context.report(len(history), metrics)
 
+        steps = config.epochs * task.train_steps(config.batch_size)
         child = ChildModule(
             network,
             task,
             optimize=partial(make_optimizer, config=config),
-            steps=config.epochs * task.train_steps(config.batch_size),
+            steps=steps,
+            factor=partial(half_cosine, steps=steps),
             on_epoch=on_epoch,
             cancelled=context.cancelled,
         )
@@ -129,7 +131,7 @@ class TrainEvaluator(Evaluator):
             validation=Epochs(partial(task.validation_batches, config.batch_size, device)),
             epochs=config.epochs,
             device=device,
-            precision=_precision(config.precision, device),
+            precision=precision_of(config.precision, device),
             gradient_clip=config.gradient_clip,
         )
         return time.perf_counter() - start
@@ -178,7 +180,7 @@ def compiled(network: nn.Module) -> Iterator[None]:
         del vars(network)["forward"]
 
 
-def _precision(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+def precision_of(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
     if precision is Precision.auto:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = Precision.bfloat16 if fast else Precision.float32

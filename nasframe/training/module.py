@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from nasframe.api import Task
-from nasframe.training.optimizer import half_cosine
 
 
 class Cancelled(Exception):
@@ -27,7 +26,8 @@ class ChildModule(LightningModule):
         network: what is trained.
         task: gives loss and metrics.
         optimize: makes the optimizer of a module's weights.
-        steps: training steps in all, the length of the schedule.
+        steps: training steps in all.
+        factor: what the learning rate is multiplied with, from the steps that were made.
         on_epoch: is told the metrics after each epoch; false ends the training.
         cancelled: is asked before each batch whether to end at once.
     """
@@ -39,6 +39,7 @@ class ChildModule(LightningModule):
         *,
         optimize: Callable[[nn.Module], Optimizer],
         steps: int,
+        factor: Callable[[int], float],
         on_epoch: Callable[[dict[str, float]], bool],
         cancelled: Callable[[], bool],
     ) -> None:
@@ -47,6 +48,7 @@ class ChildModule(LightningModule):
         self._task = task
         self._optimize = optimize
         self._steps = steps
+        self._factor = factor
         self._on_epoch = on_epoch
         self._cancelled = cancelled
         self._paced: list[Any] = [m for m in network.modules() if hasattr(m, "training_progress")]
@@ -55,10 +57,9 @@ class ChildModule(LightningModule):
         self._tally: Tensor | None = None
 
     def configure_optimizers(self) -> Any:
-        """The optimizer, and half a cosine as its schedule."""
+        """The optimizer, and its schedule."""
         optimizer = self._optimize(self.network)
-        steps = self._steps
-        schedule = LambdaLR(optimizer, lambda step: half_cosine(step, steps))
+        schedule = LambdaLR(optimizer, self._factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

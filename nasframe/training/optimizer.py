@@ -18,10 +18,13 @@ from nasframe.errors import NasframeError, nearest
 from nasframe.training.surroundings import seeded
 
 if TYPE_CHECKING:
+    from nasframe.recipe import RecipeConfig
     from nasframe.training.config import TrainConfig
 
 
-def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(
+    module: nn.Module, config: TrainConfig | RecipeConfig, epsilon: float | None = None
+) -> torch.optim.Optimizer:
     """The optimizer of a module's weights; torch's own run as one fused kernel a step.
 
     On a CPU, too, that saves several milliseconds a step of a network with many small tensors.
@@ -31,14 +34,16 @@ def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         name = "momentum"  # the same without Nesterov's, which torch refuses for 0
     kind = get_optimizer_class(name, bind_defaults=False)
     known = inspect.signature(kind).parameters
-    fused: dict[str, Any] = {"fused": True} if "fused" in known else {}
+    more: dict[str, Any] = {"fused": True} if "fused" in known else {}
+    if epsilon is not None:
+        more["eps"] = epsilon
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         module,
         name,
         lr=config.lr,
         weight_decay=config.weight_decay,
         momentum=config.momentum,
-        **fused,
+        **more,
     )
     return optimizer
 

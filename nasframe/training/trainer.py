@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -38,32 +39,49 @@ def fit(
     gradient_clip: float,
 ) -> None:
     """Train on one device and validate after each epoch; takes the network out of ``child``."""
-    with _quiet():
+    with quiet():
         trainer = Trainer(
             barebones=True,  # no logger, checkpoints, progress bar, summary and sanity check
             max_epochs=epochs,
-            accelerator=device.type,
-            devices=1 if device.index is None else [device.index],
-            precision=precision,
             gradient_clip_val=gradient_clip or None,
-            # Children are on their own, also inside a job of Slurm, torchrun or MPI.
-            plugins=LightningEnvironment(),
+            precision=precision,
+            **on_one(device),
         )
-        try:
-            trainer.fit(child, training, validation)
-        except SystemExit as stop:  # what Lightning makes of Ctrl-C
-            if isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-        finally:
-            # The Trainer is full of reference cycles: tensors shall not wait for their collection.
-            trainer.strategy.optimizers = []
-            trainer.strategy.lr_scheduler_configs = []
-            child.release()
+        drive(trainer, child, training, validation)
+
+
+def on_one(device: torch.device) -> dict[str, Any]:
+    """A Trainer's settings for one device; it is on its own, also in a job of Slurm or MPI."""
+    return {
+        "accelerator": device.type,
+        "devices": 1 if device.index is None else [device.index],
+        "plugins": LightningEnvironment(),
+    }
+
+
+def drive(
+    trainer: Trainer,
+    child: ChildModule,
+    training: Epochs,
+    validation: Epochs,
+    checkpoint: Path | None = None,
+) -> None:
+    """Fit, from a checkpoint if there is one; takes the network out of ``child``."""
+    try:
+        trainer.fit(child, training, validation, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as stop:  # what Lightning makes of Ctrl-C
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        # The Trainer is full of reference cycles: tensors shall not wait for their collection.
+        trainer.strategy.optimizers = []
+        trainer.strategy.lr_scheduler_configs = []
+        child.release()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence Lightning's tips and banners in this thread; those of the user's own fits stay."""
     # Not ``catch_warnings``: it would undo what other threads set meanwhile. Repeating is harmless.
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

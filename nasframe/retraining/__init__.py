@@ -1,0 +1,1 @@
+"""Training the best networks of a study in full."""

@@ -1,0 +1,44 @@
+"""What is to be trained in full, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasframe.config import Config, SearchSpaceConfig, TaskConfig, setting
+from nasframe.recipe import RecipeConfig
+
+
+@dataclass(kw_only=True)
+class RetrainConfig(Config):
+    """One retraining.
+
+    Attributes:
+        study: the folder of the study whose best networks are trained.
+        top: how many of them; the best one by validation is the winner.
+        trial: the number of a trial to be trained instead.
+        recipe: how they are trained.
+        search_space: the study's; sizes that leave its choices as they are may be others.
+        task: the study's, or one of the same kind.
+        dir: the folder for what is found; the same folder again goes on.
+        seed: of weights, batches and what is random in the networks.
+        device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+            ``mps``.
+        threads: CPU threads; results are equal only for equal threads.
+    """
+
+    study: Path
+    search_space: SearchSpaceConfig
+    task: TaskConfig
+    recipe: RecipeConfig
+    dir: Path
+    top: int = setting(1, least=1)
+    trial: int | None = setting(None, least=0)
+    seed: int = setting(0, least=0, most=2**63 - 1)
+    device: str = "auto"
+    threads: int = setting(1, least=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.study = Path(self.study).expanduser()
+        self.dir = Path(self.dir).expanduser()

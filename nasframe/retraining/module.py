@@ -1,0 +1,109 @@
+"""The full training of one network as a Lightning system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
+from torch import nn
+
+from nasframe.api import Task
+from nasframe.recipe import RecipeConfig
+from nasframe.training.module import ChildModule
+from nasframe.training.optimizer import make_optimizer
+
+Row = dict[str, float]
+"""What an epoch gave: its metrics, and the learning rate of its last step."""
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """The seed of an epoch: so that one can be trained again without those before it."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])
+
+
+class FullModule(ChildModule):
+    """Trains a network by a recipe; a checkpoint after an epoch holds all that the next needs.
+
+    Args:
+        network: what is trained.
+        task: gives loss and metrics.
+        recipe: how it is trained.
+        seed: of what is random in the network.
+        on_epoch: is told the rows of all epochs so far after each of them.
+
+    Attributes:
+        ema: the network with averaged weights, if the recipe wants one.
+        rows: those of the epochs so far. Their number tells the epoch: Lightning asks for the
+            batches of the first epoch after a checkpoint before it has counted on.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        recipe: RecipeConfig,
+        *,
+        seed: int,
+        on_epoch: Callable[[list[Row]], None],
+    ) -> None:
+        steps = recipe.epochs * -(-task.train_steps(recipe.batch_size) // recipe.accumulate)
+        super().__init__(
+            network,
+            task,
+            optimize=partial(make_optimizer, config=recipe, epsilon=recipe.epsilon),
+            steps=steps,
+            factor=partial(recipe.factor, steps=steps),
+            on_epoch=self._note,
+            cancelled=lambda: False,
+        )
+        self.ema = None if recipe.ema is None else ModelEmaV3(network, decay=recipe.ema)
+        self.rows: list[Row] = []
+        self._seed = seed
+        self._tell = on_epoch
+        self._averaged = 0
+
+    @property
+    def final(self) -> nn.Module:
+        """The network that is validated and kept."""
+        averaged: nn.Module = self.network if self.ema is None else self.ema.module
+        return averaged
+
+    def on_train_epoch_start(self) -> None:
+        """Begin with no state, no losses, and the epoch's own random numbers."""
+        super().on_train_epoch_start()
+        torch.manual_seed(epoch_seed(self._seed, len(self.rows)))
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Average the weights once they have changed."""
+        if self.ema is not None and self.global_step > self._averaged:
+            self.ema.update(self.network)
+            self._averaged = self.global_step
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Add up the sums of a batch, of the averaged network if there is one."""
+        tally, self._state = self._task.tally(self.final, batch, self._state)
+        self._tally = tally if self._tally is None else self._tally + tally
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the rows, too."""
+        checkpoint["rows"] = self.rows
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on after the rows that there were."""
+        self.rows = checkpoint["rows"]
+        self._averaged = checkpoint["global_step"]
+
+    def release(self) -> None:
+        """Let go of the averaged network, too."""
+        super().release()
+        self.ema = None
+
+    def _note(self, metrics: dict[str, float]) -> bool:
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.rows.append({"epoch": self.current_epoch + 1, "lr": rate, **metrics})
+        self._tell(self.rows)
+        return True

@@ -1,0 +1,286 @@
+"""Trains the best networks of a study in full, and names the winner."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasframe.api import Architecture, SearchSpace, Task
+from nasframe.cpu import threads
+from nasframe.enqueue import check_tokens
+from nasframe.errors import NasframeError
+from nasframe.final import NETWORK, WEIGHTS, load_final, read_json, write_json
+from nasframe.latency.lock import held
+from nasframe.plain import flat, to_plain
+from nasframe.recipe import RecipeConfig
+from nasframe.result import candidates, read_result
+from nasframe.retraining.card import model_card
+from nasframe.retraining.config import RetrainConfig
+from nasframe.retraining.fitting import fit, remove_checkpoint
+from nasframe.retraining.module import Row
+from nasframe.training.surroundings import find_device, seeded
+from nasframe.weights import save_weights, write_whole
+
+SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """What a retraining has found.
+
+    Attributes:
+        folder: with the winner's weights, and in folders of their own those of all that were
+            trained.
+        trial: the winner's number in its study.
+        metrics: its last metrics on the validation data, and those on the test data.
+        ranking: number and validation metrics of each network, the best first.
+    """
+
+    folder: Path
+    trial: int
+    metrics: Mapping[str, float]
+    ranking: tuple[tuple[int, Mapping[str, float]], ...]
+
+
+def retrain(config: RetrainConfig, tell: Callable[[str], None] = print) -> Retrained:
+    """Train the best networks of a study in full; the same folder again goes on.
+
+    Each network has a folder with a checkpoint of its last whole epoch, so that a killed
+    retraining ends, on a CPU, with the same weights as one that was not. The test data are read
+    once, when the winner is known.
+
+    Args:
+        config: what is trained, and how.
+        tell: is told each epoch, and what was found, in a line.
+
+    Raises:
+        NasframeError: if something does not go together, the folder holds another retraining, or
+            another process is at work there.
+    """
+    config = _with_recipe(config)
+    space, task = config.search_space.build(), config.task.build()
+    device = find_device(config.device)
+    _check(config, space, task)
+    chosen = _chosen(config, space)
+    with _opened(config):
+        found = []
+        for place, (number, tokens) in enumerate(chosen, 1):
+            job = _Job(config, space, task, device, number, tokens)
+            found.append((number, job.run(partial(_told, tell, f"{place} of {len(chosen)}"))))
+        ranking = tuple(sorted(found, key=lambda pair: _badness(pair[1])))
+        winner = ranking[0][0]
+        metrics = _finish(config, task, device, winner, dict(ranking[0][1]), ranking)
+    result = Retrained(config.dir, winner, metrics, ranking)
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "_" in name)
+    tell(f"Winner: trial {winner}  {shown}")
+    return result
+
+
+def _with_recipe(config: RetrainConfig) -> RetrainConfig:
+    space, task = config.recipe.space(config.search_space), config.recipe.task(config.task)
+    return replace(config, search_space=space, task=task)
+
+
+def _check(config: RetrainConfig, space: SearchSpace, task: Task) -> None:
+    if task.kind not in space.kinds:
+        raise NasframeError(
+            f"this task is of kind {task.kind}, and the networks of the study are for "
+            f"{' and '.join(space.kinds)}: choose another task"
+        )
+    smoothing = config.recipe.label_smoothing
+    if task.label_smoothing is not None:
+        task.label_smoothing = smoothing
+    elif smoothing:
+        raise NasframeError(f"recipe.label_smoothing={smoothing}: this task has no labels; give 0")
+
+
+def _chosen(config: RetrainConfig, space: SearchSpace) -> list[tuple[int, tuple[int, ...]]]:
+    """The numbers and tokens of the trials to be trained."""
+    if config.trial is None:
+        best = candidates(config.study, config.top)
+        pairs = [(one.trial.number, one.trial.architecture.tokens) for one in best]
+    else:
+        trials = {trial.number: trial for trial in read_result(config.study).trials}
+        if config.trial not in trials:
+            raise NasframeError(f"{config.study} holds no trial {config.trial}")
+        pairs = [(config.trial, trials[config.trial].architecture.tokens)]
+    if not pairs:
+        raise NasframeError(f"{config.study} holds no trial that succeeded: run nasframe first")
+    for number, tokens in pairs:
+        try:
+            check_tokens(tokens, space.choices[: max(len(tokens), space.active(number))])
+        except NasframeError as error:
+            raise NasframeError(
+                f"trial {number} does not fit this search space: {error}\n"
+                "Only sizes may change that leave the choices as they are"
+            ) from error
+    return pairs
+
+
+@contextmanager
+def _opened(config: RetrainConfig) -> Iterator[None]:
+    """Make the folder, or see that it holds this retraining; no other process may use it."""
+    folder = config.dir
+    path = folder / SETTINGS
+    new = {"nasframe": version("nasframe"), "config": to_plain(config)}
+    if not path.is_file() and folder.exists() and any(folder.iterdir()):
+        raise NasframeError(f"dir={folder} holds something else: choose another one")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        write_json(path, new)
+    with held(path) as free:
+        if not free:
+            raise NasframeError(f"dir={folder}: another process is at work there")
+        _compare(folder, flat(read_json(path)["config"]), flat(new["config"]))
+        yield
+
+
+def _compare(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
+    words = [f"{key} was {then.get(key)}, is now {now.get(key)}" for key in keys if key != "dir"]
+    if words:
+        raise NasframeError(
+            f"{folder} holds another retraining: {'; '.join(words)}\n"
+            "Give the same settings to go on with it, or choose another dir"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The training of one network."""
+
+    config: RetrainConfig
+    space: SearchSpace
+    task: Task
+    device: torch.device
+    number: int
+    tokens: tuple[int, ...]
+
+    def run(self, tell: Callable[[int, Sequence[Row]], None]) -> Row:
+        """Its last metrics, from its folder if it was trained before."""
+        folder = _folder(self.config, self.number)
+        if not (folder / NETWORK).is_file():
+            folder.mkdir(exist_ok=True)
+            with threads(self.config.threads), seeded(self.config.seed, self.device):
+                self._train(folder, tell)
+        metrics: Row = read_json(folder / NETWORK)["metrics"]
+        return metrics
+
+    def _train(self, folder: Path, tell: Callable[[int, Sequence[Row]], None]) -> None:
+        recipe = self.config.recipe
+        network = self.space.build(Architecture(self.tokens), self.task)
+        if recipe.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+
+        def on_epoch(rows: list[Row]) -> None:
+            write_whole(folder / CURVES, _table(rows))
+            tell(recipe.epochs, rows)
+
+        final, rows = fit(
+            network,
+            self.task,
+            recipe,
+            seed=self.config.seed,
+            device=self.device,
+            folder=folder,
+            on_epoch=on_epoch,
+        )
+        about = self._about(recipe)
+        save_weights(final, folder / WEIGHTS, about)
+        metrics = {name: value for name, value in rows[-1].items() if name != "lr"}
+        metrics["parameters"] = sum(p.numel() for p in final.parameters())
+        write_json(folder / NETWORK, {**about, "metrics": metrics})
+        remove_checkpoint(folder)
+
+    def _about(self, recipe: RecipeConfig) -> dict[str, Any]:
+        architecture = Architecture(self.tokens)
+        choices = self.space.choices[: len(self.tokens)]
+        return {
+            "nasframe": version("nasframe"),
+            "study": str(self.config.study),
+            "trial": self.number,
+            "search_space": to_plain(self.config.search_space),
+            "tokens": self.tokens,
+            "choices": {name: str(value) for name, value in architecture.named(choices).items()},
+            "task": {
+                "kind": self.task.kind,
+                "input_shape": self.task.input_shape,
+                "outputs": self.task.outputs,
+                "data_config": self.task.data_config,
+            },
+            "data": to_plain(self.config.task),
+            "recipe": to_plain(recipe),
+            "seed": self.config.seed,
+        }
+
+
+def _folder(config: RetrainConfig, number: int) -> Path:
+    return config.dir / f"trial-{number}"
+
+
+def _told(tell: Callable[[str], None], place: str, epochs: int, rows: Sequence[Row]) -> None:
+    row = rows[-1]
+    shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "lr"))
+    tell(f"network {place}  epoch {row['epoch']:.0f}/{epochs}  {shown}")
+
+
+def _table(rows: Sequence[Row]) -> bytes:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+def _badness(metrics: Mapping[str, float]) -> float:
+    """By what networks are ranked, on the validation data."""
+    return -metrics["val_accuracy"] if "val_accuracy" in metrics else metrics["val_loss"]
+
+
+def _finish(
+    config: RetrainConfig,
+    task: Task,
+    device: torch.device,
+    winner: int,
+    metrics: dict[str, float],
+    ranking: Sequence[tuple[int, Mapping[str, float]]],
+) -> dict[str, float]:
+    """Test the winner and copy it to the top, once; returns its metrics."""
+    path = config.dir / NETWORK
+    if path.is_file():
+        done: dict[str, float] = read_json(path)["metrics"]
+        return done
+    folder = _folder(config, winner)
+    with threads(config.threads):
+        metrics |= _test(folder, task, device, config.recipe.batch_size)
+    for name in (WEIGHTS, CURVES):
+        write_whole(config.dir / name, (folder / name).read_bytes())
+    rows = [{"trial": number, **values} for number, values in ranking]
+    network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
+    write_whole(config.dir / CARD, model_card(network, config.dir).encode())
+    write_json(path, network)  # the last one: with it the retraining is finished
+    return metrics
+
+
+def _test(folder: Path, task: Task, device: torch.device, batch_size: int) -> dict[str, float]:
+    batches = task.test_batches(batch_size, device)
+    if batches is None:
+        return {}
+    network = load_final(folder).to(device)
+    state, tallies = None, list[Tensor]()
+    with torch.inference_mode():
+        for batch in batches:
+            tally, state = task.tally(network, batch, state)
+            tallies.append(tally)
+    found = task.metrics(torch.stack(tallies).sum(0).tolist())
+    return {name.replace("val_", "test_", 1): value for name, value in found.items()}
