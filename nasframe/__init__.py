@@ -41,6 +41,7 @@ from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
 from nasframe.plugins import option as option
 from nasframe.plugins import published as published
+from nasframe.recipe import RecipeConfig as RecipeConfig
 from nasframe.result import Candidate as Candidate
 from nasframe.result import StudyResult as StudyResult
 from nasframe.result import candidates as candidates

@@ -19,6 +19,7 @@ from nasframe.config import (
 from nasframe.errors import NasframeError
 from nasframe.hookspecs import hookimpl
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
+from nasframe.recipe import RecipeConfig
 from nasframe.tasks.config import (
     ArraysConfig,
     Dataset,
@@ -163,6 +164,12 @@ def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
 def nasframe_stoppers() -> Mapping[str, type[StopperConfig]]:
     """The core's stoppers."""
     return {"none": NoStopperConfig}
+
+
+@hookimpl
+def nasframe_recipes() -> Mapping[str, type[RecipeConfig]]:
+    """The core's recipe."""
+    return {"small": RecipeConfig}
 
 
 @hookimpl

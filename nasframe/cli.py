@@ -1,202 +1,28 @@
-"""The console script ``nasframe``: the one module that knows Hydra and OmegaConf.
-
-Before Hydra reads the command line, its ConfigStore is filled with the options of every plugin.
-A study sees typed dataclasses only. Exceptions of Hydra are told in one or two lines.
-"""
+"""The console script ``nasframe``: a search, assembled by Hydra."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import shlex
-import signal
-import sys
-import threading
 import time
-import traceback
-from contextlib import suppress
-from dataclasses import fields
-from hashlib import sha256
-from importlib.metadata import version
 from math import inf
 from pathlib import Path
-from types import FrameType
-from typing import Any, ClassVar, NoReturn
-from urllib.parse import quote
 
-import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-    ValidationError,
-)
+from omegaconf import DictConfig
 
-from nasframe import manual, mistakes, study
+from nasframe import manual, study
+from nasframe.command import FAILURE, Ended, Program, Sweep, explain, say, start, tell, values
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.executors.serial import THREAD
 from nasframe.journal import FILE, BusyError
-from nasframe.plugins import GROUPS, options
 from nasframe.progress import Progress
-
-FAILURE = "failure.json"
-"""Stands in the folder of a study of a sweep that failed: its overrides, and the error."""
 
 
 def search() -> None:
-    """Run the command line; the status is 0, 1 (nothing succeeded), 2 (a mistake) or 130."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints exceptions and exits by itself
-    sys.argv[1:] = sorted(sys.argv[1:], key=_is_setting)  # Hydra wants settings after flags
-    signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background
-        signal.signal(signal.SIGINT, _interrupt)
-    try:
-        if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
-            print(manual.text())
-            sys.exit()
-        if "--version" in sys.argv:
-            print(f"nasframe {version('nasframe')}")
-            sys.exit()
-        mistakes.check_words(sys.argv[1:])
-        register_configs()
-        if {"--multirun", "-m"} & set(sys.argv):
-            sys.argv[1:] = [*_deferred(sys.argv[1:]), _nameless(sys.argv[1:])]
-        hydra.main("pkg://nasframe.conf", "study", "1.3")(_task)()
-    except _Ended as ended:
-        status = ended.status
-    except KeyboardInterrupt:
-        Sweep.tell()
-        if Sweep.folder is not None:
-            print(f"Interrupted: the same command with dir={Sweep.folder} goes on")
-        status = 130
-    except SystemExit as stop:  # of Hydra: 2 is for a flag that it does not know
-        if stop.code == 2:
-            print("Settings are given without dashes: trials=100", file=sys.stderr)
-        raise
-    except Exception as error:
-        Sweep.discard()
-        status = _tell(error)
-    else:
-        status = Sweep.tell()
-    _leave(status)
-
-
-def _leave(status: int) -> NoReturn:
-    """End the process, even if a child is in the middle of a long step.
-
-    Its thread cannot be ended, and the interpreter would abort on its way out.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if any(thread.name == THREAD for thread in threading.enumerate()):
-        os._exit(status)
-    sys.exit(status)
-
-
-def _deferred(words: list[str]) -> list[str]:
-    """The words of a sweep, with the settings of options as sweeps of one value.
-
-    Hydra first composes a configuration without what is swept over: in a sweep over options it
-    would look for their settings in the default ones.
-    """
-    parse = OverridesParser.create().parse_override
-    found = {word: parse(word) for word in words if _is_setting(word)}
-    sweeps = {word for word, override in found.items() if override.is_sweep_override()}
-    if not {found[word].key_or_group for word in sweeps} & {*GROUPS, "experiment"}:
-        return words
-    single = {
-        word
-        for word in found.keys() - sweeps
-        if found[word].key_or_group.partition(".")[0] in GROUPS and re.search(r"\..*=.", word)
-    }
-    return [word.replace("=", "=choice(", 1) + ")" if word in single else word for word in words]
-
-
-def _nameless(words: list[str]) -> str:
-    """For Hydra: which settings are no part of a folder's name, as a study may go on with others.
-
-    Those that are swept over are a part of it; budgets never are, as the larger one goes on.
-    """
-    parse = OverridesParser.create().parse_override
-    found = [parse(word) for word in words if _is_setting(word)]
-    free = {item.name for item in fields(StudyConfig) if item.metadata.get("free")}
-    keys = {
-        override.key_or_group
-        for override in found
-        if override.key_or_group.partition(".")[0] in free and not override.is_sweep_override()
-    }
-    names = ",".join(sorted({"dir", "trials", "hours", *keys}))
-    return f"hydra.job.config.override_dirname.exclude_keys=[{names}]"
-
-
-def _is_setting(word: str) -> bool:
-    return word.startswith("~") or ("=" in word and not word.startswith("-"))
-
-
-class _Ended(SystemExit):
-    """The end of a study with a status other than 0; the user was told why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """End the study in order; a second SIGTERM must not disturb that, a second Ctrl-C ends it."""
-    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGTERM else _leave_at_once)
-    raise KeyboardInterrupt
-
-
-def _leave_at_once(signum: int, frame: FrameType | None) -> NoReturn:
-    """End the process without another word: the journal is right at any moment."""
-    if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # shows the cursor, which the bar has hidden
-    os._exit(130)
-
-
-def register_configs() -> None:
-    """Give Hydra the schema of a study and the options of every plugin.
-
-    Raises:
-        NasframeError: if a plugin cannot be used.
-    """
-    store = ConfigStore.instance()
-    store.store(name="schema", node=StudyConfig, provider="nasframe")
-    for item in options():
-        package = f"meters.{item.name}" if item.group == "meters" else None
-        try:
-            store.store(item.name, item.node, item.group, package, item.plugin)
-        except OmegaConfBaseException as error:
-            raise NasframeError(
-                f"plugin {item.plugin!r}: {item.group}={item.name}: {_first_line(error)}\n"
-                f"Repair it, or skip it with NASFRAME_BLOCK={item.plugin}"
-            ) from error
-
-
-def folder_name(overrides: str) -> str:
-    """A folder's name for the overrides of one study of a sweep.
-
-    It has no separators, is not too long, and differs for different overrides.
-    """
-    name = quote(overrides, safe="+") or "default"
-    if len(name) <= 120:
-        return name
-    return f"{name[:120]}-{sha256(overrides.encode()).hexdigest()[:8]}"
-
-
-# On import: all that a launcher's worker knows of this module is that ``_task`` is in it.
-OmegaConf.register_new_resolver("nasframe.expanduser", os.path.expanduser, replace=True)
-OmegaConf.register_new_resolver("nasframe.folder_name", folder_name, replace=True)
+    """Run the command line."""
+    start(PROGRAM)
 
 
 def _task(cfg: DictConfig) -> float | None:
@@ -206,7 +32,7 @@ def _task(cfg: DictConfig) -> float | None:
     try:
         return _run(cfg)
     except Exception as error:
-        raise _Ended(_tell(error)) from None
+        raise Ended(tell("nasframe", error)) from None
 
 
 def _run(cfg: DictConfig) -> float:
@@ -218,7 +44,7 @@ def _run(cfg: DictConfig) -> float:
     if result.interrupted:
         raise KeyboardInterrupt
     if result.best is None:
-        raise _Ended(1)
+        raise Ended(1)
     assert result.best.reward is not None
     return result.best.reward
 
@@ -250,7 +76,7 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
             raise NasframeError(f"no trial succeeded: {reasons[-1]}")
     except Exception as error:
         message, _ = explain(error)
-        _say(f"{name} failed: {message}", error)
+        say(f"{name} failed: {message}", error)
         if isinstance(error, BusyError):  # the folder is another sweep's
             Sweep.busy = True
             return None
@@ -272,49 +98,6 @@ class _Before(Progress):
     def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Note it."""
         self.done = done
-
-
-class Sweep(Callback):
-    """What the process that the user started knows of its sweep.
-
-    The studies may run in other processes and on other machines: they leave word in their folders.
-    """
-
-    folder: ClassVar[Path | None] = None
-    made: ClassVar[list[Path]] = []
-    busy: ClassVar[bool] = False
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Note where the studies will be; forget what failed in an earlier sweep."""
-        folder = Sweep.folder = Path(config.hydra.sweep.dir)
-        Sweep.made = [path for path in (folder, *folder.parents) if not path.exists()]
-        for old in folder.glob(f"*/{FAILURE}"):
-            old.unlink()
-
-    @classmethod
-    def tell(cls) -> int:
-        """Say at the end of a sweep what was found and what failed; returns the exit status."""
-        if cls.folder is None:
-            return 0
-        print(f"The studies in {cls.folder}, the best first:")
-        for line in _ranking(cls.folder):
-            print(line)
-        found = sorted(cls.folder.glob(f"*/{FAILURE}"))
-        if found:
-            print(f"nasframe: {len(found)} failed:", file=sys.stderr)
-        for path in found:
-            failure = json.loads(path.read_text())
-            print(f"  {failure['overrides']}: {failure['error']}", file=sys.stderr)
-        return int(bool(found) or cls.busy)
-
-    @classmethod
-    def discard(cls) -> None:
-        """Remove what Hydra made for a sweep that never began."""
-        with suppress(OSError):
-            if cls.folder and os.listdir(cls.folder) == ["multirun.yaml"]:
-                (cls.folder / "multirun.yaml").unlink()
-            for path in cls.made:
-                path.rmdir()
 
 
 def _ranking(folder: Path) -> list[str]:
@@ -339,90 +122,17 @@ def to_config(cfg: DictConfig, folder: Path) -> StudyConfig:
     Raises:
         NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
     """
-    values = {item.name: cfg[item.name] for item in fields(StudyConfig)}
-    for key in cfg:
-        if key not in values:
-            raise NasframeError(mistakes.unknown_key(str(key), StudyConfig))
-    for group in GROUPS:
-        if group != "meters":
-            values[group] = _to_object(cfg[group], group)
-    values["meters"] = {name: _to_object(cfg.meters[name], f"meters.{name}") for name in cfg.meters}
-    return StudyConfig(**{**values, "dir": folder})
+    return StudyConfig(**{**values(cfg, StudyConfig), "dir": folder})
 
 
-def _to_object(node: DictConfig, key: str) -> Any:
-    config = OmegaConf.get_type(node)
-    for name in map(str, node):  # with "+KEY=VALUE" OmegaConf lets anything in
-        if name not in mistakes.settings(config):
-            raise NasframeError(mistakes.unknown_key(f"{key}.{name}", config))
-    try:
-        return OmegaConf.to_object(node)
-    except NasframeError as error:
-        joint = "." if re.match(r"\w+=", str(error)) else ": "
-        raise NasframeError(f"{key}{joint}{error}") from error
-
-
-def _tell(error: Exception) -> int:
-    message, status = explain(error)
-    _say(f"nasframe: {message}", error)
-    return status
-
-
-def _say(line: str, error: Exception) -> None:
-    from nasframe.console import plain
-
-    if os.environ.get("NASFRAME_DEBUG") == "1":
-        traceback.print_exception(error)
-    lines = (plain(text).plain for text in line.split("\n"))
-    print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def explain(error: Exception) -> tuple[str, int]:
-    """What went wrong, in a line or two, and the exit status: 2 if the user can put it right."""
-    if isinstance(error, NasframeError):
-        return str(error), 2
-    foreign = isinstance(error, HydraException | OmegaConfBaseException)
-    if foreign or _raiser(error) in ("hydra", "omegaconf", "yaml"):
-        return _mistake(error), 2
-    if isinstance(error, OSError):
-        return str(error), 2
-    what = f"{type(error).__name__}: {_first_line(error)}"
-    return f"{what}\nThis looks like a bug; NASFRAME_DEBUG=1 shows where it is", 1
-
-
-def _raiser(error: Exception) -> str:
-    """The package whose code raised the exception."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return str(frames[-1].f_globals["__name__"]).partition(".")[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")
-
-
-def _mistake(error: BaseException) -> str:
-    """What is wrong with the command line, for an exception of Hydra or OmegaConf."""
-    if isinstance(error, OverrideParseException):
-        return (
-            f"cannot read {error.override!r}: a setting is KEY=VALUE; a value with special "
-            f"characters needs quotes inside of quotes: 'KEY=\"VALUE\"'"
-        )
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return mistakes.unknown_option(group, name, error.options)
-    if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", str(error)):
-        return (
-            f"{ambiguous[1]} gives several values: add -m to run a study for each, or write "
-            "KEY=[VALUE,VALUE] for a list"
-        )
-    error = error.__cause__ or error
-    if not isinstance(error, OmegaConfBaseException):
-        return " ".join(str(error).split("\n")[:2]).strip()
-    key, reason = str(error.full_key), _first_line(error)
-    if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return mistakes.unknown_key(key, error.object_type)
-    if isinstance(error, MissingMandatoryValue):
-        return f"{key} is required: give {key}=VALUE"
-    if isinstance(error, ValidationError):
-        return mistakes.wrong_value(key, error.value, error.object_type, reason)
-    return reason
+PROGRAM = Program(
+    name="nasframe",
+    what="studies",
+    config="study",
+    schema=StudyConfig,
+    budget=("dir", "trials", "hours"),
+    example="trials=100",
+    help=manual.text,
+    task=_task,
+    rank=_ranking,
+)

@@ -22,6 +22,7 @@ from nasframe.config import (
     StopperConfig,
     TaskConfig,
 )
+from nasframe.recipe import RecipeConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,16 @@ def nasframe_executors() -> Mapping[str, type[ExecutorConfig] | ExecutorConfig]:
         Config classes, or instances as presets, by name. ``build(parts)`` gives an ``Executor``;
         ``parts`` holds the configs from which a worker builds its own space, task, evaluator and
         meters. No live object crosses a process border.
+    """
+
+
+@hookspec
+def nasframe_recipes() -> Mapping[str, type[RecipeConfig] | RecipeConfig]:  # type: ignore[empty-body]
+    """Offer recipes (how a network is trained in full), chosen with ``recipe=NAME``.
+
+    Returns:
+        Instances of ``RecipeConfig`` by name, or the class itself for its defaults. What the recipe
+        says of the search space and the task replaces their settings of the same names.
     """
 
 

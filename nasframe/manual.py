@@ -10,7 +10,7 @@ from typing import Any
 
 from nasframe.config import StudyConfig
 from nasframe.plain import TYPE, defaults, to_plain
-from nasframe.plugins import GROUPS, Option, options, plugins
+from nasframe.plugins import Option, groups, options, plugins
 
 WIDTH = 100
 DIR = "runs/DATE_TIME"
@@ -48,13 +48,13 @@ where an error comes from. `nasframe-plugins` lists the plugins.
 
 def text() -> str:
     """The whole text."""
-    groups = "\n".join(line for group in GROUPS for line in _group(group))
+    parts = "\n".join(line for group in groups(StudyConfig) for line in _group(group))
     values = {item.name: item.default for item in fields(StudyConfig)} | {"dir": DIR}
     settings = "\n".join(
         _entry(f"{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(StudyConfig).items()
     )
-    options_and_presets = f"Options [plugin, distribution]\n{groups}\n{_presets()}"
+    options_and_presets = f"Options [plugin, distribution]\n{parts}\n{_presets()}"
     return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{settings}\n\n{FOOT}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from nasframe.config import StudyConfig
+from nasframe.config import Config
 from nasframe.errors import NasframeError, nearest
 from nasframe.plugins import options
 
@@ -36,7 +36,7 @@ def unknown_key(key: str, config: type | None) -> str:
     parent, _, name = key.rpartition(".")
     if parent == "meters":
         return _missing_meter(name)
-    if config is StudyConfig:
+    if not parent:
         return f"unknown key {key}; {nearest(name, [*settings(config), 'experiment'])}"
     owners = [f"{o.group}={o.name}" for o in options() if o.group == parent and o.type is config]
     owner = " or ".join(owners) or parent
@@ -70,12 +70,16 @@ def wrong_value(key: str, value: object, config: type | None, reason: str) -> st
     return f"{key}={'null' if value is None else value}: {reason}"
 
 
-BUDGET = ("dir", "trials", "hours")
-"""What is no part of a study's name in a sweep."""
-
-
-def check_words(words: list[str]) -> None:
+def check_words(
+    words: list[str], schema: type[Config], budget: Sequence[str], example: str
+) -> None:
     """Refuse a word that is neither a setting nor a flag nor the value of one.
+
+    Args:
+        words: of the command line.
+        schema: the class of the configuration.
+        budget: what is no part of a job's name in a sweep.
+        example: a setting.
 
     Raises:
         NasframeError: naming it.
@@ -83,12 +87,12 @@ def check_words(words: list[str]) -> None:
     sweep = {"-m", "--multirun"} & set(words)
     for before, word in pairwise(["", *words]):
         name, _, value = word.lstrip("-+").partition("=")
-        if word.startswith("-") and name.partition(".")[0] in StudyConfig.__dataclass_fields__:
+        if word.startswith("-") and name.partition(".")[0] in settings(schema):
             raise NasframeError(f"settings are given without dashes: {name}={value or 'VALUE'}")
-        if sweep and name in BUDGET and re.fullmatch(r"[^'\"\[]+,.*", value):
-            raise NasframeError(f"{name} cannot be swept over: it is not part of a study's name")
+        if sweep and name in budget and re.fullmatch(r"[^'\"\[]+,.*", value):
+            raise NasframeError(f"{name} cannot be swept over: it is not part of a folder's name")
         if not (before.startswith("-") or word.startswith(("-", "~")) or "=" in word):
             raise NasframeError(
-                f"{word!r} is not a setting: write KEY=VALUE without spaces, as in trials=100; "
-                "nasframe --help lists them"
+                f"{word!r} is not a setting: write KEY=VALUE without spaces, as in {example}; "
+                "--help lists them"
             )

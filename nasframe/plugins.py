@@ -31,6 +31,7 @@ from nasframe.config import (
 )
 from nasframe.errors import NasframeError, nearest
 from nasframe.plain import from_plain, type_name
+from nasframe.recipe import RecipeConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,8 +45,14 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "meters": ("nasframe_meters", MeterConfig),
     "stopper": ("nasframe_stoppers", StopperConfig),
     "executor": ("nasframe_executors", ExecutorConfig),
+    "recipe": ("nasframe_recipes", RecipeConfig),
 }
 """Each group of options with its hook and the base class of its configs."""
+
+
+def groups(schema: type[Config]) -> list[str]:
+    """The groups of which a configuration has parts."""
+    return [group for group in GROUPS if group in schema.__dataclass_fields__]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from throwaway import TOY, TOYS, Shell, distribution, shell
 
-from nasframe import cli, manual
+from nasframe import cli, command, manual
 
 
 @pytest.fixture
@@ -267,6 +267,6 @@ def test_completion_knows_third_party_options_and_settings(toy: Shell) -> None:
 
 @given(st.text(), st.text())
 def test_folder_names_are_safe_and_differ(one: str, other: str) -> None:
-    name = cli.folder_name(f"key-{one}")
+    name = command.folder_name(f"key-{one}")
     assert "/" not in name and len(name.encode()) < 140
-    assert (cli.folder_name(f"key-{other}") == name) == (one == other)
+    assert (command.folder_name(f"key-{other}") == name) == (one == other)

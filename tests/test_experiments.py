@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from throwaway import Shell, shell
 
 from nasframe import option, read_result
-from nasframe.cli import register_configs
+from nasframe.command import register_configs
 from nasframe.plugins import options
 
 ROOT = Path(__file__).parents[1]

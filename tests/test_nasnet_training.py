@@ -19,7 +19,8 @@ from torchvision import datasets
 
 import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
-from nasframe.cli import register_configs, to_config
+from nasframe.cli import to_config
+from nasframe.command import register_configs
 from nasframe_nasnet import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 

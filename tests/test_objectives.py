@@ -29,7 +29,8 @@ from nasframe import (
     option,
     run,
 )
-from nasframe.cli import register_configs, to_config
+from nasframe.cli import to_config
+from nasframe.command import register_configs
 from nasframe.plugins import options
 from nasframe.progress import Progress
 from nasframe.scoring import scored

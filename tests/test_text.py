@@ -31,7 +31,7 @@ from nasframe import (
     TaskShape,
     option,
 )
-from nasframe.cli import register_configs
+from nasframe.command import register_configs
 from nasframe.config import Precision
 from nasframe.tasks import corpus
 from nasframe.tasks.config import Level
