@@ -47,5 +47,8 @@ from nasframe.result import StudyResult as StudyResult
 from nasframe.result import candidates as candidates
 from nasframe.result import load as load
 from nasframe.result import read_result as read_result
+from nasframe.retraining import RetrainConfig as RetrainConfig
+from nasframe.retraining import Retrained as Retrained
+from nasframe.retraining import retrain as retrain
 from nasframe.study import run as run
 from nasframe.weights import load_weights as load_weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from math import inf
@@ -13,10 +12,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nasframe import manual, study
-from nasframe.command import FAILURE, Ended, Program, Sweep, explain, say, start, tell, values
+from nasframe.command import Ended, Program, attempt, start, tell, values
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.journal import FILE, BusyError
+from nasframe.journal import FILE
 from nasframe.progress import Progress
 
 
@@ -59,29 +58,25 @@ def _command(folder: Path) -> str:
 
 
 def _run_in_sweep(cfg: DictConfig) -> float | None:
-    """Run one study among several: tell its result in one line, or leave word of its failure."""
-    from nasframe.console import duration
-
+    """Run one study among several, and tell its result in one line."""
     job = HydraConfig.get()
     folder = Path(job.sweep.dir, job.sweep.subdir)
     name = " ".join(part for part in job.overrides.task if not part.startswith("dir="))
+    return attempt(folder, name, lambda: _one_of_many(cfg, folder, name))
+
+
+def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
+    from nasframe.console import duration
+
     start = time.monotonic()
     progress = _Before()
-    try:
-        result = study.run(to_config(cfg, folder), progress=progress)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        if result.best is None:
-            reasons = [trial.error or trial.rejected for trial in result.trials] or ["none was run"]
-            raise NasframeError(f"no trial succeeded: {reasons[-1]}")
-    except Exception as error:
-        message, _ = explain(error)
-        say(f"{name} failed: {message}", error)
-        if isinstance(error, BusyError):  # the folder is another sweep's
-            Sweep.busy = True
-            return None
-        (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
-        return None
+    result = study.run(to_config(cfg, folder), progress=progress)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if result.best is None:
+        reasons = [trial.error or trial.rejected for trial in result.trials] or ["none was run"]
+        raise NasframeError(f"no trial succeeded: {reasons[-1]}")
+    assert result.best.reward is not None
     trials = sum(trial.duplicate_of is None for trial in result.trials)
     best = f"reward {result.best.reward:.4f} after {trials} trials"
     seconds = duration(time.monotonic() - start)

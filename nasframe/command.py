@@ -20,7 +20,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import quote
 
 import hydra
@@ -41,7 +41,10 @@ from nasframe import mistakes
 from nasframe.config import Config, StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
+from nasframe.journal import BusyError
 from nasframe.plugins import groups, options
+
+Result = TypeVar("Result")
 
 FAILURE = "failure.json"
 """Stands in the folder of a job of a sweep that failed: its overrides, and the error."""
@@ -272,6 +275,26 @@ class Sweep(Callback):
                 (cls.folder / "multirun.yaml").unlink()
             for path in cls.made:
                 path.rmdir()
+
+
+def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
+    """Run a job of a sweep, which may fail without ending the others.
+
+    Args:
+        folder: where it leaves word of its failure.
+        name: its overrides.
+        job: what is run.
+    """
+    try:
+        return job()
+    except Exception as error:
+        message, _ = explain(error)
+        say(f"{name} failed: {message}", error)
+        if isinstance(error, BusyError):  # the folder is another sweep's
+            Sweep.busy = True
+        else:
+            (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
+        return None
 
 
 def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:

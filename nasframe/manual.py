@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
+from enum import Enum
 from importlib.resources import files
 from typing import Any
 
-from nasframe.config import StudyConfig
+from nasframe.config import Config, StudyConfig
 from nasframe.plain import TYPE, defaults, to_plain
 from nasframe.plugins import Option, groups, options, plugins
+from nasframe.recipe import RecipeConfig
 
 WIDTH = 100
 DIR = "runs/DATE_TIME"
@@ -46,16 +48,48 @@ where an error comes from. `nasframe-plugins` lists the plugins.
 """
 
 
+RETRAIN_HEAD = """\
+nasframe-retrain trains the best networks of a study in full.
+
+  nasframe-retrain study=DIR [KEY=VALUE ...]     train the best network of a study
+  nasframe-retrain study=DIR -m KEY=VALUE,VALUE  once for each combination of values
+
+Examples
+  nasframe-retrain study=runs/first              with the recipe for small images
+  nasframe-retrain study=runs/first top=3 recipe.epochs=100 dir=runs/final
+  nasframe-retrain study=runs/first search_space.cells=2 search_space.filters=32
+  nasframe-retrain study=runs/first -m recipe.lr=0.02,0.05 seed=0,1,2
+
+search_space.* and task.* are the study's own settings: sizes may be others if the choices stay.
+"""
+
+
 def text() -> str:
-    """The whole text."""
+    """The whole text of ``nasframe --help``."""
     parts = "\n".join(line for group in groups(StudyConfig) for line in _group(group))
-    values = {item.name: item.default for item in fields(StudyConfig)} | {"dir": DIR}
-    settings = "\n".join(
-        _entry(f"{name}={_written(values[name])}", meaning)
-        for name, meaning in attributes(StudyConfig).items()
-    )
     options_and_presets = f"Options [plugin, distribution]\n{parts}\n{_presets()}"
-    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{settings}\n\n{FOOT}"
+    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{_settings(StudyConfig)}\n\n{FOOT}"
+
+
+def retrain_text() -> str:
+    """The whole text of ``nasframe-retrain --help``."""
+    from nasframe.retraining import RetrainConfig
+
+    parts = "\n".join(line for group in ("recipe", "task") for line in _group(group))
+    settings = f"Settings of a retraining\n{_settings(RetrainConfig)}"
+    recipe = f"Settings of a recipe\n{_settings(RecipeConfig, 'recipe.')}"
+    return f"{RETRAIN_HEAD}\nOptions [plugin, distribution]\n{parts}\n\n{settings}\n\n{recipe}"
+
+
+def _settings(config: type[Config], prefix: str = "") -> str:
+    values = {item.name: item.default for item in fields(config)}
+    if "dir" in values:
+        values["dir"] = DIR
+    return "\n".join(
+        _entry(f"{prefix}{name}={_written(values[name])}", meaning)
+        for name, meaning in attributes(config).items()
+        if name not in groups(config)
+    )
 
 
 def _group(group: str) -> Iterator[str]:
@@ -103,7 +137,9 @@ def _written(value: Any) -> str:
     """A value as it is written on the command line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
+    if value is MISSING:
+        return "..."
+    return str(value.name if isinstance(value, Enum) else value)
 
 
 def attributes(config: type) -> dict[str, str]:

@@ -6,12 +6,14 @@ import ast
 import inspect
 import random
 from contextlib import nullcontext
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 from toys import toy_study
 
 from nasframe import (
@@ -35,6 +37,7 @@ from nasframe import (
 )
 from nasframe.manual import attributes
 from nasframe.plugins import GROUPS, Option, Published, networks, options
+from nasframe.retraining.fitting import fit
 from nasframe.scoring import scored
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +253,26 @@ def test_nasframe_stoppers(item: Option, tmp_path: Path) -> None:
     assert stopper.build() is None or isinstance(stopper.build(), Stopper)
     trials = run(toy_study(tmp_path, stopper=stopper)).trials
     assert len([trial for trial in trials if trial.duplicate_of is None]) == 20
+
+
+@pytest.mark.parametrize("item", named("recipe"))
+def test_nasframe_recipes(item: Option, tmp_path: Path) -> None:
+    """Each recipe trains a network, and says nothing of a NASNet on CIFAR that it has not."""
+    recipe = replace(config(item), epochs=2)
+    recipe.space(option("search_space", "nasnet"))
+    recipe.task(option("task", "cifar10"))
+    task = option("task", "digits").build()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    _, rows = fit(
+        network,
+        task,
+        recipe,
+        seed=0,
+        device=torch.device("cpu"),
+        folder=tmp_path,
+        on_epoch=lambda rows: None,
+    )
+    assert [row["epoch"] for row in rows] == [1, 2] and rows[-1]["val_accuracy"] > 0.8
 
 
 @pytest.mark.parametrize("item", named("executor"))

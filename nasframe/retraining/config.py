@@ -1,8 +1,9 @@
-"""What is to be trained in full, and how."""
+"""What is to be trained in full, and how; and what came of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 from nasframe.config import Config, SearchSpaceConfig, TaskConfig, setting
@@ -31,14 +32,32 @@ class RetrainConfig(Config):
     search_space: SearchSpaceConfig
     task: TaskConfig
     recipe: RecipeConfig
-    dir: Path
+    dir: Path = setting(MISSING, free=True)
     top: int = setting(1, least=1)
     trial: int | None = setting(None, least=0)
     seed: int = setting(0, least=0, most=2**63 - 1)
-    device: str = "auto"
+    device: str = setting("auto", free=True)
     threads: int = setting(1, least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.study = Path(self.study).expanduser()
         self.dir = Path(self.dir).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """What a retraining has found.
+
+    Attributes:
+        folder: with the winner's weights, and in folders of their own those of all that were
+            trained.
+        trial: the winner's number in its study.
+        metrics: its last metrics on the validation data, and those on the test data.
+        ranking: number and validation metrics of each network, the best first.
+    """
+
+    folder: Path
+    trial: int
+    metrics: Mapping[str, float]
+    ranking: tuple[tuple[int, Mapping[str, float]], ...]

@@ -20,12 +20,13 @@ from nasframe.cpu import threads
 from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
 from nasframe.final import NETWORK, WEIGHTS, load_final, read_json, write_json
+from nasframe.journal import BusyError
 from nasframe.latency.lock import held
 from nasframe.plain import flat, to_plain
 from nasframe.recipe import RecipeConfig
 from nasframe.result import candidates, read_result
 from nasframe.retraining.card import model_card
-from nasframe.retraining.config import RetrainConfig
+from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
 from nasframe.retraining.module import Row
 from nasframe.training.surroundings import find_device, seeded
@@ -34,39 +35,8 @@ from nasframe.weights import save_weights, write_whole
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Retrained:
-    """What a retraining has found.
-
-    Attributes:
-        folder: with the winner's weights, and in folders of their own those of all that were
-            trained.
-        trial: the winner's number in its study.
-        metrics: its last metrics on the validation data, and those on the test data.
-        ranking: number and validation metrics of each network, the best first.
-    """
-
-    folder: Path
-    trial: int
-    metrics: Mapping[str, float]
-    ranking: tuple[tuple[int, Mapping[str, float]], ...]
-
-
-def retrain(config: RetrainConfig, tell: Callable[[str], None] = print) -> Retrained:
-    """Train the best networks of a study in full; the same folder again goes on.
-
-    Each network has a folder with a checkpoint of its last whole epoch, so that a killed
-    retraining ends, on a CPU, with the same weights as one that was not. The test data are read
-    once, when the winner is known.
-
-    Args:
-        config: what is trained, and how.
-        tell: is told each epoch, and what was found, in a line.
-
-    Raises:
-        NasframeError: if something does not go together, the folder holds another retraining, or
-            another process is at work there.
-    """
+def retrain(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
+    """See ``nasframe.retrain``."""
     config = _with_recipe(config)
     space, task = config.search_space.build(), config.task.build()
     device = find_device(config.device)
@@ -77,7 +47,7 @@ def retrain(config: RetrainConfig, tell: Callable[[str], None] = print) -> Retra
         for place, (number, tokens) in enumerate(chosen, 1):
             job = _Job(config, space, task, device, number, tokens)
             found.append((number, job.run(partial(_told, tell, f"{place} of {len(chosen)}"))))
-        ranking = tuple(sorted(found, key=lambda pair: _badness(pair[1])))
+        ranking = tuple(sorted(found, key=lambda pair: badness(pair[1])))
         winner = ranking[0][0]
         metrics = _finish(config, task, device, winner, dict(ranking[0][1]), ranking)
     result = Retrained(config.dir, winner, metrics, ranking)
@@ -140,14 +110,15 @@ def _opened(config: RetrainConfig) -> Iterator[None]:
         write_json(path, new)
     with held(path) as free:
         if not free:
-            raise NasframeError(f"dir={folder}: another process is at work there")
+            raise BusyError(f"dir={folder}: another process is at work there")
         _compare(folder, flat(read_json(path)["config"]), flat(new["config"]))
         yield
 
 
 def _compare(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
-    words = [f"{key} was {then.get(key)}, is now {now.get(key)}" for key in keys if key != "dir"]
+    free = ("dir", "device")
+    words = [f"{key} was {then.get(key)}, is now {now.get(key)}" for key in keys if key not in free]
     if words:
         raise NasframeError(
             f"{folder} holds another retraining: {'; '.join(words)}\n"
@@ -242,8 +213,8 @@ def _table(rows: Sequence[Row]) -> bytes:
     return file.getvalue().encode()
 
 
-def _badness(metrics: Mapping[str, float]) -> float:
-    """By what networks are ranked, on the validation data."""
+def badness(metrics: Mapping[str, float]) -> float:
+    """By what networks are ranked: a validation metric, the lower the better."""
     return -metrics["val_accuracy"] if "val_accuracy" in metrics else metrics["val_loss"]
 
 
@@ -261,7 +232,7 @@ def _finish(
         done: dict[str, float] = read_json(path)["metrics"]
         return done
     folder = _folder(config, winner)
-    with threads(config.threads):
+    with threads(config.threads), seeded(config.seed, device):
         metrics |= _test(folder, task, device, config.recipe.batch_size)
     for name in (WEIGHTS, CURVES):
         write_whole(config.dir / name, (folder / name).read_bytes())

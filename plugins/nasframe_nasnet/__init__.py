@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from nasframe import NasframeError, SearchSpaceConfig, hookimpl, setting
+from nasframe import NasframeError, RecipeConfig, SearchSpaceConfig, hookimpl, setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,3 +134,28 @@ def published(name: str, **settings: Any) -> nn.Module:
     from nasframe_nasnet.zoo import look_up
 
     return look_up(name, nasframe_published())(**settings)
+
+
+@hookimpl
+def nasframe_recipes() -> Mapping[str, RecipeConfig]:
+    """The training of the paper's final network on CIFAR-10, as in slim.
+
+    Not said there: cutout's side, which is that of DeVries and Taylor (2017) for CIFAR-10; and the
+    crop from 40 pixels and the mirroring, which are the paper's for the search.
+    """
+    final = RecipeConfig(
+        epochs=600,
+        batch_size=32,
+        optimizer="momentum",
+        lr=0.025,
+        momentum=0.9,
+        weight_decay=5e-4,
+        gradient_clip=5,
+        drop_path_keep=0.6,
+        auxiliary=True,
+        pad=0,
+        upsample=40,
+        flip=True,
+        cutout=16,
+    )
+    return {"nasnet_cifar10": final}

@@ -1,0 +1,106 @@
+"""The console script ``nasframe-retrain``: full training of what a search has found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nasframe import journal, manual
+from nasframe.command import Ended, Program, attempt, is_setting, start, tell, values
+from nasframe.errors import NasframeError
+from nasframe.final import NETWORK, read_json
+from nasframe.plugins import restored
+from nasframe.retraining import RetrainConfig
+from nasframe.retraining import retrain as run
+
+
+def retrain() -> None:
+    """Run the command line."""
+    start(PROGRAM, _offer_the_study)
+
+
+def _offer_the_study(words: list[str]) -> None:
+    """Offer the study's own search space and task as options, which are the default.
+
+    Raises:
+        NasframeError: if no study is named, or there is none.
+    """
+    parse = OverridesParser.create().parse_override
+    found = [parse(word) for word in words if is_setting(word)]
+    named = [override.value() for override in found if override.key_or_group == "study"]
+    if not named:
+        raise NasframeError("study is required: give study=DIR, the folder of a search")
+    folder = Path(str(named[-1])).expanduser()
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"study={folder}: holds no finished trial yet")
+    store = ConfigStore.instance()
+    for group in ("search_space", "task"):
+        part = restored(group, header["config"][group])
+        store.store("study", part, group, provider="nasframe")
+
+
+def _task(cfg: DictConfig) -> float | None:
+    """Run one retraining; returns the winner's validation metric, the higher the better."""
+    job = HydraConfig.get()
+    if job.mode is not RunMode.MULTIRUN:
+        try:
+            return _run(cfg, Path(cfg.dir), lambda line: print(line, flush=True))
+        except KeyboardInterrupt:
+            print(f"Interrupted: the same command with dir={cfg.dir} goes on", flush=True)
+            raise
+        except Exception as error:
+            raise Ended(tell("nasframe-retrain", error)) from None
+    folder = Path(job.sweep.dir, job.sweep.subdir)
+    hidden = ("dir=", "study=")
+    name = " ".join(part for part in job.overrides.task if not part.startswith(hidden))
+    return attempt(folder, name, lambda: _one_of_many(cfg, folder, name))
+
+
+def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
+    from nasframe.console import duration
+
+    start = time.monotonic()
+    lines: list[str] = []
+    found = _run(cfg, folder, lines.append)
+    print(f"{name}: {lines[-1]}, in {duration(time.monotonic() - start)}, {folder}", flush=True)
+    return found
+
+
+def _run(cfg: DictConfig, folder: Path, say: Callable[[str], None]) -> float:
+    from nasframe.retraining.run import badness
+
+    result = run(RetrainConfig(**{**values(cfg, RetrainConfig), "dir": folder}), say)
+    return -badness(result.metrics)
+
+
+def _ranking(folder: Path) -> list[str]:
+    """A line for each retraining of a sweep that is finished, wherever it ran."""
+    from nasframe.retraining.run import badness
+
+    lines = []
+    for path in sorted(folder.glob(f"*/{NETWORK}")):
+        metrics = read_json(path)["metrics"]
+        shown = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items() if k.startswith("val_"))
+        lines.append((badness(metrics), f"  {shown}  {path.parent.name}"))
+    return [line for _, line in sorted(lines)]
+
+
+PROGRAM = Program(
+    name="nasframe-retrain",
+    what="retrainings",
+    config="retrain",
+    schema=RetrainConfig,
+    budget=("dir", "study"),
+    example="top=3",
+    help=manual.retrain_text,
+    task=_task,
+    rank=_ranking,
+)

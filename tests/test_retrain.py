@@ -1,0 +1,419 @@
+"""Training in full: recipes against their formulas, exact resumption, ranking, and what is left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from throwaway import shell
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import nasframe
+from nasframe import (
+    NasframeError,
+    RecipeConfig,
+    RetrainConfig,
+    StudyConfig,
+    load,
+    option,
+    read_result,
+    retrain,
+    run,
+)
+from nasframe.latency.lock import held
+from nasframe.retraining.fitting import fit
+from nasframe.tasks.images import ImageTask
+from nasframe.weights import read_weights
+
+CPU = torch.device("cpu")
+SPACE = option("search_space", "nasnet_small", filters=4)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("study") / "it"
+    run(
+        StudyConfig(
+            dir=folder,
+            search_space=SPACE,
+            task=option("task", "digits"),
+            controller=option("controller", "random"),
+            objective=option("objective", "accuracy"),
+            evaluator=option("evaluator", "train", epochs=1),
+            executor=option("executor", "serial"),
+            stopper=option("stopper", "none"),
+            trials=3,
+            keep=0,
+        )
+    )
+    return folder
+
+
+def config(study: Path, folder: Path, **settings: Any) -> RetrainConfig:
+    recipe = {"epochs": 2, **settings.pop("recipe", {})}
+    return RetrainConfig(
+        study=study,
+        search_space=settings.pop("search_space", SPACE),
+        task=settings.pop("task", option("task", "digits")),
+        recipe=RecipeConfig(**recipe),
+        dir=folder,
+        **settings,
+    )
+
+
+def silent(line: str) -> None:
+    pass
+
+
+# Recipes
+
+
+@given(st.integers(1, 300), st.integers(1, 50), st.floats(0, 1), st.data())
+def test_the_learning_rate_is_the_closed_form_at_every_step(
+    epochs: int, steps_an_epoch: int, warm: float, data: st.DataObject
+) -> None:
+    steps = epochs * steps_an_epoch
+    step = data.draw(st.integers(0, steps))
+    warmup = round(warm * epochs * 0.9, 2)
+    epoch = epochs * step / steps
+    made = {
+        name: RecipeConfig(epochs=epochs, warmup_epochs=warmup, schedule=name).factor(step, steps)
+        for name in ("cosine", "exponential", "constant")
+    }
+    if epoch < warmup:
+        assert list(made.values()) == pytest.approx([epoch / warmup] * 3)
+        return
+    half = math.pi * (epoch - warmup) / (epochs - warmup)
+    assert made["cosine"] == pytest.approx((1 + math.cos(half)) / 2, abs=1e-9)
+    assert made["constant"] == 1
+    times = epoch / 2.4
+    if abs(times - round(times)) > 1e-9:
+        assert made["exponential"] == pytest.approx(0.97 ** math.floor(times))
+
+
+def test_mnasnets_clock_runs_during_the_warm_up() -> None:
+    """Its code: the first rate after five epochs of warm-up is 0.256 x 0.97 ^ 2 at batch 4096."""
+    recipe = RecipeConfig(epochs=350, warmup_epochs=5, schedule="exponential", lr=0.256)  # type: ignore[arg-type]
+    steps = 350 * 313
+    assert recipe.lr * recipe.factor(5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
+    assert recipe.lr * recipe.factor(313, steps) == pytest.approx(0.256 / 5)
+
+
+class Line(nn.Module):
+    """A network without anything random."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.linear = nn.Flatten(), nn.Linear(64, 10)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.flat(x_NCHW))
+        return logits
+
+
+def fitted(folder: Path, **settings: Any) -> tuple[RecipeConfig, nn.Module, list[Any]]:
+    """A recipe without momentum, the network that it gives, and all batches that it has seen."""
+    batches: list[Any] = []
+
+    class Watched(ImageTask):
+        def loss(self, module: nn.Module, batch: Any, state: Any) -> Any:
+            batches.append(batch)
+            return super().loss(module, batch, state)
+
+    task: Any = option("task", "digits").build()
+    task.__class__ = Watched
+    torch.manual_seed(0)
+    recipe = RecipeConfig(epochs=2, momentum=0.0, weight_decay=0.0, batch_size=200, **settings)
+    network, _ = fit(
+        Line(), task, recipe, seed=1, device=CPU, folder=folder, on_epoch=lambda rows: None
+    )
+    return recipe, network, batches
+
+
+def descent(recipe: RecipeConfig, batches: list[Any]) -> Iterator[nn.Module]:
+    """Plain gradient descent: the network before the first, and after each step."""
+    torch.manual_seed(0)
+    network = Line()
+    yield network
+    half = len(batches) // recipe.epochs
+    ends = [
+        (place % half + 1) % recipe.accumulate == 0 or place % half + 1 == half
+        for place in range(len(batches))
+    ]
+    step, gradients = 0, [torch.zeros_like(weight) for weight in network.parameters()]
+    for (x, y), end in zip(batches, ends, strict=True):
+        loss = F.cross_entropy(network(x), y) / recipe.accumulate
+        for total, part in zip(
+            gradients, torch.autograd.grad(loss, list(network.parameters())), strict=True
+        ):
+            total += part
+        if end:
+            rate = recipe.lr * recipe.factor(step, sum(ends))
+            with torch.no_grad():
+                for weight, gradient in zip(network.parameters(), gradients, strict=True):
+                    weight -= rate * gradient
+                    gradient.zero_()
+            step += 1
+            yield network
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_training_is_plain_descent_along_the_schedule(tmp_path: Path, accumulate: int) -> None:
+    """With 6 batches an epoch, a step of 4 and one of the remaining 2."""
+    recipe, network, batches = fitted(
+        tmp_path, accumulate=accumulate, optimizer="momentum", lr=0.5, warmup_epochs=0.5
+    )
+    assert len(batches) == 12
+    *_, wanted = descent(recipe, batches)
+    torch.testing.assert_close(network.state_dict(), wanted.state_dict())
+
+
+def test_the_kept_weights_are_the_moving_average(tmp_path: Path) -> None:
+    recipe, network, batches = fitted(tmp_path, ema=0.8, optimizer="momentum", accumulate=2)
+    first, *rest = ([w.detach().clone() for w in n.parameters()] for n in descent(recipe, batches))
+    average = first
+    for weights in rest:
+        average = [0.8 * old + 0.2 * new for old, new in zip(average, weights, strict=True)]
+    torch.testing.assert_close(list(network.parameters()), average, check_stride=False)
+
+
+def test_smoothed_labels_are_learned_and_hard_ones_validated() -> None:
+    task: Any = option("task", "digits").build()
+    task.label_smoothing = 0.1
+    x, y = next(task.validation_batches(50, CPU))
+    network = Line()
+    logits = network(x).detach()
+    target = F.one_hot(y, 10) * 0.9 + 0.1 / 10
+    smooth = -(target * logits.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(task.loss(network, (x, y), None)[0], smooth)
+    right, total, count = task.tally(network, (x, y), None)[0].tolist()
+    assert total == pytest.approx(float(F.cross_entropy(logits, y, reduction="sum")), rel=1e-5)
+
+
+def test_what_the_recipe_says_of_space_and_task_replaces_their_settings() -> None:
+    recipe = RecipeConfig(drop_path_keep=0.6, auxiliary=True, cutout=4, flip=True)
+    space, task = (
+        recipe.space(option("search_space", "nasnet")),
+        recipe.task(option("task", "digits", pad=1)),
+    )
+    assert (space.drop_path_keep, space.auxiliary) == (0.6, True)  # type: ignore[attr-defined]
+    assert (task.cutout, task.flip, task.pad) == (4, True, 1)  # type: ignore[attr-defined]
+    with pytest.raises(NasframeError, match=r"recipe.drop_path_keep=0.6: this search space has no"):
+        recipe.space(option("search_space", "mnasnet"))
+    with pytest.raises(NasframeError, match=r"recipe.cutout=4: this task has no such setting"):
+        RecipeConfig(cutout=4).task(option("task", "text"))
+    with pytest.raises(NasframeError, match=r"warmup_epochs=3: must be at most epochs=2"):
+        RecipeConfig(epochs=2, warmup_epochs=3)
+
+
+# The whole
+
+
+def test_the_best_are_trained_ranked_tested_once_and_kept(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests: list[int] = []
+    given = ImageTask.test_batches
+
+    def counted(self: ImageTask, *args: Any) -> Any:
+        tests.append(1)
+        return given(self, *args)
+
+    monkeypatch.setattr(ImageTask, "test_batches", counted)
+    said: list[str] = []
+    settings = config(study, tmp_path / "it", top=2)
+    state = torch.random.get_rng_state()
+    found = retrain(settings, said.append)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    wanted = [one.trial.number for one in nasframe.candidates(study, 2)]
+    assert sorted(number for number, _ in found.ranking) == sorted(wanted)
+    rates = [metrics["val_accuracy"] for _, metrics in found.ranking]
+    assert rates == sorted(rates, reverse=True) and found.trial == found.ranking[0][0]
+    assert len(tests) == 1 and len(said) == 2 * 2 + 1
+    assert not list(tmp_path.glob("**/*.ckpt"))
+
+    network = load(tmp_path / "it")
+    task = option("task", "digits").build()
+    tally = sum(
+        task.tally(network, batch, None)[0]
+        for batch in given(task, 64, CPU)  # type: ignore[arg-type]
+    )
+    assert task.metrics(tally.tolist())["val_accuracy"] == found.metrics["test_accuracy"]
+    assert network.data_config["input_size"] == [1, 8, 8]
+    winner = tmp_path / "it" / f"trial-{found.trial}"
+    assert read_weights(winner / "weights.safetensors")[1]["trial"] == found.trial
+    with (tmp_path / "it" / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[-1]["val_accuracy"]) == found.metrics["val_accuracy"]
+    about = json.loads((tmp_path / "it" / "network.json").read_text())
+    assert about["metrics"] == dict(found.metrics)
+    assert tuple(about["tokens"]) == read_result(study).trials[found.trial].architecture.tokens
+    assert "nasframe.load(" in (tmp_path / "it" / "README.md").read_text()
+
+    again = retrain(settings, said.append)
+    assert again == found and len(tests) == 1 and len(said) == 6
+
+
+def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -> None:
+    larger = replace(SPACE, cells=2, filters=6)
+    found = retrain(config(study, tmp_path, search_space=larger, recipe={"epochs": 1}), silent)
+    tokens = read_result(study).trials[found.trial].architecture
+    wanted = larger.build().build(tokens, option("task", "digits").build())
+    assert found.metrics["parameters"] == sum(p.numel() for p in wanted.parameters())
+    assert load(tmp_path).state_dict().keys() == wanted.state_dict().keys()
+
+
+def test_a_trial_can_be_named(study: Path, tmp_path: Path) -> None:
+    found = retrain(config(study, tmp_path, trial=2, recipe={"epochs": 1}), silent)
+    assert found.trial == 2 and len(found.ranking) == 1
+
+
+WORDS = ("recipe.epochs=6", "recipe.ema=0.9", "recipe.auxiliary=false", "search_space.dropout=0.2")
+
+
+def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(
+    study: Path, tmp_path: Path
+) -> None:
+    run_ = shell(tmp_path)
+    whole = run_("nasframe-retrain", f"study={study}", "top=2", "dir=whole", *WORDS)
+    assert (whole.returncode, whole.stderr) == (0, "")
+    for lines in (1, 4, 3):  # of what is left
+        process = run_.start("nasframe-retrain", f"study={study}", "top=2", "dir=killed", *WORDS)
+        assert process.stdout is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        process.kill()
+        process.communicate()
+    rest = run_("nasframe-retrain", f"study={study}", "top=2", "dir=killed", *WORDS)
+    assert (rest.returncode, rest.stderr) == (0, "")
+    assert rest.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
+    for path in (run_.cwd / "whole").glob("**/*"):
+        other = run_.cwd / "killed" / path.relative_to(run_.cwd / "whole")
+        if path.suffix == ".csv":
+            assert other.read_bytes() == path.read_bytes(), path
+        if path.suffix == ".safetensors":
+            (state, about), (wanted, _) = read_weights(other), read_weights(path)
+            assert all(torch.equal(state[name], wanted[name]) for name in wanted), path
+            assert state.keys() == wanted.keys() and about["recipe"]["epochs"] == 6
+
+
+# Mistakes
+
+
+def refused(settings: RetrainConfig, reason: str) -> None:
+    before = {path: path.read_bytes() for path in settings.dir.glob("**/*") if path.is_file()}
+    with pytest.raises(NasframeError, match=reason):
+        retrain(settings, silent)
+    after = {path: path.read_bytes() for path in settings.dir.glob("**/*") if path.is_file()}
+    assert before == after
+
+
+def test_what_does_not_go_together_is_refused_at_once(study: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    refused(config(study, new, trial=99), "holds no trial 99")
+    refused(config(study, new, task=option("task", "text")), "of kind sequence, and the networks")
+    smaller = replace(SPACE, blocks=2)
+    refused(config(study, new, search_space=smaller), "does not fit this search space")
+    refused(config(study, new, device="cuda:77"), "this machine has cpu:0")
+    assert not new.exists()
+
+
+def test_a_folder_holds_one_retraining(study: Path, tmp_path: Path) -> None:
+    settings = config(study, tmp_path / "it", recipe={"epochs": 1})
+    retrain(settings, silent)
+    refused(config(study, tmp_path / "it", recipe={"epochs": 2}), "recipe.epochs was 1, is now 2")
+    with held(tmp_path / "it" / "retrain.json"):
+        refused(settings, "another process is at work there")
+    refused(config(study, study), "holds something else")
+    retrain(replace(settings, device="cpu"), silent)  # what does not change the result may change
+
+
+def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
+    settings = config(study, tmp_path / "it", trial=0)
+
+    class Enough(Exception):
+        pass
+
+    def stop(line: str) -> None:
+        if "epoch 2" in line:
+            raise Enough
+
+    with pytest.raises(Enough):
+        retrain(settings, stop)
+    path = tmp_path / "it" / "trial-0" / "checkpoint.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be gone on with.*\nRemove"):
+        retrain(settings, silent)
+    path.unlink()
+    assert retrain(settings, silent).metrics["epoch"] == 2
+
+
+def test_damaged_results_are_named(study: Path, tmp_path: Path) -> None:
+    retrain(config(study, tmp_path / "it", recipe={"epochs": 1}), silent)
+    weights = tmp_path / "it" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(NasframeError, match="weights.safetensors"):
+        load(tmp_path / "it")
+    weights.unlink()
+    with pytest.raises(NasframeError, match="weights.safetensors"):
+        load(tmp_path / "it")
+
+
+# The command line
+
+
+def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for words, reason in {
+        (): "study is required: give study=DIR",
+        ("study=nowhere",): "no study in nowhere",
+        (f"study={study}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
+        (f"study={study}", "recipe.epoch=3"): "unknown key recipe.epoch",
+        (f"study={study}", "recipe.epochs=0"): "recipe.epochs=0: must be at least 1",
+        (f"study={study}", "tops=3"): "unknown key tops; did you mean top",
+        (f"study={study}", "-m", "study=a,b"): "study cannot be swept over",
+        (f"study={study}", "search_space.dropout=2"): "search_space.dropout=2",
+    }.items():
+        done = run_("nasframe-retrain", *words, "dir=it")
+        assert done.returncode == 2 and done.stdout == "", words
+        assert done.stderr.startswith("nasframe-retrain: ") and reason in done.stderr, done.stderr
+        assert done.stderr.count("\n") <= 2 and not (run_.cwd / "it").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    words = ("nasframe-retrain", f"study={study}", "recipe.epochs=500", "dir=it")
+    process = run_.start(*words)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err == ""
+    assert out.splitlines()[-1] == "Interrupted: the same command with dir=it goes on"
+    assert (run_.cwd / "it").glob("*/checkpoint.ckpt")
+
+
+def test_a_grid_is_a_sweep(study: Path, tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    words = (f"study={study}", "-m", "recipe.lr=0.02,0.2,0", "recipe.epochs=1", "dir=it")
+    done = run_("nasframe-retrain", *words)
+    assert done.returncode == 1
+    assert "recipe.lr=0 recipe.epochs=1: recipe.lr=0.0: must be greater than 0" in done.stderr
+    ranked = done.stdout.split("the best first:\n")[1].splitlines()
+    rates = [float(line.split()[1]) for line in ranked]
+    assert len(rates) == 2 and rates == sorted(rates, reverse=True)
+    again = run_("nasframe-retrain", *words)
+    assert again.stdout.split("the best first:\n")[1].splitlines() == ranked
