@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nasframe.errors import NasframeError, one_line
@@ -18,8 +23,9 @@ from nasframe.latency.export import require
 from nasframe.latency.onnx_runtime import OnnxRuntime
 from nasframe.named import Images, Named, find
 from nasframe.result import load
+from nasframe.standalone import standalone
 from nasframe.training.surroundings import seeded
-from nasframe.weights import load_weights, read_weights, save_weights
+from nasframe.weights import load_weights, read_weights, save_weights, write_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -165,10 +171,57 @@ def to_program(given: Source, path: Path) -> Exported:
         return Exported(path, _compared(given, path, run))
 
 
+def to_source(given: Source, path: Path) -> Exported:
+    """Write one file of plain PyTorch, its weights beside it, and run it in another process.
+
+    Raises:
+        NasframeError: if the network cannot be written so, or the file gives other outputs.
+    """
+    weights = path.with_suffix(".safetensors")
+    to_state_dict(given, weights)
+    text = standalone(
+        given.network,
+        _inputs(given, 2),
+        title=f"The network {given.name}.",
+        version=version("nasframe"),
+        weights=weights.name,
+    )
+    with _written(path) as part, TemporaryDirectory() as folder:
+        write_whole(part, text.encode())
+
+        def run(x: Tensor) -> Tensor:
+            files = [Path(folder, f"{name}.safetensors") for name in ("images", "logits")]
+            save_file({"x": x}, files[0])
+            # Isolated: neither nasframe nor what lies in the user's folder can be imported.
+            command = [sys.executable, "-I", "-c", ALONE, *map(str, (part, weights, *files))]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                reason = one_line(RuntimeError(done.stderr.strip().rpartition("\n")[2]))
+                raise NasframeError(f"{path}: does not run alone: {reason}")
+            return load_file(files[1])["x"]
+
+        return Exported(path, _compared(given, path, run))
+
+
+ALONE = """
+import importlib.util, sys
+sys.modules["nasframe"] = None
+from safetensors.torch import load_file, save_file
+source, weights, images, logits = sys.argv[1:]
+loader = importlib.machinery.SourceFileLoader("alone", source)
+module = importlib.util.module_from_spec(importlib.util.spec_from_loader("alone", loader))
+sys.dont_write_bytecode = True
+loader.exec_module(module)
+network = module.load(weights)
+save_file({"x": network(load_file(images)["x"]).detach()}, logits)
+"""
+"""Runs a source in a process of its own, which can import nothing of nasframe."""
+
 FORMATS: Mapping[str, tuple[str, Callable[[Source, Path], Exported]]] = {
     "state_dict": (".safetensors", to_state_dict),
     "onnx": (".onnx", to_onnx),
     "torch": (".pt2", to_program),
+    "source": (".py", to_source),
 }
 """How a network is written, and how the file's name ends."""
 

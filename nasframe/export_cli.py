@@ -10,7 +10,7 @@ from pathlib import Path
 from nasframe.arguments import file, guarded
 from nasframe.errors import NasframeError
 
-FORMATS = ("onnx", "state_dict", "torch")
+FORMATS = ("onnx", "state_dict", "torch", "source")
 
 
 def main() -> None:
