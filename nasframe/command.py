@@ -28,7 +28,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -304,6 +304,8 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
         NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
     """
     found: dict[str, Any] = {item.name: cfg[item.name] for item in fields(schema)}
+    lists = {name: value for name, value in found.items() if isinstance(value, ListConfig)}
+    found |= {name: OmegaConf.to_object(value) for name, value in lists.items()}
     for key in cfg:
         if key not in found:
             raise NasframeError(mistakes.unknown_key(str(key), schema))

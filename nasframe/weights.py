@@ -78,6 +78,7 @@ def load_weights(
     rename: Callable[[str], str] = str,
     *,
     optional: tuple[str, ...] = (),
+    outputs: int | None = None,
 ) -> None:
     """Fill a module from a state dict in a safetensors or torch file; no code in it is executed.
 
@@ -86,6 +87,8 @@ def load_weights(
         path: the file; only one that ends in ``.safetensors`` is read as such.
         rename: the module's own name of a tensor from that in the file.
         optional: beginnings of own names that the file may lack; what it lacks stays as it is.
+        outputs: of the module; tensors that have as many rows, and in the file another number of
+            them, stay as they are: the classifier, where the file is of another task.
 
     Raises:
         NasframeError: if the file is missing or cannot be read, or its tensors do not fit.
@@ -99,7 +102,9 @@ def load_weights(
             state.setdefault(name, tensor)
     for name in [*own, *state]:
         here, there = (tuple(d[name].shape) if name in d else None for d in (own, state))
-        if here != there:
+        if here and there and here[0] == outputs != there[0] and here[1:] == there[1:]:
+            state[name] = own[name]
+        elif here != there:
             raise NasframeError(
                 f"weights={path}: does not fit: the network has {_words(name, here)}, "
                 f"the file {_words(name, there)}"

@@ -14,6 +14,7 @@ import onnx
 import pytest
 import torch
 from shapes import Images
+from small import SPACE, search
 from throwaway import shell
 
 from nasframe import (
@@ -21,42 +22,19 @@ from nasframe import (
     NasframeError,
     RecipeConfig,
     RetrainConfig,
-    StudyConfig,
     load,
     option,
     published,
     retrain,
-    run,
 )
 from nasframe import export as exporting
 from nasframe.export import FORMATS, Source, source
 from nasframe.standalone import standalone
 from nasframe.weights import read_weights, save_weights
 
-SPACE = option("search_space", "nasnet_small", filters=4)
 FREELY = "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
 """What the exporters warn of themselves."""
 pytestmark = [pytest.mark.filterwarnings(words) for words in FREELY]
-
-
-def search(folder: Path, **settings: Any) -> None:
-    parts = {
-        "search_space": SPACE,
-        "task": option("task", "digits"),
-        "objective": option("objective", "accuracy"),
-        "evaluator": option("evaluator", "train", epochs=1),
-        **settings,
-    }
-    run(
-        StudyConfig(
-            dir=folder,
-            controller=option("controller", "random"),
-            executor=option("executor", "serial"),
-            stopper=option("stopper", "none"),
-            trials=2,
-            **parts,
-        )
-    )
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small import SPACE, search
 from throwaway import shell
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,12 +26,10 @@ from nasframe import (
     NasframeError,
     RecipeConfig,
     RetrainConfig,
-    StudyConfig,
     load,
     option,
     read_result,
     retrain,
-    run,
 )
 from nasframe.latency.lock import held
 from nasframe.retraining.fitting import fit
@@ -37,26 +37,12 @@ from nasframe.tasks.images import ImageTask
 from nasframe.weights import read_weights
 
 CPU = torch.device("cpu")
-SPACE = option("search_space", "nasnet_small", filters=4)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("study") / "it"
-    run(
-        StudyConfig(
-            dir=folder,
-            search_space=SPACE,
-            task=option("task", "digits"),
-            controller=option("controller", "random"),
-            objective=option("objective", "accuracy"),
-            evaluator=option("evaluator", "train", epochs=1),
-            executor=option("executor", "serial"),
-            stopper=option("stopper", "none"),
-            trials=3,
-            keep=0,
-        )
-    )
+    search(folder, trials=3, keep=0)
     return folder
 
 
@@ -280,7 +266,46 @@ def test_a_trial_can_be_named(study: Path, tmp_path: Path) -> None:
     assert found.trial == 2 and len(found.ranking) == 1
 
 
-WORDS = ("recipe.epochs=6", "recipe.ema=0.9", "recipe.auxiliary=false", "search_space.dropout=0.2")
+def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    retrain(config(study, first, trial=0), silent)
+    old = read_weights(first / "weights.safetensors")[0]
+    x, y = np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 4
+    np.savez(tmp_path / "four.npz", x_train=x, y_train=y)
+    four = option("task", "arrays", path=tmp_path / "four.npz", validation=0.2)
+    again = config(
+        study,
+        tmp_path / "second",
+        trial=0,
+        task=four,
+        init=first,
+        freeze=["stem", "cells.0"],
+        recipe={"epochs": 1},
+    )
+    found = retrain(again, silent)
+    new = read_weights(tmp_path / "second" / "weights.safetensors")[0]
+    assert new["classifier.weight"].shape[0] == 4 and "test_accuracy" not in found.metrics
+    same = {name for name in new if new[name].shape == old[name].shape}
+    same = {name for name in same if torch.equal(new[name], old[name])}
+    kept = {name for name in new if name.startswith(("stem.", "cells.0."))}
+    assert kept <= same and not any(name.startswith("cells.1.align") for name in same)
+    larger = replace(SPACE, filters=8)
+    with pytest.raises(NasframeError, match=r"init=.*weights.safetensors: does not fit: the net"):
+        retrain(replace(again, search_space=larger, dir=tmp_path / "third"), silent)
+    for changes, reason in {("init", tmp_path / "no"): "init=.*no: there is no such file"}.items():
+        with pytest.raises(NasframeError, match=reason):
+            retrain(replace(again, **dict([changes]), dir=tmp_path / "fourth"), silent)  # type: ignore[arg-type]
+    with pytest.raises(NasframeError, match=r"freeze=cell.0: no layer has this name; did you mean"):
+        retrain(replace(again, freeze=["cell.0"], dir=tmp_path / "fifth"), silent)
+
+
+WORDS = (
+    "recipe.epochs=6",
+    "recipe.ema=0.9",
+    "freeze=[stem]",
+    "recipe.auxiliary=false",
+    "search_space.dropout=0.2",
+)
 
 
 def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(

@@ -22,6 +22,10 @@ class RetrainConfig(Config):
         search_space: the study's; sizes that leave its choices as they are may be others.
         task: the study's, or one of the same kind.
         dir: the folder for what is found; the same folder again goes on.
+        init: a folder of ``nasframe-retrain``, or a file of weights, from which training starts:
+            those of the same network; its classifier begins anew if the task has another number of
+            classes.
+        freeze: beginnings of the names of layers that stay as they are, such as ``stem``.
         seed: of weights, batches and what is random in the networks.
         device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
             ``mps``.
@@ -35,6 +39,8 @@ class RetrainConfig(Config):
     dir: Path = setting(MISSING, free=True)
     top: int = setting(1, least=1)
     trial: int | None = setting(None, least=0)
+    init: Path | None = None
+    freeze: list[str] = setting([])
     seed: int = setting(0, least=0, most=2**63 - 1)
     device: str = setting("auto", free=True)
     threads: int = setting(1, least=1)
@@ -43,6 +49,7 @@ class RetrainConfig(Config):
         super().__post_init__()
         self.study = Path(self.study).expanduser()
         self.dir = Path(self.dir).expanduser()
+        self.init = None if self.init is None else Path(self.init).expanduser()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def fit(
     seed: int,
     device: torch.device,
     folder: Path,
+    frozen: Sequence[nn.Module] = (),
     on_epoch: Callable[[list[Row]], None],
 ) -> tuple[nn.Module, list[Row]]:
     """Train a network; the folder has a checkpoint of the last epoch until it is removed.
@@ -40,6 +41,7 @@ def fit(
         seed: of batches, and of what is random in the network.
         device: on which.
         folder: of the checkpoint.
+        frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far, after each.
 
     Returns:
@@ -49,7 +51,7 @@ def fit(
         FloatingPointError: if the training diverges.
         NasframeError: if the checkpoint cannot be read.
     """
-    child = FullModule(network, task, recipe, seed=seed, on_epoch=on_epoch)
+    child = FullModule(network, task, recipe, seed=seed, frozen=frozen, on_epoch=on_epoch)
     final, rows = child.final, child.rows
     path = folder / f"{CHECKPOINT}.ckpt"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ class FullModule(ChildModule):
         task: gives loss and metrics.
         recipe: how it is trained.
         seed: of what is random in the network.
+        frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far after each of them.
 
     Attributes:
@@ -48,6 +49,7 @@ class FullModule(ChildModule):
         recipe: RecipeConfig,
         *,
         seed: int,
+        frozen: Sequence[nn.Module],
         on_epoch: Callable[[list[Row]], None],
     ) -> None:
         steps = recipe.epochs * -(-task.train_steps(recipe.batch_size) // recipe.accumulate)
@@ -63,6 +65,7 @@ class FullModule(ChildModule):
         self.ema = None if recipe.ema is None else ModelEmaV3(network, decay=recipe.ema)
         self.rows: list[Row] = []
         self._seed = seed
+        self._frozen = frozen
         self._tell = on_epoch
         self._averaged = 0
 
@@ -76,6 +79,8 @@ class FullModule(ChildModule):
         """Begin with no state, no losses, and the epoch's own random numbers."""
         super().on_train_epoch_start()
         torch.manual_seed(epoch_seed(self._seed, len(self.rows)))
+        for layer in self._frozen:
+            layer.eval()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights once they have changed."""

@@ -25,6 +25,7 @@ from nasframe.latency.lock import held
 from nasframe.plain import flat, to_plain
 from nasframe.recipe import RecipeConfig
 from nasframe.result import candidates, read_result
+from nasframe.retraining.beginning import begin_with, freeze
 from nasframe.retraining.card import model_card
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
@@ -150,6 +151,9 @@ class _Job:
     def _train(self, folder: Path, tell: Callable[[int, Sequence[Row]], None]) -> None:
         recipe = self.config.recipe
         network = self.space.build(Architecture(self.tokens), self.task)
+        if self.config.init is not None:
+            begin_with(network, self.config.init, self.task.outputs)
+        frozen = freeze(network, self.config.freeze)
         if recipe.channels_last:
             network = network.to(memory_format=torch.channels_last)
 
@@ -164,6 +168,7 @@ class _Job:
             seed=self.config.seed,
             device=self.device,
             folder=folder,
+            frozen=frozen,
             on_epoch=on_epoch,
         )
         about = self._about(recipe)
