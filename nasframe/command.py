@@ -28,7 +28,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -77,12 +77,14 @@ class Program:
     rank: Callable[[Path], list[str]]
 
 
-def start(program: Program, prepare: Callable[[list[str]], None] = lambda words: None) -> NoReturn:
+def start(
+    program: Program, prepare: Callable[[list[str]], list[str]] = lambda words: words
+) -> NoReturn:
     """Run the command line; the status is 0, 1 (nothing succeeded), 2 (a mistake) or 130.
 
     Args:
         program: what is run.
-        prepare: is given the words before Hydra is.
+        prepare: gives Hydra's words for those of the user.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints exceptions and exits by itself
     sys.argv[1:] = sorted(sys.argv[1:], key=is_setting)  # Hydra wants settings after flags
@@ -98,7 +100,7 @@ def start(program: Program, prepare: Callable[[list[str]], None] = lambda words:
             sys.exit()
         mistakes.check_words(sys.argv[1:], program.schema, program.budget, program.example)
         register_configs(program.schema, f"{program.config}_schema")
-        prepare(sys.argv[1:])
+        sys.argv[1:] = prepare(sys.argv[1:])
         if {"--multirun", "-m"} & set(sys.argv):
             words = _deferred(sys.argv[1:], groups(program.schema))
             sys.argv[1:] = [*words, _nameless(sys.argv[1:], program)]
@@ -304,13 +306,14 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
         NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
     """
     found: dict[str, Any] = {item.name: cfg[item.name] for item in fields(schema)}
-    lists = {name: value for name, value in found.items() if isinstance(value, ListConfig)}
-    found |= {name: OmegaConf.to_object(value) for name, value in lists.items()}
+    nodes = {name: value for name, value in found.items() if isinstance(value, Container)}
+    plain = {name: value for name, value in nodes.items() if name not in groups(schema)}
+    found |= {name: OmegaConf.to_object(value) for name, value in plain.items()}
     for key in cfg:
         if key not in found:
             raise NasframeError(mistakes.unknown_key(str(key), schema))
     for group in groups(schema):
-        if group != "meters":
+        if group != "meters" and cfg[group] is not None:
             found[group] = _to_object(cfg[group], group)
     if "meters" in found:
         meters = cfg.meters

@@ -6,15 +6,17 @@ network again; ``network.json`` says the same to people, with the metrics.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import Architecture, SearchSpace
-from nasframe.errors import NasframeError, one_line
-from nasframe.plugins import restored
+from nasframe.api import Architecture, SearchSpace, TaskShape
+from nasframe.errors import NasframeError, nearest, one_line
+from nasframe.plugins import networks, published, restored
 from nasframe.weights import read_weights, write_whole
 
 if TYPE_CHECKING:
@@ -57,6 +59,41 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+    """The untrained network of which this is known.
+
+    Args:
+        about: plain values: ``search_space`` and ``tokens``, or ``network``, a name that a plugin
+            publishes or that timm knows, and its ``settings``.
+        shape: of the task that it is for.
+
+    Raises:
+        NasframeError: if it cannot be built.
+    """
+    if "network" in about:
+        return _build_named(about["network"], about["settings"], shape)
+    space: SearchSpace = restored("search_space", about["search_space"]).build()
+    return space.build(Architecture(tuple(about["tokens"])), shape)
+
+
+def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+    import timm
+
+    channels, height, _ = shape.input_shape
+    known = {network.name: inspect.signature(network.make).parameters for network in networks()}
+    if name in known:
+        fitting = {"classes": shape.outputs, "channels": channels, "size": height}
+        fitting = {key: value for key, value in fitting.items() if key in known[name]}
+        return published(name, **{**fitting, **settings})
+    if not timm.is_model(name):
+        near = get_close_matches(name, timm.list_models(), 3, 0.5)
+        raise NasframeError(f"no network is called {name!r}; {nearest(name, [*known, *near])}")
+    try:
+        return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
+    except (TypeError, RuntimeError) as error:
+        raise NasframeError(f"{name}: cannot be made: {one_line(error)}") from error
+
+
 def load_final(folder: Path) -> nn.Module:
     """The network of a folder, in evaluation mode.
 
@@ -66,10 +103,8 @@ def load_final(folder: Path) -> nn.Module:
     path = folder / WEIGHTS
     state, metadata = read_weights(path)
     try:
-        space: SearchSpace = restored("search_space", metadata["search_space"]).build()
         task = metadata["task"]
-        shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-        module = space.build(Architecture(tuple(metadata["tokens"])), shape)
+        module = build(metadata, Shape(task["kind"], tuple(task["input_shape"]), task["outputs"]))
         module.load_state_dict(state)
         module.data_config = task["data_config"]
     except NasframeError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nasframe.config import Config, Precision, SearchSpaceConfig, TaskConfig, setting
 from nasframe.errors import NasframeError
@@ -108,13 +108,17 @@ class RecipeConfig(Config):
             return float(self.decay ** (epoch // self.decay_epochs))
         return 1.0
 
+    def of_space(self) -> dict[str, Any]:
+        """What it says of the network, by name."""
+        return self._given(("drop_path_keep", "auxiliary", "dropout"))
+
     def space(self, config: SearchSpaceConfig) -> SearchSpaceConfig:
         """A search space with what the recipe says of it.
 
         Raises:
             NasframeError: if it has no such setting.
         """
-        return self._applied(config, "search space", ("drop_path_keep", "auxiliary", "dropout"))
+        return self._applied(config, "search space", self.of_space())
 
     def task(self, config: TaskConfig) -> TaskConfig:
         """A task with what the recipe says of it.
@@ -122,10 +126,13 @@ class RecipeConfig(Config):
         Raises:
             NasframeError: if it has no such setting.
         """
-        return self._applied(config, "task", ("pad", "upsample", "flip", "cutout"))
+        given = self._given(("pad", "upsample", "flip", "cutout"))
+        return self._applied(config, "task", given)
 
-    def _applied(self, config: Part, what: str, names: tuple[str, ...]) -> Part:
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def _applied(self, config: Part, what: str, given: dict[str, Any]) -> Part:
         known = {item.name for item in fields(config)}
         for name, value in given.items():
             if name not in known:

@@ -23,24 +23,36 @@ from nasframe.retraining import retrain as run
 
 def retrain() -> None:
     """Run the command line."""
-    start(PROGRAM, _offer_the_study)
+    start(PROGRAM, _prepared)
 
 
-def _offer_the_study(words: list[str]) -> None:
-    """Offer the study's own search space and task as options, which are the default.
+def _prepared(words: list[str]) -> list[str]:
+    """Hydra's words; a study's own search space and task are options, and the default.
 
     Raises:
-        NasframeError: if no study is named, or there is none.
+        NasframeError: if there is no such study, or something is missing without one.
     """
     parse = OverridesParser.create().parse_override
     found = [parse(word) for word in words if is_setting(word)]
-    named = [override.value() for override in found if override.key_or_group == "study"]
-    if not named:
-        raise NasframeError("study is required: give study=DIR, the folder of a search")
-    folder = Path(str(named[-1])).expanduser()
-    header = next(journal.read(folder), None)
+    given = {override.key_or_group: override for override in found}
+    words = [f"++{word}" if word.startswith("settings.") else word for word in words]
+    if "study" in given:
+        _offer(Path(str(given["study"].value())).expanduser())
+    elif not given.keys() & {"architectures", "network"}:
+        raise NasframeError("give study=DIR, architectures=FILE or network=NAME")
+    elif "task" not in given:
+        raise NasframeError("task is required: give task=NAME")
+    elif "network" in given and "search_space" not in given:
+        words.append("~search_space")
+    elif "search_space" not in given:
+        raise NasframeError("search_space is required: give search_space=NAME")
+    return words
+
+
+def _offer(study: Path) -> None:
+    header = next(journal.read(study), None)
     if header is None:
-        raise NasframeError(f"study={folder}: holds no finished trial yet")
+        raise NasframeError(f"study={study}: holds no finished trial yet")
     store = ConfigStore.instance()
     for group in ("search_space", "task"):
         part = restored(group, header["config"][group])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import random
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import nasframe
+import nasframe.export
 from nasframe import (
     NasframeError,
     RecipeConfig,
@@ -223,9 +225,9 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
     found = retrain(settings, said.append)
     assert torch.equal(torch.random.get_rng_state(), state)
     wanted = [one.trial.number for one in nasframe.candidates(study, 2)]
-    assert sorted(number for number, _ in found.ranking) == sorted(wanted)
+    assert {name for name, _ in found.ranking} == {f"trial-{number}" for number in wanted}
     rates = [metrics["val_accuracy"] for _, metrics in found.ranking]
-    assert rates == sorted(rates, reverse=True) and found.trial == found.ranking[0][0]
+    assert rates == sorted(rates, reverse=True) and found.name == found.ranking[0][0]
     assert len(tests) == 1 and len(said) == 2 * 2 + 1
     assert not list(tmp_path.glob("**/*.ckpt"))
 
@@ -237,15 +239,16 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
     )
     assert task.metrics(tally.tolist())["val_accuracy"] == found.metrics["test_accuracy"]
     assert network.data_config["input_size"] == [1, 8, 8]
-    winner = tmp_path / "it" / f"trial-{found.trial}"
-    assert read_weights(winner / "weights.safetensors")[1]["trial"] == found.trial
+    winner = int(found.name.removeprefix("trial-"))
+    path = tmp_path / "it" / found.name / "weights.safetensors"
+    assert read_weights(path)[1]["trial"] == winner
     with (tmp_path / "it" / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[-1]["val_accuracy"]) == found.metrics["val_accuracy"]
     about = json.loads((tmp_path / "it" / "network.json").read_text())
     assert about["metrics"] == dict(found.metrics)
-    assert tuple(about["tokens"]) == read_result(study).trials[found.trial].architecture.tokens
+    assert tuple(about["tokens"]) == read_result(study).trials[winner].architecture.tokens
     assert "nasframe.load(" in (tmp_path / "it" / "README.md").read_text()
 
     again = retrain(settings, said.append)
@@ -255,7 +258,7 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
 def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -> None:
     larger = replace(SPACE, cells=2, filters=6)
     found = retrain(config(study, tmp_path, search_space=larger, recipe={"epochs": 1}), silent)
-    tokens = read_result(study).trials[found.trial].architecture
+    tokens = read_result(study).trials[int(found.name.removeprefix("trial-"))].architecture
     wanted = larger.build().build(tokens, option("task", "digits").build())
     assert found.metrics["parameters"] == sum(p.numel() for p in wanted.parameters())
     assert load(tmp_path).state_dict().keys() == wanted.state_dict().keys()
@@ -263,7 +266,41 @@ def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -
 
 def test_a_trial_can_be_named(study: Path, tmp_path: Path) -> None:
     found = retrain(config(study, tmp_path, trial=2, recipe={"epochs": 1}), silent)
-    assert found.trial == 2 and len(found.ranking) == 1
+    assert found.name == "trial-2" and len(found.ranking) == 1
+
+
+def test_the_architectures_of_a_file_are_trained(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    choices = SPACE.build().choices
+    lines = [[draw.randrange(len(choice.options)) for choice in choices] for _ in range(2)]
+    (tmp_path / "file").write_text("".join(f"{line}\n" for line in lines))
+    run_ = shell(tmp_path)
+    words = ("search_space=nasnet_small", "search_space.filters=4", "task=digits")
+    files = (f"architectures={tmp_path / 'file'}", "dir=it", "recipe.epochs=1")
+    done = run_("nasframe-retrain", *words, *files)
+    assert (done.returncode, done.stderr) == (0, "")
+    for place, line in enumerate(lines, 1):
+        network = json.loads((run_.cwd / "it" / f"line-{place}" / "network.json").read_text())
+        assert network["tokens"] == line
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("nasnet_a", {"cells": 1, "filters": 8, "skeleton": "cifar"}),
+        ("mobilenetv3_small_050", {"drop_rate": 0.1}),
+    ],
+)
+def test_a_named_network_is_trained(name: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    words = [f"settings.{key}={value}" for key, value in settings.items()]
+    task = ("task=digits", "recipe.epochs=1", "dir=it")
+    done = run_("nasframe-retrain", f"network={name}", *words, *task)
+    assert (done.returncode, done.stderr) == (0, "")
+    network = load(run_.cwd / "it")
+    assert network.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+    assert name in (run_.cwd / "it" / "README.md").read_text()
+    assert nasframe.export.source(str(run_.cwd / "it")).input_shape == (1, 8, 8)
 
 
 def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Path) -> None:
@@ -403,7 +440,13 @@ def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path) ->
     run_ = shell(tmp_path)
     (tmp_path / "empty").mkdir()
     for words, reason in {
-        (): "study is required: give study=DIR",
+        (): "give study=DIR, architectures=FILE or network=NAME",
+        ("network=nasnet_a",): "task is required: give task=NAME",
+        ("architectures=a", "task=digits"): "search_space is required: give search_space=NAME",
+        ("network=nasnet_b", "task=digits"): "no network is called 'nasnet_b'",
+        ("network=nasnet_a", "task=text"): "of kind sequence, and the networks are for image",
+        ("network=nasnet_a", "task=digits", "settings.cell=3"): "nasnet_a has no 'cell'",
+        (f"study={study}", "network=nasnet_a"): "give one of study=DIR, architectures=FILE and",
         ("study=nowhere",): "no study in nowhere",
         (f"study={study}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
         (f"study={study}", "recipe.epoch=3"): "unknown key recipe.epoch",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 CARD = """\
 # {title}
 
-Found by nasframe {nasframe} in the study `{study}` as trial {trial}, and trained in full for
-{epochs} epochs.
+{origin} Trained in full for {epochs} epochs with nasframe {nasframe}.
 
 | | |
 |---|---|
@@ -21,7 +19,7 @@ Found by nasframe {nasframe} in the study `{study}` as trial {trial}, and traine
 ```python
 import nasframe
 
-network = nasframe.load("{folder}")  # a torch.nn.Module in evaluation mode
+network = nasframe.load("FOLDER")  # this one; a torch.nn.Module in evaluation mode
 print(network.data_config)  # how inputs are prepared
 ```
 
@@ -42,29 +40,34 @@ print(network.data_config)  # how inputs are prepared
 """
 
 
-def model_card(network: Mapping[str, Any], folder: Path) -> str:
-    """The card, in Markdown.
-
-    Args:
-        network: what stands in ``network.json``.
-        folder: where it stands.
-    """
+def model_card(network: Mapping[str, Any]) -> str:
+    """The card, in Markdown, of what stands in ``network.json``."""
     task, recipe = network["task"], network["recipe"]
     metrics = "\n".join(f"| {k} | {_number(v)} |" for k, v in network["metrics"].items())
     given = {k: v for k, v in {**network["data"], **recipe}.items() if v is not None}
     return CARD.format(
         title=f"A network for {network['data']['type'].partition(':')[2].removesuffix('Config')}",
         nasframe=network["nasframe"],
-        study=network["study"],
-        trial=network["trial"],
+        origin=_origin(network),
         epochs=recipe["epochs"],
         metrics=metrics,
-        folder=folder,
         inputs=f"Inputs of the shape {tuple(task['input_shape'])} behind the batch; "
         f"{task['outputs']} values for each: {task['kind']}.",
         recipe="\n".join(f"- `{k}`: {v}" for k, v in given.items() if k != "type"),
-        choices="\n".join(f"- `{k}`: {v}" for k, v in network["choices"].items()),
+        choices="\n".join(f"- `{k}`: {v}" for k, v in _architecture(network).items()),
     )
+
+
+def _origin(network: Mapping[str, Any]) -> str:
+    if "study" in network:
+        return f"Found in the study `{network['study']}` as trial {network['trial']}."
+    return f"The network `{network['network']}`." if "network" in network else "A given network."
+
+
+def _architecture(network: Mapping[str, Any]) -> Mapping[str, Any]:
+    named = {"network": network.get("network"), **network.get("settings", {})}
+    found: Mapping[str, Any] = network.get("choices", named)
+    return found
 
 
 def _number(value: float) -> str:

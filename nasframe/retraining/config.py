@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import Any
 
 from nasframe.config import Config, SearchSpaceConfig, TaskConfig, setting
+from nasframe.errors import NasframeError
 from nasframe.recipe import RecipeConfig
 
 
 @dataclass(kw_only=True)
 class RetrainConfig(Config):
-    """One retraining.
+    """One training in full, of networks from one of three places.
 
     Attributes:
         study: the folder of the study whose best networks are trained.
         top: how many of them; the best one by validation is the winner.
         trial: the number of a trial to be trained instead.
+        architectures: a file with an architecture of ``search_space`` on each line, as tokens or
+            by names, like that of a study's ``enqueue``; all are trained.
+        network: the name of a network that a plugin publishes, or that timm knows.
+        settings: of ``network``, by name.
         recipe: how they are trained.
         search_space: the study's; sizes that leave its choices as they are may be others.
         task: the study's, or one of the same kind.
@@ -32,13 +38,16 @@ class RetrainConfig(Config):
         threads: CPU threads; results are equal only for equal threads.
     """
 
-    study: Path
-    search_space: SearchSpaceConfig
+    search_space: SearchSpaceConfig | None = None
     task: TaskConfig
     recipe: RecipeConfig
     dir: Path = setting(MISSING, free=True)
+    study: Path | None = None
     top: int = setting(1, least=1)
     trial: int | None = setting(None, least=0)
+    architectures: Path | None = None
+    network: str | None = None
+    settings: dict[str, Any] = setting({})
     init: Path | None = None
     freeze: list[str] = setting([])
     seed: int = setting(0, least=0, most=2**63 - 1)
@@ -47,9 +56,19 @@ class RetrainConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.study = Path(self.study).expanduser()
         self.dir = Path(self.dir).expanduser()
-        self.init = None if self.init is None else Path(self.init).expanduser()
+        for name in ("study", "architectures", "init"):
+            path = getattr(self, name)
+            setattr(self, name, None if path is None else Path(path).expanduser())
+        sources = [getattr(self, name) for name in ("study", "architectures", "network")]
+        if sum(source is not None for source in sources) != 1:
+            raise NasframeError("give one of study=DIR, architectures=FILE and network=NAME")
+        if (self.search_space is None) == (self.network is None):
+            raise NasframeError(
+                "a network that has a name belongs to no search space: leave out search_space"
+                if self.network is not None
+                else "search_space is required: the one to which the architectures belong"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,13 @@ class Retrained:
     Attributes:
         folder: with the winner's weights, and in folders of their own those of all that were
             trained.
-        trial: the winner's number in its study.
+        name: the winner's, of its folder: ``trial-7`` of a study, ``line-3`` of a file,
+            ``network``.
         metrics: its last metrics on the validation data, and those on the test data.
-        ranking: number and validation metrics of each network, the best first.
+        ranking: name and validation metrics of each network, the best first.
     """
 
     folder: Path
-    trial: int
+    name: str
     metrics: Mapping[str, float]
-    ranking: tuple[tuple[int, Mapping[str, float]], ...]
+    ranking: tuple[tuple[str, Mapping[str, float]], ...]

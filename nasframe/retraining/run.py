@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nasframe.api import Architecture, SearchSpace, Task
+from nasframe.api import Task
 from nasframe.cpu import threads
-from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
-from nasframe.final import NETWORK, WEIGHTS, load_final, read_json, write_json
+from nasframe.final import NETWORK, WEIGHTS, build, load_final, read_json, write_json
 from nasframe.journal import BusyError
 from nasframe.latency.lock import held
 from nasframe.plain import flat, to_plain
 from nasframe.recipe import RecipeConfig
-from nasframe.result import candidates, read_result
 from nasframe.retraining.beginning import begin_with, freeze
 from nasframe.retraining.card import model_card
+from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
 from nasframe.retraining.module import Row
@@ -39,63 +38,42 @@ SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 def retrain(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     """See ``nasframe.retrain``."""
     config = _with_recipe(config)
-    space, task = config.search_space.build(), config.task.build()
+    task = config.task.build()
     device = find_device(config.device)
-    _check(config, space, task)
-    chosen = _chosen(config, space)
+    _smooth(task, config.recipe.label_smoothing)
+    networks = chosen(config, task)
+    with seeded(config.seed, device):
+        _built(config, task, networks[0])  # what is wrong with it is said before a folder is made
     with _opened(config):
         found = []
-        for place, (number, tokens) in enumerate(chosen, 1):
-            job = _Job(config, space, task, device, number, tokens)
-            found.append((number, job.run(partial(_told, tell, f"{place} of {len(chosen)}"))))
+        for place, network in enumerate(networks, 1):
+            job = _Job(config, task, device, network)
+            found.append(
+                (network.name, job.run(partial(_told, tell, f"{place} of {len(networks)}")))
+            )
         ranking = tuple(sorted(found, key=lambda pair: badness(pair[1])))
         winner = ranking[0][0]
         metrics = _finish(config, task, device, winner, dict(ranking[0][1]), ranking)
     result = Retrained(config.dir, winner, metrics, ranking)
     shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "_" in name)
-    tell(f"Winner: trial {winner}  {shown}")
+    tell(f"Winner: {winner}  {shown}")
     return result
 
 
 def _with_recipe(config: RetrainConfig) -> RetrainConfig:
-    space, task = config.recipe.space(config.search_space), config.recipe.task(config.task)
-    return replace(config, search_space=space, task=task)
+    recipe = config.recipe
+    task = recipe.task(config.task)
+    if config.search_space is None:
+        settings = {**recipe.of_space(), **config.settings}
+        return replace(config, settings=settings, task=task)
+    return replace(config, search_space=recipe.space(config.search_space), task=task)
 
 
-def _check(config: RetrainConfig, space: SearchSpace, task: Task) -> None:
-    if task.kind not in space.kinds:
-        raise NasframeError(
-            f"this task is of kind {task.kind}, and the networks of the study are for "
-            f"{' and '.join(space.kinds)}: choose another task"
-        )
-    smoothing = config.recipe.label_smoothing
+def _smooth(task: Task, share: float) -> None:
     if task.label_smoothing is not None:
-        task.label_smoothing = smoothing
-    elif smoothing:
-        raise NasframeError(f"recipe.label_smoothing={smoothing}: this task has no labels; give 0")
-
-
-def _chosen(config: RetrainConfig, space: SearchSpace) -> list[tuple[int, tuple[int, ...]]]:
-    """The numbers and tokens of the trials to be trained."""
-    if config.trial is None:
-        best = candidates(config.study, config.top)
-        pairs = [(one.trial.number, one.trial.architecture.tokens) for one in best]
-    else:
-        trials = {trial.number: trial for trial in read_result(config.study).trials}
-        if config.trial not in trials:
-            raise NasframeError(f"{config.study} holds no trial {config.trial}")
-        pairs = [(config.trial, trials[config.trial].architecture.tokens)]
-    if not pairs:
-        raise NasframeError(f"{config.study} holds no trial that succeeded: run nasframe first")
-    for number, tokens in pairs:
-        try:
-            check_tokens(tokens, space.choices[: max(len(tokens), space.active(number))])
-        except NasframeError as error:
-            raise NasframeError(
-                f"trial {number} does not fit this search space: {error}\n"
-                "Only sizes may change that leave the choices as they are"
-            ) from error
-    return pairs
+        task.label_smoothing = share
+    elif share:
+        raise NasframeError(f"recipe.label_smoothing={share}: this task has no labels; give 0")
 
 
 @contextmanager
@@ -132,15 +110,13 @@ class _Job:
     """The training of one network."""
 
     config: RetrainConfig
-    space: SearchSpace
     task: Task
     device: torch.device
-    number: int
-    tokens: tuple[int, ...]
+    network: Chosen
 
     def run(self, tell: Callable[[int, Sequence[Row]], None]) -> Row:
         """Its last metrics, from its folder if it was trained before."""
-        folder = _folder(self.config, self.number)
+        folder = self.config.dir / self.network.name
         if not (folder / NETWORK).is_file():
             folder.mkdir(exist_ok=True)
             with threads(self.config.threads), seeded(self.config.seed, self.device):
@@ -150,10 +126,7 @@ class _Job:
 
     def _train(self, folder: Path, tell: Callable[[int, Sequence[Row]], None]) -> None:
         recipe = self.config.recipe
-        network = self.space.build(Architecture(self.tokens), self.task)
-        if self.config.init is not None:
-            begin_with(network, self.config.init, self.task.outputs)
-        frozen = freeze(network, self.config.freeze)
+        network, frozen = _built(self.config, self.task, self.network)
         if recipe.channels_last:
             network = network.to(memory_format=torch.channels_last)
 
@@ -179,15 +152,9 @@ class _Job:
         remove_checkpoint(folder)
 
     def _about(self, recipe: RecipeConfig) -> dict[str, Any]:
-        architecture = Architecture(self.tokens)
-        choices = self.space.choices[: len(self.tokens)]
         return {
             "nasframe": version("nasframe"),
-            "study": str(self.config.study),
-            "trial": self.number,
-            "search_space": to_plain(self.config.search_space),
-            "tokens": self.tokens,
-            "choices": {name: str(value) for name, value in architecture.named(choices).items()},
+            **self.network.about,
             "task": {
                 "kind": self.task.kind,
                 "input_shape": self.task.input_shape,
@@ -200,8 +167,12 @@ class _Job:
         }
 
 
-def _folder(config: RetrainConfig, number: int) -> Path:
-    return config.dir / f"trial-{number}"
+def _built(config: RetrainConfig, task: Task, network: Chosen) -> tuple[nn.Module, list[nn.Module]]:
+    """A network with its first weights, and the layers that stay as they are."""
+    module = build(network.about, task)
+    if config.init is not None:
+        begin_with(module, config.init, task.outputs)
+    return module, freeze(module, config.freeze)
 
 
 def _told(tell: Callable[[str], None], place: str, epochs: int, rows: Sequence[Row]) -> None:
@@ -227,23 +198,23 @@ def _finish(
     config: RetrainConfig,
     task: Task,
     device: torch.device,
-    winner: int,
+    winner: str,
     metrics: dict[str, float],
-    ranking: Sequence[tuple[int, Mapping[str, float]]],
+    ranking: Sequence[tuple[str, Mapping[str, float]]],
 ) -> dict[str, float]:
     """Test the winner and copy it to the top, once; returns its metrics."""
     path = config.dir / NETWORK
     if path.is_file():
         done: dict[str, float] = read_json(path)["metrics"]
         return done
-    folder = _folder(config, winner)
+    folder = config.dir / winner
     with threads(config.threads), seeded(config.seed, device):
         metrics |= _test(folder, task, device, config.recipe.batch_size)
     for name in (WEIGHTS, CURVES):
         write_whole(config.dir / name, (folder / name).read_bytes())
-    rows = [{"trial": number, **values} for number, values in ranking]
+    rows = [{"name": name, **values} for name, values in ranking]
     network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
-    write_whole(config.dir / CARD, model_card(network, config.dir).encode())
+    write_whole(config.dir / CARD, model_card(network).encode())
     write_json(path, network)  # the last one: with it the retraining is finished
     return metrics
 
