@@ -53,6 +53,8 @@ nasframe-retrain trains the best networks of a study in full.
 
   nasframe-retrain study=DIR [KEY=VALUE ...]     train the best network of a study
   nasframe-retrain study=DIR -m KEY=VALUE,VALUE  once for each combination of values
+  nasframe-retrain architectures=FILE search_space=NAME task=NAME ...
+  nasframe-retrain network=NAME task=NAME ...    a network that a plugin publishes, or one of timm's
 
 Examples
   nasframe-retrain study=runs/first              with the recipe for small images

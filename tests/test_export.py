@@ -138,7 +138,7 @@ def test_a_published_network_needs_its_weights(tmp_path: Path) -> None:
         source("mnasnet_small")
     save_weights(published("mnasnet_small", classes=7), tmp_path / "w.safetensors", {})
     given = source("mnasnet_small:classes=7", tmp_path / "w.safetensors")
-    assert FORMATS["source"][1](given, tmp_path / "it.py").error == 0
+    assert FORMATS["source"][1](given, tmp_path / "it.py").error < 1e-5
     assert given.input_shape == (3, 224, 224)
 
 
