@@ -12,7 +12,9 @@ from nasframe.api import Choice, SearchSpace
 from nasframe.errors import NasframeError, nearest
 
 
-def read_architectures(path: Path, space: SearchSpace) -> list[tuple[int, ...]]:
+def read_architectures(
+    path: Path, space: SearchSpace, setting: str = "enqueue"
+) -> list[tuple[int, ...]]:
     """Read a file of architectures.
 
     A line holds tokens (``3-0-1`` or ``[3, 0, 1]``) or named choices (``a=1, b=x`` or a JSON
@@ -24,7 +26,7 @@ def read_architectures(path: Path, space: SearchSpace) -> list[tuple[int, ...]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise NasframeError(f"enqueue={path}: cannot be read: {error}") from error
+        raise NasframeError(f"{setting}={path}: cannot be read: {error}") from error
     result: list[tuple[int, ...]] = []
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()
@@ -35,7 +37,7 @@ def read_architectures(path: Path, space: SearchSpace) -> list[tuple[int, ...]]:
             except NasframeError as error:
                 raise NasframeError(f"{path}, line {number}: {error}") from error
     if not result:
-        raise NasframeError(f"enqueue={path}: holds no architecture")
+        raise NasframeError(f"{setting}={path}: holds no architecture")
     return result
 
 

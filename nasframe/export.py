@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +20,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nasframe.errors import NasframeError, one_line
+from nasframe.final import WEIGHTS
 from nasframe.latency.export import require
 from nasframe.latency.onnx_runtime import OnnxRuntime
 from nasframe.named import Images, Named, find
 from nasframe.result import load
 from nasframe.standalone import standalone
 from nasframe.training.surroundings import seeded
-from nasframe.weights import load_weights, read_weights, save_weights, write_whole
+from nasframe.weights import load_weights, read_weights, save_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,11 +61,13 @@ class Source:
         name: what it is called.
         network: in evaluation mode, on the CPU.
         input_shape: of one input, without the batch.
+        weights: the file in which its weights are, if it is known.
     """
 
     name: str
     network: nn.Module
     input_shape: tuple[int, ...]
+    weights: Path | None = None
 
 
 def source(name: str, weights: Path | None = None) -> Source:
@@ -90,7 +94,9 @@ def source(name: str, weights: Path | None = None) -> Source:
     data_config: Any = network.data_config
     if "input_size" not in data_config:
         raise NasframeError(f"{name}: is no network for images; only such are exported")
-    return Source(called, network, tuple(data_config["input_size"]))
+    return Source(
+        plain_name(called), network, tuple(data_config["input_size"]), Path(name, WEIGHTS)
+    )
 
 
 def _published(name: str, weights: Path | None) -> Source:
@@ -100,17 +106,22 @@ def _published(name: str, weights: Path | None) -> Source:
     network = found.make()
     load_weights(network, weights)
     assert isinstance(found.inputs, Images)
-    return Source(name.replace(":", "-").replace(",", "-"), network, found.inputs.input_shape)
+    return Source(plain_name(name), network, found.inputs.input_shape, weights)
+
+
+def plain_name(name: str) -> str:
+    """A name that means nothing in a file name or in a source."""
+    return re.sub(r"[^\w.+-]+", "-", name)
 
 
 def to_state_dict(given: Source, path: Path) -> Exported:
-    """Write the weights by name, as safetensors; their metadata say how inputs are prepared."""
-    with _written(path) as part:
-        save_weights(given.network, part, {"data_config": _data_config(given)})
-        state, _ = read_weights(part)
-        own = given.network.state_dict()
-        if own.keys() != state.keys() or not all(torch.equal(own[k], state[k]) for k in own):
-            raise NasframeError(f"{path}: is not what was written; it is removed")
+    """Write the weights by name, as safetensors; their metadata say how inputs are prepared.
+
+    Raises:
+        NasframeError: if it would replace the file that the network is from.
+    """
+    with _written(given, "safetensors", path) as (part,):
+        _save_state(given, part)
     return Exported(path, 0.0)
 
 
@@ -127,19 +138,18 @@ def to_onnx(given: Source, path: Path) -> Exported:
     import onnx
     import onnxruntime
 
-    with _written(path) as part:
-        with _explained(given, "ONNX"):
-            torch.onnx.export(
-                given.network,
-                (_inputs(given, 2),),
-                part,
-                input_names=["images"],
-                output_names=["logits"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
+    with _written(given, "ONNX", path) as (part,):
+        torch.onnx.export(
+            given.network,
+            (_inputs(given, 2),),
+            part,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
         model = onnx.load(part)
         for key, value in _data_config(given).items():
             model.metadata_props.add(key=key, value=json.dumps(value))
@@ -160,13 +170,10 @@ def to_program(given: Source, path: Path) -> Exported:
     Raises:
         NasframeError: if the network cannot be written, or the file gives other outputs.
     """
-    with _written(path) as part:
-        with _explained(given, "torch.export"):
-            batch = {0: torch.export.Dim("batch")}
-            program = torch.export.export(
-                given.network, (_inputs(given, 2),), dynamic_shapes=(batch,)
-            )
-            torch.export.save(program, part)
+    with _written(given, "a program", path) as (part,):
+        batch = {0: torch.export.Dim("batch")}
+        program = torch.export.export(given.network, (_inputs(given, 2),), dynamic_shapes=(batch,))
+        torch.export.save(program, part)
         run = torch.export.load(part).module()
         return Exported(path, _compared(given, path, run))
 
@@ -177,30 +184,38 @@ def to_source(given: Source, path: Path) -> Exported:
     Raises:
         NasframeError: if the network cannot be written so, or the file gives other outputs.
     """
-    weights = path.with_suffix(".safetensors")
-    to_state_dict(given, weights)
-    text = standalone(
-        given.network,
-        _inputs(given, 2),
-        title=f"The network {given.name}.",
-        version=version("nasframe"),
-        weights=weights.name,
-    )
-    with _written(path) as part, TemporaryDirectory() as folder:
-        write_whole(part, text.encode())
+    beside = path.with_suffix(".safetensors")
+    with _written(given, "a source", path, beside) as (part, weights), TemporaryDirectory() as tmp:
+        _save_state(given, weights)
+        text = standalone(
+            given.network,
+            _inputs(given, 2),
+            title=f"The network {given.name}.",
+            version=version("nasframe"),
+            weights=plain_name(beside.name),
+        )
+        part.write_text(text)
 
         def run(x: Tensor) -> Tensor:
-            files = [Path(folder, f"{name}.safetensors") for name in ("images", "logits")]
+            files = [Path(tmp, f"{name}.safetensors") for name in ("images", "logits")]
             save_file({"x": x}, files[0])
-            # Isolated: neither nasframe nor what lies in the user's folder can be imported.
-            command = [sys.executable, "-I", "-c", ALONE, *map(str, (part, weights, *files))]
+            # Not from the folder in which the user is: it may have a file called torch.py.
+            command = [sys.executable, "-P", "-c", ALONE, *map(str, (part, weights, *files))]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                reason = one_line(RuntimeError(done.stderr.strip().rpartition("\n")[2]))
+                reason = done.stderr.strip().rpartition("\n")[2]
                 raise NasframeError(f"{path}: does not run alone: {reason}")
             return load_file(files[1])["x"]
 
         return Exported(path, _compared(given, path, run))
+
+
+def _save_state(given: Source, path: Path) -> None:
+    save_weights(given.network, path, {"data_config": _data_config(given)})
+    state, _ = read_weights(path)
+    own = given.network.state_dict()
+    if own.keys() != state.keys() or not all(torch.equal(own[k], state[k]) for k in own):
+        raise NasframeError(f"{path}: is not what was written; it is removed")
 
 
 ALONE = """
@@ -236,24 +251,29 @@ def milliseconds(given: Source, seconds: float = 2.0) -> tuple[float, str]:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A file to write; only if nothing fails it takes its place."""
-    part = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def _written(given: Source, what: str, *paths: Path) -> Iterator[list[Path]]:
+    """Files to write; only if nothing fails they take their places.
 
-
-@contextmanager
-def _explained(given: Source, what: str) -> Iterator[None]:
+    Raises:
+        NasframeError: if something fails, or one is the file that the network is from.
+    """
+    own = given.weights and given.weights.resolve()
+    for path in paths:
+        if path.resolve() == own:
+            raise NasframeError(f"{path}: holds the network itself: give another --out")
+    parts = [path.with_name(f".{os.getpid()}-{path.name}") for path in paths]
     try:
-        yield
+        yield parts
+        for part, path in zip(parts, paths, strict=True):
+            os.replace(part, path)
+    except NasframeError:
+        raise
     except Exception as error:  # exporters have many kinds
-        raise NasframeError(
-            f"{given.name}: cannot be written as {what}: {one_line(error)}"
-        ) from error
+        reason = one_line(error)
+        raise NasframeError(f"{given.name}: cannot be written as {what}: {reason}") from error
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def _data_config(given: Source) -> Mapping[str, Any]:
@@ -277,9 +297,10 @@ def _compared(given: Source, path: Path, run: Callable[[Tensor], Tensor]) -> flo
         if got.shape != wanted.shape:
             raise NasframeError(f"{path}: gives {tuple(got.shape)}, not {tuple(wanted.shape)}")
         scale = max(1.0, float(wanted.abs().max()))
-        largest = max(largest, float((got - wanted).abs().max()) / scale)
-    if not largest <= TOLERANCE:
-        raise NasframeError(
-            f"{path}: its outputs are {largest:.1e} away from the network's; it is removed"
-        )
+        error = float((got - wanted).abs().max()) / scale
+        if not error <= TOLERANCE:  # nor a NaN
+            raise NasframeError(
+                f"{path}: its outputs are {error:.1e} away from the network's; it is removed"
+            )
+        largest = max(largest, error)
     return largest

@@ -79,6 +79,9 @@ def build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
 def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     import timm
 
+    for key in settings:
+        if key.startswith(("pretrained", "weights", "checkpoint", "cache")):
+            raise NasframeError(f"settings.{key}: init=FILE starts from trained weights")
     channels, height, _ = shape.input_shape
     known = {network.name: inspect.signature(network.make).parameters for network in networks()}
     if name in known:

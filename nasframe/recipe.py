@@ -30,7 +30,8 @@ class RecipeConfig(Config):
     Attributes:
         epochs: passes over the training data.
         batch_size: examples in a batch, at most.
-        accumulate: batches whose gradients make one step together.
+        accumulate: batches whose gradients make one step together; what is left at an epoch's end
+            makes a step of its own, in which each batch counts as in the others.
         optimizer: a name that timm knows; ``sgd`` has Nesterov's momentum, ``rmsproptf`` is
             RMSProp as in TensorFlow.
         lr: the highest learning rate.
@@ -103,7 +104,8 @@ class RecipeConfig(Config):
             return epoch / self.warmup_epochs
         if self.schedule is Schedule.cosine:
             rest = self.epochs - self.warmup_epochs
-            return 0.5 + 0.5 * math.cos(math.pi * (epoch - self.warmup_epochs) / rest)
+            done = (epoch - self.warmup_epochs) / rest if rest else 0.0
+            return 0.5 + 0.5 * math.cos(math.pi * done)
         if self.schedule is Schedule.exponential:
             return float(self.decay ** (epoch // self.decay_epochs))
         return 1.0

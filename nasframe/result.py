@@ -124,14 +124,15 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
 
     Args:
         folder: of the study, or of what was trained in full.
-        number: of a study's trial; the best one whose weights were kept if not given.
+        number: of a study's trial; if not given the best one whose weights were kept, or the
+            winner of those trained in full.
 
     Raises:
         NasframeError: if there is no such study, or no weights of that trial.
     """
     folder = Path(folder)
     if is_final(folder):
-        return load_final(folder)
+        return load_final(folder if number is None else folder / f"trial-{number}")
     header = next(journal.read(folder), None)
     if header is None:
         raise NasframeError(f"{folder} holds no finished trial yet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +100,11 @@ def _ranking(folder: Path) -> list[str]:
 
     lines = []
     for path in sorted(folder.glob(f"*/{NETWORK}")):
-        metrics = read_json(path)["metrics"]
+        try:
+            metrics = read_json(path)["metrics"]
+        except NasframeError as error:
+            lines.append((math.inf, f"  {error}"))
+            continue
         shown = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items() if k.startswith("val_"))
         lines.append((badness(metrics), f"  {shown}  {path.parent.name}"))
     return [line for _, line in sorted(lines)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,34 @@ def test_a_file_that_computes_something_else_does_not_stay(
     with pytest.raises(NasframeError, match="away from the network's; it is removed"):
         FORMATS["source"][1](source(str(study)), tmp_path / "it.py")
     assert (tmp_path / "it.py").read_text() == "an older one"
-    assert {path.name for path in tmp_path.iterdir()} == {"it.py", "it.safetensors"}
+    assert [path.name for path in tmp_path.iterdir()] == ["it.py"]
+
+
+def test_a_network_is_not_replaced_by_its_export(final: Path) -> None:
+    before = (final / "weights.safetensors").read_bytes()
+    with pytest.raises(NasframeError, match="holds the network itself: give another --out"):
+        FORMATS["state_dict"][1](source(str(final)), final / "weights.safetensors")
+    assert (final / "weights.safetensors").read_bytes() == before
+
+
+class NotANumber(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) * torch.nan
+
+
+def test_outputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    for name in ("onnx", "torch"):
+        suffix, write = FORMATS[name]
+        with pytest.raises(NasframeError, match="are nan away from the network's"):
+            write(Source("it", NotANumber().eval(), (1, 8, 8)), tmp_path / f"it{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_is_no_code(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'it"""+print(1)#'
+    shutil.copytree(study, folder)
+    done = FORMATS["source"][1](source(str(folder)), tmp_path / "it.py")
+    assert "print(1)" not in done.path.read_text()
 
 
 class Odd(torch.nn.Module):

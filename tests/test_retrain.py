@@ -36,6 +36,7 @@ from nasframe import (
 from nasframe.latency.lock import held
 from nasframe.retraining.fitting import fit
 from nasframe.tasks.images import ImageTask
+from nasframe.training.evaluator import laid_out
 from nasframe.weights import read_weights
 
 CPU = torch.device("cpu")
@@ -255,6 +256,16 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
     assert again == found and len(tests) == 1 and len(said) == 6
 
 
+def test_a_study_that_has_gone_on_does_not_change_what_is_trained(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path / "study", keep=0)
+    settings = config(tmp_path / "study", tmp_path / "it", top=9, recipe={"epochs": 1})
+    first = retrain(settings, silent)
+    search(tmp_path / "study", keep=0, trials=4)
+    assert retrain(settings, silent) == first and len(first.ranking) == 2
+
+
 def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -> None:
     larger = replace(SPACE, cells=2, filters=6)
     found = retrain(config(study, tmp_path, search_space=larger, recipe={"epochs": 1}), silent)
@@ -280,7 +291,9 @@ def test_the_architectures_of_a_file_are_trained(tmp_path: Path) -> None:
     done = run_("nasframe-retrain", *words, *files)
     assert (done.returncode, done.stderr) == (0, "")
     for place, line in enumerate(lines, 1):
-        network = json.loads((run_.cwd / "it" / f"line-{place}" / "network.json").read_text())
+        network = json.loads(
+            (run_.cwd / "it" / f"architecture-{place}" / "network.json").read_text()
+        )
         assert network["tokens"] == line
 
 
@@ -361,6 +374,7 @@ def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(
     rest = run_("nasframe-retrain", f"study={study}", "top=2", "dir=killed", *WORDS)
     assert (rest.returncode, rest.stderr) == (0, "")
     assert rest.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
+    assert not list(run_.cwd.glob("**/*.ckpt"))
     for path in (run_.cwd / "whole").glob("**/*"):
         other = run_.cwd / "killed" / path.relative_to(run_.cwd / "whole")
         if path.suffix == ".csv":
@@ -396,8 +410,9 @@ def test_a_folder_holds_one_retraining(study: Path, tmp_path: Path) -> None:
     settings = config(study, tmp_path / "it", recipe={"epochs": 1})
     retrain(settings, silent)
     refused(config(study, tmp_path / "it", recipe={"epochs": 2}), "recipe.epochs was 1, is now 2")
-    with held(tmp_path / "it" / "retrain.json"):
-        refused(settings, "another process is at work there")
+    (tmp_path / "new").mkdir()
+    with held(tmp_path / "new"):
+        refused(config(study, tmp_path / "new"), "another process is at work there")
     refused(config(study, study), "holds something else")
     retrain(replace(settings, device="cpu"), silent)  # what does not change the result may change
 
@@ -420,6 +435,44 @@ def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
         retrain(settings, silent)
     path.unlink()
     assert retrain(settings, silent).metrics["epoch"] == 2
+
+
+def test_a_network_that_diverges_does_not_end_the_others(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ImageTask.metrics
+    calls: list[int] = []
+
+    def metrics(self: ImageTask, tally: Any) -> dict[str, float]:
+        calls.append(1)
+        found = given(self, tally)
+        return {**found, "val_loss": math.nan} if len(calls) == 1 else found
+
+    monkeypatch.setattr(ImageTask, "metrics", metrics)
+    said: list[str] = []
+    found = retrain(config(study, tmp_path, top=2, recipe={"epochs": 1}), said.append)
+    assert len(found.ranking) == 1 and "network 1 of 2  failed: val_loss is nan" in said[0]
+
+
+def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    class Watched(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.is_contiguous())
+            return super().forward(x)
+
+    network = nn.Sequential(Watched(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
+    network = laid_out(network, channels_last=False)
+    recipe = RecipeConfig(epochs=1, gradient_clip=1e-12, weight_decay=0, channels_last=False)
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    task = option("task", "digits").build()
+    kept, rows = fit(
+        network, task, recipe, seed=0, device=CPU, folder=tmp_path, on_epoch=lambda rows: None
+    )
+    assert all(seen)
+    torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=1e-9)
+    assert rows[-1]["lr"] == pytest.approx(recipe.lr * recipe.factor(16, 17))
 
 
 def test_damaged_results_are_named(study: Path, tmp_path: Path) -> None:
@@ -448,6 +501,12 @@ def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path) ->
         ("network=nasnet_a", "task=digits", "settings.cell=3"): "nasnet_a has no 'cell'",
         (f"study={study}", "network=nasnet_a"): "give one of study=DIR, architectures=FILE and",
         ("study=nowhere",): "no study in nowhere",
+        (f"study={study}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
+        (f"study={study}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
+        (f"study={study}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
+        ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
+        ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
+        (f"study={study}", "device=cuda:77"): "device=cuda:77: this machine has",
         (f"study={study}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
         (f"study={study}", "recipe.epoch=3"): "unknown key recipe.epoch",
         (f"study={study}", "recipe.epochs=0"): "recipe.epochs=0: must be at least 1",
@@ -466,12 +525,13 @@ def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
     words = ("nasframe-retrain", f"study={study}", "recipe.epochs=500", "dir=it")
     process = run_.start(*words)
     assert process.stdout is not None
-    process.stdout.readline()
+    for _ in range(2):  # the second one tells that the first epoch is on the disk
+        process.stdout.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err == ""
     assert out.splitlines()[-1] == "Interrupted: the same command with dir=it goes on"
-    assert (run_.cwd / "it").glob("*/checkpoint.ckpt")
+    assert list((run_.cwd / "it").glob("*/checkpoint.ckpt"))
 
 
 def test_a_grid_is_a_sweep(study: Path, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def model_card(network: Mapping[str, Any]) -> str:
     """The card, in Markdown, of what stands in ``network.json``."""
     task, recipe = network["task"], network["recipe"]
     metrics = "\n".join(f"| {k} | {_number(v)} |" for k, v in network["metrics"].items())
-    given = {k: v for k, v in {**network["data"], **recipe}.items() if v is not None}
+    parts = (network["data"], network.get("search_space", {}), recipe)
+    given = {k: v for part in parts for k, v in part.items() if v is not None}
     return CARD.format(
         title=f"A network for {network['data']['type'].partition(':')[2].removesuffix('Config')}",
         nasframe=network["nasframe"],

@@ -46,9 +46,9 @@ def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
             for number, tokens in _of_study(config, config.study, space)
         ]
     assert config.architectures is not None
-    lines = read_architectures(config.architectures, space)
+    lines = read_architectures(config.architectures, space, "architectures")
     return [
-        Chosen(f"line-{number}", _about(config, space, None, tokens))
+        Chosen(f"architecture-{number}", _about(config, space, None, tokens))
         for number, tokens in enumerate(lines, 1)
     ]
 

@@ -78,7 +78,7 @@ class Retrained:
     Attributes:
         folder: with the winner's weights, and in folders of their own those of all that were
             trained.
-        name: the winner's, of its folder: ``trial-7`` of a study, ``line-3`` of a file,
+        name: the winner's, of its folder: ``trial-7`` of a study, ``architecture-3`` of a file,
             ``network``.
         metrics: its last metrics on the validation data, and those on the test data.
         ranking: name and validation metrics of each network, the best first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from nasframe.api import Task
@@ -17,6 +19,7 @@ from nasframe.recipe import RecipeConfig
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.training.evaluator import precision_of
 from nasframe.training.trainer import Epochs, drive, on_one, quiet
+from nasframe.weights import write_whole
 
 CHECKPOINT = "checkpoint"
 
@@ -62,6 +65,7 @@ def fit(
     def validation() -> Iterator[Any]:
         return task.validation_batches(recipe.batch_size, device)
 
+    place = on_one(device)
     with quiet():
         trainer = Trainer(
             max_epochs=recipe.epochs,
@@ -73,7 +77,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            **on_one(device),
+            **{**place, "plugins": [place["plugins"], _WholeFiles()]},
         )
         start = path if path.is_file() else None
         try:
@@ -89,6 +93,18 @@ def fit(
             ) from error
         rows = child.rows
     return final.to("cpu").eval(), rows
+
+
+class _WholeFiles(TorchCheckpointIO):
+    """Checkpoints that replace the one before once they are on the disk."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint, whole or not at all."""
+        data = io.BytesIO()
+        torch.save(checkpoint, data)
+        write_whole(Path(path), data.getvalue())
 
 
 def remove_checkpoint(folder: Path) -> None:

@@ -68,6 +68,7 @@ class FullModule(ChildModule):
         self._frozen = frozen
         self._tell = on_epoch
         self._averaged = 0
+        self._rate = 0.0
 
     @property
     def final(self) -> nn.Module:
@@ -81,6 +82,11 @@ class FullModule(ChildModule):
         torch.manual_seed(epoch_seed(self._seed, len(self.rows)))
         for layer in self._frozen:
             layer.eval()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Note the learning rate, too."""
+        super().on_train_batch_start(batch, batch_idx)
+        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights once they have changed."""
@@ -108,7 +114,6 @@ class FullModule(ChildModule):
         self.ema = None
 
     def _note(self, metrics: dict[str, float]) -> bool:
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.rows.append({"epoch": self.current_epoch + 1, "lr": rate, **metrics})
+        self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
         self._tell(self.rows)
         return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,11 +16,11 @@ from torch import Tensor, nn
 
 from nasframe.api import Task
 from nasframe.cpu import threads
-from nasframe.errors import NasframeError
+from nasframe.errors import NasframeError, one_line
 from nasframe.final import NETWORK, WEIGHTS, build, load_final, read_json, write_json
 from nasframe.journal import BusyError
 from nasframe.latency.lock import held
-from nasframe.plain import flat, to_plain
+from nasframe.plain import defaults, flat, to_plain
 from nasframe.recipe import RecipeConfig
 from nasframe.retraining.beginning import begin_with, freeze
 from nasframe.retraining.card import model_card
@@ -29,7 +28,9 @@ from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
 from nasframe.retraining.module import Row
-from nasframe.training.surroundings import find_device, seeded
+from nasframe.training.evaluator import laid_out
+from nasframe.training.optimizer import check_optimizer
+from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.weights import save_weights, write_whole
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
@@ -38,26 +39,45 @@ SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 def retrain(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     """See ``nasframe.retrain``."""
     config = _with_recipe(config)
+    if (done := _finished(config)) is None:
+        done = _train(config, tell)
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in done.metrics.items() if "_" in name)
+    tell(f"Winner: {done.name}  {shown}")
+    return done
+
+
+def _finished(config: RetrainConfig) -> Retrained | None:
+    """What the folder holds, if it holds this retraining and that is finished."""
+    path = config.dir / NETWORK
+    if not path.is_file() or _stored(config) is None:
+        return None
+    found = read_json(path)
+    ranking = tuple((row.pop("name"), row) for row in found["ranking"])
+    return Retrained(config.dir, ranking[0][0], found["metrics"], ranking)
+
+
+def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     task = config.task.build()
-    device = find_device(config.device)
-    _smooth(task, config.recipe.label_smoothing)
-    networks = chosen(config, task)
-    with seeded(config.seed, device):
-        _built(config, task, networks[0])  # what is wrong with it is said before a folder is made
-    with _opened(config):
+    device = find_device(config.device, "device")
+    _check(config, task)
+    networks = _stored(config) or _new(config, task, device)
+    config.dir.mkdir(parents=True, exist_ok=True)
+    with held(config.dir) as free:
+        if not free:
+            raise BusyError(f"dir={config.dir}: another process is at work there")
+        networks = _stored(config) or _store(config, networks)
         found = []
         for place, network in enumerate(networks, 1):
-            job = _Job(config, task, device, network)
-            found.append(
-                (network.name, job.run(partial(_told, tell, f"{place} of {len(networks)}")))
-            )
+            say = partial(_told, tell, f"{place} of {len(networks)}")
+            try:
+                found.append((network.name, _Job(config, task, device, network).run(say)))
+            except FloatingPointError as error:
+                tell(f"network {place} of {len(networks)}  failed: {error} (recipe.lr)")
+        if not found:
+            raise NasframeError(f"{config.dir}: no network could be trained: recipe.lr is too high")
         ranking = tuple(sorted(found, key=lambda pair: badness(pair[1])))
-        winner = ranking[0][0]
-        metrics = _finish(config, task, device, winner, dict(ranking[0][1]), ranking)
-    result = Retrained(config.dir, winner, metrics, ranking)
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "_" in name)
-    tell(f"Winner: {winner}  {shown}")
-    return result
+        metrics = _finish(config, task, device, ranking)
+    return Retrained(config.dir, ranking[0][0], metrics, ranking)
 
 
 def _with_recipe(config: RetrainConfig) -> RetrainConfig:
@@ -69,38 +89,84 @@ def _with_recipe(config: RetrainConfig) -> RetrainConfig:
     return replace(config, search_space=recipe.space(config.search_space), task=task)
 
 
-def _smooth(task: Task, share: float) -> None:
+def _check(config: RetrainConfig, task: Task) -> None:
+    """What can be said before a network is built."""
+    check_environment()
+    recipe = config.recipe
+    check_optimizer(recipe, recipe.epsilon, "recipe")
+    if not {"val_accuracy", "val_loss"} & set(task.provides):
+        raise NasframeError("this task has neither val_accuracy nor val_loss to rank networks by")
     if task.label_smoothing is not None:
-        task.label_smoothing = share
-    elif share:
-        raise NasframeError(f"recipe.label_smoothing={share}: this task has no labels; give 0")
+        task.label_smoothing = recipe.label_smoothing
+    elif recipe.label_smoothing:
+        raise NasframeError(
+            f"recipe.label_smoothing={recipe.label_smoothing}: this task has no labels; give 0"
+        )
 
 
-@contextmanager
-def _opened(config: RetrainConfig) -> Iterator[None]:
-    """Make the folder, or see that it holds this retraining; no other process may use it."""
+def _new(config: RetrainConfig, task: Task, device: torch.device) -> list[Chosen]:
+    """The networks of a retraining that begins; the folder must be empty, if it is there."""
     folder = config.dir
-    path = folder / SETTINGS
-    new = {"nasframe": version("nasframe"), "config": to_plain(config)}
-    if not path.is_file() and folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise NasframeError(f"dir={folder} holds something else: choose another one")
-    folder.mkdir(parents=True, exist_ok=True)
+    networks = chosen(config, task)
+    with seeded(config.seed, device):
+        for network in networks:  # what is wrong is said before a folder is made
+            _try(_built(config, task, network)[0], task, network.name)
+    return networks
+
+
+def _try(module: nn.Module, task: Task, name: str) -> None:
+    """Run a network once.
+
+    Raises:
+        NasframeError: if it cannot be run, or has nothing to learn.
+    """
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise NasframeError("freeze: nothing is left to learn")
+    try:
+        with torch.no_grad():
+            module.eval()(*task.example())
+    except Exception as error:
+        shape = tuple(task.input_shape)
+        raise NasframeError(
+            f"{name} cannot read inputs of the shape {shape}: {one_line(error)}"
+        ) from error
+
+
+def _stored(config: RetrainConfig) -> list[Chosen] | None:
+    """The networks of the retraining that the folder holds, if it holds one.
+
+    The study may have gone on since then, and would now give others.
+    """
+    path = config.dir / SETTINGS
     if not path.is_file():
-        write_json(path, new)
-    with held(path) as free:
-        if not free:
-            raise BusyError(f"dir={folder}: another process is at work there")
-        _compare(folder, flat(read_json(path)["config"]), flat(new["config"]))
-        yield
+        return None
+    found = read_json(path)
+    _compare(config, flat(found["config"]), flat(to_plain(config)))
+    return [Chosen(**network) for network in found["networks"]]
 
 
-def _compare(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _store(config: RetrainConfig, networks: list[Chosen]) -> list[Chosen]:
+    rows = [{"name": network.name, "about": network.about} for network in networks]
+    settings = {"nasframe": version("nasframe"), "config": to_plain(config), "networks": rows}
+    write_json(config.dir / SETTINGS, settings)
+    return networks
+
+
+def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    free = {item.name for item in fields(config) if item.metadata.get("free")}
+    usual = defaults(config)
     keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
-    free = ("dir", "device")
-    words = [f"{key} was {then.get(key)}, is now {now.get(key)}" for key in keys if key not in free]
+    newer = {key for key in keys if key not in then and usual.get(key) == now.get(key)}
+    words = [
+        f"{key} was {then.get(key)}, is now {now.get(key)}"
+        for key in keys
+        if key not in free | newer
+    ]
     if words:
         raise NasframeError(
-            f"{folder} holds another retraining: {'; '.join(words)}\n"
+            f"{config.dir} holds another retraining: {'; '.join(words)}\n"
             "Give the same settings to go on with it, or choose another dir"
         )
 
@@ -121,14 +187,14 @@ class _Job:
             folder.mkdir(exist_ok=True)
             with threads(self.config.threads), seeded(self.config.seed, self.device):
                 self._train(folder, tell)
+        remove_checkpoint(folder)
         metrics: Row = read_json(folder / NETWORK)["metrics"]
         return metrics
 
     def _train(self, folder: Path, tell: Callable[[int, Sequence[Row]], None]) -> None:
         recipe = self.config.recipe
         network, frozen = _built(self.config, self.task, self.network)
-        if recipe.channels_last:
-            network = network.to(memory_format=torch.channels_last)
+        network = laid_out(network, channels_last=recipe.channels_last)
 
         def on_epoch(rows: list[Row]) -> None:
             write_whole(folder / CURVES, _table(rows))
@@ -149,7 +215,6 @@ class _Job:
         metrics = {name: value for name, value in rows[-1].items() if name != "lr"}
         metrics["parameters"] = sum(p.numel() for p in final.parameters())
         write_json(folder / NETWORK, {**about, "metrics": metrics})
-        remove_checkpoint(folder)
 
     def _about(self, recipe: RecipeConfig) -> dict[str, Any]:
         return {
@@ -198,16 +263,10 @@ def _finish(
     config: RetrainConfig,
     task: Task,
     device: torch.device,
-    winner: str,
-    metrics: dict[str, float],
     ranking: Sequence[tuple[str, Mapping[str, float]]],
 ) -> dict[str, float]:
-    """Test the winner and copy it to the top, once; returns its metrics."""
-    path = config.dir / NETWORK
-    if path.is_file():
-        done: dict[str, float] = read_json(path)["metrics"]
-        return done
-    folder = config.dir / winner
+    """Test the winner and copy it to the top; returns its metrics."""
+    folder, metrics = config.dir / ranking[0][0], dict(ranking[0][1])
     with threads(config.threads), seeded(config.seed, device):
         metrics |= _test(folder, task, device, config.recipe.batch_size)
     for name in (WEIGHTS, CURVES):
@@ -215,7 +274,7 @@ def _finish(
     rows = [{"name": name, **values} for name, values in ranking]
     network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
     write_whole(config.dir / CARD, model_card(network).encode())
-    write_json(path, network)  # the last one: with it the retraining is finished
+    write_json(config.dir / NETWORK, network)  # the last one: with it the retraining is finished
     return metrics
 
 

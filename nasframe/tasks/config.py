@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasframe.config import TaskConfig, setting
+from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
     from nasframe.api import Task
@@ -183,6 +184,8 @@ class TextConfig(TaskConfig):
 
         paths = (self.train, self.valid, self.test)
         train, valid, test = (path and Path(path).expanduser() for path in paths)
+        if test is not None and not test.is_file():
+            raise NasframeError(f"task.test={test}: there is no such file")
         corpus = read_corpus(
             train,
             valid,

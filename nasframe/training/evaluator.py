@@ -91,10 +91,7 @@ class TrainEvaluator(Evaluator):
         if not isinstance(network, nn.Module):
             name = type(self._space).__name__
             raise TypeError(f"{name}.build must return an nn.Module, not {network!r:.80}")
-        if self._config.channels_last:
-            return network.to(memory_format=torch.channels_last)
-        network.register_forward_pre_hook(_channels_first)
-        return network
+        return laid_out(network, channels_last=self._config.channels_last)
 
     def _fit(
         self,
@@ -185,6 +182,14 @@ def precision_of(precision: Precision, device: torch.device) -> Literal["32-true
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = Precision.bfloat16 if fast else Precision.float32
     return "bf16-mixed" if precision is Precision.bfloat16 else "32-true"
+
+
+def laid_out(network: nn.Module, *, channels_last: bool) -> nn.Module:
+    """A network whose weights and images lie in memory in this way."""
+    if channels_last:
+        return network.to(memory_format=torch.channels_last)
+    network.register_forward_pre_hook(_channels_first)
+    return network
 
 
 def _channels_first(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -82,6 +82,17 @@ class ChildModule(LightningModule):
         for module in self._paced:
             module.training_progress = self.global_step / self._steps
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm: Lightning's own refuses fused optimizers in mixed precision."""
+        if gradient_clip_val:
+            weights = [w for group in optimizer.param_groups for w in group["params"]]
+            nn.utils.clip_grad_norm_(weights, gradient_clip_val)
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The loss of a batch."""
         loss, self._state = self._task.loss(self.network, batch, self._state)
@@ -117,7 +128,7 @@ class ChildModule(LightningModule):
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"{name} is {value} in epoch {self.current_epoch + 1}; "
-                    "a lower evaluator.lr may help"
+                    "a lower learning rate may help"
                 )
         if not self._on_epoch(metrics):
             self.trainer.should_stop = True

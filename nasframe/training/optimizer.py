@@ -36,6 +36,8 @@ def make_optimizer(
     known = inspect.signature(kind).parameters
     more: dict[str, Any] = {"fused": True} if "fused" in known else {}
     if epsilon is not None:
+        if "eps" not in known:
+            raise NasframeError(f"it has no epsilon={epsilon:g}")
         more["eps"] = epsilon
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         module,
@@ -48,7 +50,9 @@ def make_optimizer(
     return optimizer
 
 
-def check_optimizer(config: TrainConfig) -> None:
+def check_optimizer(
+    config: TrainConfig | RecipeConfig, epsilon: float | None = None, owner: str = "evaluator"
+) -> None:
     """Make one step with a toy network on the CPU: the driver is to leave GPUs alone.
 
     Raises:
@@ -57,17 +61,17 @@ def check_optimizer(config: TrainConfig) -> None:
     known: list[str] = list_optimizers()  # type: ignore[assignment]
     if config.optimizer not in known:
         near = nearest(config.optimizer, known)
-        raise NasframeError(f"evaluator.optimizer={config.optimizer} is not known; {near}")
+        raise NasframeError(f"{owner}.optimizer={config.optimizer} is not known; {near}")
     try:
         with seeded(0, torch.device("cpu")):
             toy = nn.Linear(2, 2)
-        optimizer = make_optimizer(toy, config)
+        optimizer = make_optimizer(toy, config, epsilon)
         toy(torch.ones(1, 2)).sum().backward()
         optimizer.step()
     except Exception as error:  # an optimizer may need a package, a device or second derivatives
         reason = " ".join(str(error).split())
         raise NasframeError(
-            f"evaluator.optimizer={config.optimizer} cannot be used here: {reason}"
+            f"{owner}.optimizer={config.optimizer} cannot be used here: {reason}"
         ) from error
 
 

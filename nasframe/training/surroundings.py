@@ -11,7 +11,7 @@ import torch
 from nasframe.errors import NasframeError
 
 
-def find_device(name: str) -> torch.device:
+def find_device(name: str, setting: str = "evaluator.device") -> torch.device:
     """The device of a name such as ``auto``, ``cpu``, ``cuda:1`` or ``mps``, with its index.
 
     Raises:
@@ -28,7 +28,7 @@ def find_device(name: str) -> torch.device:
     index = index or "0"
     if not index.isdecimal() or int(index) >= counts.get(kind, 0):
         there = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
-        raise NasframeError(f"evaluator.device={name}: this machine has {', '.join(there)}")
+        raise NasframeError(f"{setting}={name}: this machine has {', '.join(there)}")
     return torch.device("cpu") if kind == "cpu" else torch.device(kind, int(index))
 
 
