@@ -142,8 +142,9 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    beside = Path(__file__).parents[3] / "shared" / "data" / "cifar10_10k2k.npz"
-    parser.add_argument("--data", type=Path, default=beside, help="an .npz file of CIFAR-10 images")
+    parser.add_argument(
+        "--data", type=Path, help="an .npz file of CIFAR-10 images, in place of digits"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
@@ -151,14 +152,11 @@ def main() -> None:
     speedups = dict(SPEEDUPS)
     if args.device != "cpu":
         speedups["bfloat16"] = (nullcontext, {"precision": "float32"})
-    tasks = {"digits": option("task", "digits").build()}
-    if args.data.is_file():
-        tasks["CIFAR-10"] = images(args.data)
-    for name, task in tasks.items():
-        print(f"{name:<44}{'gain':>6}{'without':>9}{'with':>9}{'change':>9}", flush=True)
-        train(task, args.device, 0, {"epochs": 1})  # warms up
-        for title, (without, settings) in speedups.items():
-            compare(title, task, args.device, args.seeds, without, settings)
+    task = images(args.data) if args.data else option("task", "digits").build()
+    print(f"{'':<44}{'gain':>6}{'without':>9}{'with':>9}{'change':>9}", flush=True)
+    train(task, args.device, 0, {"epochs": 1})  # warms up
+    for title, (without, settings) in speedups.items():
+        compare(title, task, args.device, args.seeds, without, settings)
 
 
 if __name__ == "__main__":
