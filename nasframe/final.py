@@ -26,7 +26,7 @@ WEIGHTS, NETWORK = "weights.safetensors", "network.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class _Shape:
     """A ``TaskShape`` without data."""
 
     kind: str
@@ -88,13 +88,40 @@ def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn
         fitting = {"classes": shape.outputs, "channels": channels, "size": height}
         fitting = {key: value for key, value in fitting.items() if key in known[name]}
         return published(name, **{**fitting, **settings})
-    if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), 3, 0.5)
-        raise NasframeError(f"no network is called {name!r}; {nearest(name, [*known, *near])}")
+    check_timm(name)
     try:
         return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
     except (TypeError, RuntimeError) as error:
         raise NasframeError(f"{name}: cannot be made: {one_line(error)}") from error
+
+
+def check_timm(name: str) -> None:
+    """Refuse a name that is none of timm's, with the nearest ones, those of plugins too.
+
+    Raises:
+        NasframeError: if it is not known.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        known = [network.name for network in networks()]
+        near = get_close_matches(name, timm.list_models(), 3, 0.5)
+        raise NasframeError(f"no network is called {name!r}; {nearest(name, known + near)}")
+
+
+def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
+    """A network with its weights, in evaluation mode; its ``data_config`` says how to use it.
+
+    Args:
+        about: what is needed to build it.
+        task: the facts of its task.
+        state: its weights by name.
+    """
+    shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+    module = build(about, shape)
+    module.load_state_dict(state)
+    module.data_config = task["data_config"]
+    return module.eval()
 
 
 def load_final(folder: Path) -> nn.Module:
@@ -106,12 +133,8 @@ def load_final(folder: Path) -> nn.Module:
     path = folder / WEIGHTS
     state, metadata = read_weights(path)
     try:
-        task = metadata["task"]
-        module = build(metadata, Shape(task["kind"], tuple(task["input_shape"]), task["outputs"]))
-        module.load_state_dict(state)
-        module.data_config = task["data_config"]
+        return filled(metadata, metadata["task"], state)
     except NasframeError as error:
         raise NasframeError(f"{path}: {error}") from error
     except Exception as error:
         raise NasframeError(f"{path}: holds no such network: {one_line(error)}") from error
-    return module.eval()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
-from nasframe.errors import NasframeError, nearest
+from nasframe.errors import NasframeError
+from nasframe.final import check_timm
 from nasframe.plugins import networks, published, restored
 from nasframe.result import read_result
 
@@ -103,10 +103,7 @@ def _value(text: str) -> Any:
 def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     import timm
 
-    if not timm.is_model(name):
-        known = [network.name for network in networks()]
-        near = get_close_matches(name, timm.list_models(), 3, 0.5)
-        raise NasframeError(f"no network is called {name!r}; {nearest(name, known + near)}")
+    check_timm(name)
     config: Any = timm.get_pretrained_cfg(name)
     return partial(timm.create_model, name), config.input_size
 

@@ -12,7 +12,7 @@ from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
 from nasframe.executors.worker import child_seed
-from nasframe.final import Shape, is_final, load_final
+from nasframe.final import filled, is_final, load_final
 from nasframe.plugins import restored
 from nasframe.weights import read_weights, weights_path
 
@@ -149,15 +149,12 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
         )
     path = weights_path(folder, number)
     state, metadata = read_weights(path)
-    space: SearchSpace = restored("search_space", header["config"]["search_space"]).build()
+    space = header["config"]["search_space"]
+    restored("search_space", space)  # says so if its plugin is not installed
+    about = {"search_space": space, "tokens": trials[number].architecture.tokens}
     try:
-        task = metadata["task"]
-        shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-        module = space.build(trials[number].architecture, shape)
-        module.load_state_dict(state)
-        module.data_config = task["data_config"]
+        return filled(about, metadata["task"], state)
     except Exception as error:
         raise NasframeError(
             f"{path}: is no file of weights of trial {number}: {one_line(error)}"
         ) from error
-    return module.eval()

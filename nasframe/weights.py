@@ -13,6 +13,8 @@ from nasframe.errors import NasframeError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from nasframe.api import Task
+
 
 def weights_path(folder: Path, number: int) -> Path:
     """Where the trained weights of a study's trial lie."""
@@ -36,6 +38,16 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
     }
     words = {name: json.dumps(value) for name, value in metadata.items()}
     write_whole(path, save(state, metadata={"format": "pt", **words}))
+
+
+def task_facts(task: Task) -> dict[str, Any]:
+    """What must be known of a task to use a network that was trained on it, in plain values."""
+    return {
+        "kind": task.kind,
+        "input_shape": task.input_shape,
+        "outputs": task.outputs,
+        "data_config": task.data_config,
+    }
 
 
 def write_whole(path: Path, data: bytes) -> None:

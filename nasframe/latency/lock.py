@@ -36,13 +36,7 @@ def take(path: Path) -> bool:
     Raises:
         NasframeError: if the file cannot be used.
     """
-    file = _open(path)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return False
-    return True
+    return _try(path) is not None
 
 
 @contextmanager
@@ -52,15 +46,23 @@ def held(path: Path) -> Iterator[bool]:
     Raises:
         NasframeError: if the file cannot be used.
     """
+    file = _try(path)
+    try:
+        yield file is not None
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+def _try(path: Path) -> int | None:
+    """The locked file, if nobody else has it."""
     file = _open(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
         os.close(file)
+        return None
+    return file
 
 
 def _open(path: Path) -> int:

@@ -65,20 +65,8 @@ def fit(
     def validation() -> Iterator[Any]:
         return task.validation_batches(recipe.batch_size, device)
 
-    place = on_one(device)
     with quiet():
-        trainer = Trainer(
-            max_epochs=recipe.epochs,
-            accumulate_grad_batches=recipe.accumulate,
-            gradient_clip_val=recipe.gradient_clip or None,
-            precision=precision_of(recipe.precision, device),
-            callbacks=[_after_each_epoch(folder)],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            **{**place, "plugins": [place["plugins"], _WholeFiles()]},
-        )
+        trainer = _trainer(recipe, device, folder)
         start = path if path.is_file() else None
         try:
             drive(trainer, child, Epochs(training), Epochs(validation), start)
@@ -112,10 +100,23 @@ def remove_checkpoint(folder: Path) -> None:
     (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
 
 
-def _after_each_epoch(folder: Path) -> ModelCheckpoint:
-    return ModelCheckpoint(
+def _trainer(recipe: RecipeConfig, device: torch.device, folder: Path) -> Trainer:
+    after_each_epoch = ModelCheckpoint(
         folder,
         CHECKPOINT,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
+    )
+    place = on_one(device)
+    return Trainer(
+        max_epochs=recipe.epochs,
+        accumulate_grad_batches=recipe.accumulate,
+        gradient_clip_val=recipe.gradient_clip or None,
+        precision=precision_of(recipe.precision, device),
+        callbacks=[after_each_epoch],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **{**place, "plugins": [place["plugins"], _WholeFiles()]},
     )

@@ -31,7 +31,7 @@ from nasframe.retraining.module import Row
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import check_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
-from nasframe.weights import save_weights, write_whole
+from nasframe.weights import save_weights, task_facts, write_whole
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 
@@ -220,12 +220,7 @@ class _Job:
         return {
             "nasframe": version("nasframe"),
             **self.network.about,
-            "task": {
-                "kind": self.task.kind,
-                "input_shape": self.task.input_shape,
-                "outputs": self.task.outputs,
-                "data_config": self.task.data_config,
-            },
+            "task": task_facts(self.task),
             "data": to_plain(self.config.task),
             "recipe": to_plain(recipe),
             "seed": self.config.seed,

@@ -19,7 +19,7 @@ from nasframe.errors import NasframeError
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import check_optimizer, half_cosine, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
-from nasframe.weights import save_weights
+from nasframe.weights import save_weights, task_facts
 
 
 class TrainEvaluator(Evaluator):
@@ -148,13 +148,7 @@ class TrainEvaluator(Evaluator):
         }
 
     def _metadata(self, architecture: Architecture) -> dict[str, Any]:
-        task = {
-            "kind": self._task.kind,
-            "input_shape": self._task.input_shape,
-            "outputs": self._task.outputs,
-            "data_config": self._task.data_config,
-        }
-        return {"tokens": architecture.tokens, "task": task}
+        return {"tokens": architecture.tokens, "task": task_facts(self._task)}
 
 
 @contextmanager
