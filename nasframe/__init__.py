@@ -25,6 +25,7 @@ from nasframe.api import Task as Task
 from nasframe.api import TaskShape as TaskShape
 from nasframe.api import Trial as Trial
 from nasframe.config import ControllerConfig as ControllerConfig
+from nasframe.config import DetectorConfig as DetectorConfig
 from nasframe.config import EvaluatorConfig as EvaluatorConfig
 from nasframe.config import ExecutorConfig as ExecutorConfig
 from nasframe.config import MeterConfig as MeterConfig

@@ -211,7 +211,7 @@ class Task(ABC):
     ``loss`` and ``tally`` understand: ``(x_NCHW, y_N)`` for images.
 
     Attributes:
-        kind: ``image`` or ``sequence``.
+        kind: ``image``, ``sequence`` or ``detection``.
         input_shape: the shape of one input, without the batch.
         outputs: how many values the network gives.
         provides: the names of the metrics that ``metrics`` returns.
@@ -272,12 +272,16 @@ class Task(ABC):
         """The mean training loss of one batch, and the state to carry to the next one."""
 
     @abstractmethod
-    def tally(self, module: nn.Module, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
-        """Sums over one validation batch, as one float tensor that is added up over batches."""
+    def tally(self, module: nn.Module, batch: Any, state: Any) -> tuple[Any, Any]:
+        """What one validation batch gives to the metrics, and the state to carry to the next one.
+
+        The first is what ``+`` adds up over batches: sums, as one float tensor; or a list with an
+        item for each input, where a metric needs them all.
+        """
 
     @abstractmethod
-    def metrics(self, tally: Sequence[float]) -> dict[str, float]:
-        """The metrics of an epoch from the sums over its validation batches."""
+    def metrics(self, tally: Sequence[Any]) -> dict[str, float]:
+        """The metrics of an epoch from the sums over its validation batches, or from the list."""
 
 
 class Controller(ABC):

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from nasframe.api import (
         Choice,
         Controller,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         SearchSpace,
         Stopper,
         Task,
+        TaskShape,
     )
 
 
@@ -122,6 +125,23 @@ class TaskConfig(Config, ABC):
     @abstractmethod
     def build(self) -> Task:
         """Make the task: shapes at once, data on first use."""
+
+
+@dataclass(kw_only=True)
+class DetectorConfig(Config, ABC):
+    """Settings of a detector."""
+
+    @abstractmethod
+    def build(self, network: nn.Module, task: TaskShape) -> nn.Module:
+        """Make the detector around a backbone, which it changes.
+
+        Args:
+            network: a classifier of images of the task's size.
+            task: what is asked of the detector, which the task's own loss can call.
+
+        Raises:
+            NasframeError: if the network cannot be its backbone.
+        """
 
 
 @dataclass(kw_only=True)

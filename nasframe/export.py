@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nasframe.errors import NasframeError, one_line
-from nasframe.final import WEIGHTS
+from nasframe.final import WEIGHTS, is_detector
 from nasframe.latency.export import require
 from nasframe.latency.onnx_runtime import OnnxRuntime
 from nasframe.named import Images, Named, find
@@ -94,6 +94,8 @@ def source(name: str, weights: Path | None = None) -> Source:
     data_config: Any = network.data_config
     if "input_size" not in data_config:
         raise NasframeError(f"{name}: is no network for images; only such are exported")
+    if is_detector(Path(name)):
+        raise NasframeError(f"{name}: holds a detector; only classifiers are exported")
     return Source(
         plain_name(called), network, tuple(data_config["input_size"]), Path(name, WEIGHTS)
     )

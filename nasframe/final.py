@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.api import Architecture, SearchSpace, TaskShape
+from nasframe.config import DetectorConfig
 from nasframe.errors import NasframeError, nearest, one_line
 from nasframe.plugins import networks, published, restored
 from nasframe.weights import read_weights, write_whole
@@ -39,6 +40,11 @@ def is_final(folder: Path) -> bool:
     return (folder / NETWORK).is_file()
 
 
+def is_detector(folder: Path) -> bool:
+    """Whether it is a detector, and not a classifier, that stands there."""
+    return is_final(folder) and read_json(folder / NETWORK).get("detector") is not None
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain values for people and programs, whole or not at all."""
     write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
@@ -59,17 +65,34 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+def build(
+    about: Mapping[str, Any],
+    shape: TaskShape,
+    begin: Callable[[nn.Module], None] = lambda network: None,
+) -> nn.Module:
     """The untrained network of which this is known.
 
     Args:
         about: plain values: ``search_space`` and ``tokens``, or ``network``, a name that a plugin
-            publishes or that timm knows, and its ``settings``.
+            publishes or that timm knows, and its ``settings``; with ``detector``, its settings,
+            the network is the backbone of one.
         shape: of the task that it is for.
+        begin: is given the network, before a detector is made of it.
 
     Raises:
         NasframeError: if it cannot be built.
     """
+    if about.get("detector") is None:
+        network = _build(about, shape)
+        begin(network)
+        return network
+    network = _build(about, _Shape("image", shape.input_shape, shape.outputs))
+    begin(network)
+    detector: DetectorConfig = restored("detector", about["detector"])
+    return detector.build(network, shape)
+
+
+def _build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     if "network" in about:
         return _build_named(about["network"], about["settings"], shape)
     space: SearchSpace = restored("search_space", about["search_space"]).build()

@@ -14,6 +14,7 @@ import pluggy
 
 from nasframe.config import (
     ControllerConfig,
+    DetectorConfig,
     EvaluatorConfig,
     ExecutorConfig,
     MeterConfig,
@@ -122,6 +123,17 @@ def nasframe_recipes() -> Mapping[str, type[RecipeConfig] | RecipeConfig]:  # ty
     Returns:
         Instances of ``RecipeConfig`` by name, or the class itself for its defaults. What the recipe
         says of the search space and the task replaces their settings of the same names.
+    """
+
+
+@hookspec
+def nasframe_detectors() -> Mapping[str, type[DetectorConfig] | DetectorConfig]:  # type: ignore[empty-body]
+    """Offer detectors (boxes around objects, on any backbone), chosen with ``detector=NAME``.
+
+    Returns:
+        Config classes, or instances as presets, by name. ``build(network, task)`` gives a module
+        that a task of the kind ``detection`` can train: as torchvision's, from images and targets
+        to losses by name in training, and else from images to what is found.
     """
 
 

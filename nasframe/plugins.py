@@ -21,6 +21,7 @@ from nasframe import hookspecs
 from nasframe.config import (
     Config,
     ControllerConfig,
+    DetectorConfig,
     EvaluatorConfig,
     ExecutorConfig,
     MeterConfig,
@@ -46,6 +47,7 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "stopper": ("nasframe_stoppers", StopperConfig),
     "executor": ("nasframe_executors", ExecutorConfig),
     "recipe": ("nasframe_recipes", RecipeConfig),
+    "detector": ("nasframe_detectors", DetectorConfig),
 }
 """Each group of options with its hook and the base class of its configs."""
 

@@ -12,17 +12,20 @@ from nasframe.final import WEIGHTS
 from nasframe.weights import load_weights
 
 
-def begin_with(network: nn.Module, path: Path, outputs: int) -> None:
+def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
     """Fill a network with trained weights, the classifier aside if it has other classes.
 
     Args:
         network: what is filled; a second classifier that the file lacks stays as it is.
-        path: a folder of a network that was trained in full, or a file of weights.
+        path: a folder of a network that was trained in full, or a file of weights; ``None`` leaves
+            the network as it is.
         outputs: how many values the network gives.
 
     Raises:
         NasframeError: if the file cannot be read, or is of another network.
     """
+    if path is None:
+        return
     file = path / WEIGHTS if path.is_dir() else path
     try:
         load_weights(network, file, optional=("auxiliary.",), outputs=outputs)

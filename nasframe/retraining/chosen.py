@@ -11,8 +11,12 @@ from nasframe.api import Architecture, SearchSpace, Task
 from nasframe.enqueue import check_tokens, read_architectures
 from nasframe.errors import NasframeError
 from nasframe.plain import to_plain
+from nasframe.plugins import options
 from nasframe.result import candidates, read_result
 from nasframe.retraining.config import RetrainConfig
+
+DETECTION = "detection"
+"""The kind of the tasks that need a detector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,13 @@ def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
     Raises:
         NasframeError: if there are none, or they do not fit the search space or the task.
     """
+    _check_detector(config, task)
     if config.search_space is None:
-        _check_kind(task, ("image",))
-        about = {"network": config.network, "settings": config.settings}
+        _check_kind(config, task, ("image",))
+        about = {"network": config.network, "settings": config.settings, **_detector(config)}
         return [Chosen("network", about)]
     space = config.search_space.build()
-    _check_kind(task, space.kinds)
+    _check_kind(config, task, space.kinds)
     if config.study is not None:
         return [
             Chosen(f"trial-{number}", _about(config, space, number, tokens))
@@ -53,8 +58,23 @@ def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
     ]
 
 
-def _check_kind(task: Task, kinds: Sequence[str]) -> None:
-    if task.kind not in kinds:
+def _check_detector(config: RetrainConfig, task: Task) -> None:
+    if (task.kind == DETECTION) != (config.detector is not None):
+        names = " or ".join(o.name for o in options() if o.group == "detector")
+        raise NasframeError(
+            f"this task finds objects: give detector={names}"
+            if config.detector is None
+            else f"detector: is for tasks that find objects, such as coco, not for {task.kind}"
+        )
+
+
+def _detector(config: RetrainConfig) -> dict[str, Any]:
+    return {} if config.detector is None else {"detector": to_plain(config.detector)}
+
+
+def _check_kind(config: RetrainConfig, task: Task, kinds: Sequence[str]) -> None:
+    kind = "image" if config.detector else task.kind
+    if kind not in kinds:
         raise NasframeError(
             f"this task is of kind {task.kind}, and the networks are for {' and '.join(kinds)}: "
             "choose another task"
@@ -94,6 +114,7 @@ def _about(
     return {
         **study,
         "search_space": to_plain(config.search_space),
+        **_detector(config),
         "tokens": tokens,
         "choices": {name: str(value) for name, value in named.items()},
     }

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
-from nasframe.config import Config, SearchSpaceConfig, TaskConfig, setting
+from nasframe.config import Config, DetectorConfig, SearchSpaceConfig, TaskConfig, setting
 from nasframe.errors import NasframeError
 from nasframe.recipe import RecipeConfig
 
@@ -27,10 +27,11 @@ class RetrainConfig(Config):
         recipe: how they are trained.
         search_space: the study's; sizes that leave its choices as they are may be others.
         task: the study's, or one of the same kind.
+        detector: makes one of the networks, where the task asks for it; they are its backbone.
         dir: the folder for what is found; the same folder again goes on.
         init: a folder of ``nasframe-retrain``, or a file of weights, from which training starts:
             those of the same network; its classifier begins anew if the task has another number of
-            classes.
+            classes. A detector starts from a classifier's, or from those of the same detector.
         freeze: beginnings of the names of layers that stay as they are, such as ``stem``.
         seed: of weights, batches and what is random in the networks.
         device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
@@ -41,6 +42,7 @@ class RetrainConfig(Config):
     search_space: SearchSpaceConfig | None = None
     task: TaskConfig
     recipe: RecipeConfig
+    detector: DetectorConfig | None = None
     dir: Path = setting(MISSING, free=True)
     study: Path | None = None
     top: int = setting(1, least=1)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nasframe.api import Task
 from nasframe.cpu import threads
 from nasframe.errors import NasframeError, one_line
-from nasframe.final import NETWORK, WEIGHTS, build, load_final, read_json, write_json
+from nasframe.final import NETWORK, WEIGHTS, build, is_detector, load_final, read_json, write_json
 from nasframe.journal import BusyError
 from nasframe.latency.lock import held
 from nasframe.plain import defaults, flat, to_plain
@@ -33,6 +33,8 @@ from nasframe.training.optimizer import check_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.weights import save_weights, task_facts, write_whole
 
+RANKED = ("val_accuracy", "val_map", "val_loss")
+"""The metrics by which networks are ranked: the first one that the task has."""
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 
 
@@ -94,8 +96,8 @@ def _check(config: RetrainConfig, task: Task) -> None:
     check_environment()
     recipe = config.recipe
     check_optimizer(recipe, recipe.epsilon, "recipe")
-    if not {"val_accuracy", "val_loss"} & set(task.provides):
-        raise NasframeError("this task has neither val_accuracy nor val_loss to rank networks by")
+    if not set(RANKED) & set(task.provides):
+        raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
     if task.label_smoothing is not None:
         task.label_smoothing = recipe.label_smoothing
     elif recipe.label_smoothing:
@@ -229,9 +231,11 @@ class _Job:
 
 def _built(config: RetrainConfig, task: Task, network: Chosen) -> tuple[nn.Module, list[nn.Module]]:
     """A network with its first weights, and the layers that stay as they are."""
-    module = build(network.about, task)
-    if config.init is not None:
-        begin_with(module, config.init, task.outputs)
+    whole = config.init is not None and is_detector(config.init)
+    begin = partial(begin_with, path=config.init, outputs=task.outputs)
+    module = build(network.about, task) if whole else build(network.about, task, begin)
+    if whole:
+        begin(module)
     return module, freeze(module, config.freeze)
 
 
@@ -251,7 +255,8 @@ def _table(rows: Sequence[Row]) -> bytes:
 
 def badness(metrics: Mapping[str, float]) -> float:
     """By what networks are ranked: a validation metric, the lower the better."""
-    return -metrics["val_accuracy"] if "val_accuracy" in metrics else metrics["val_loss"]
+    name = next(name for name in RANKED if name in metrics)
+    return metrics[name] if name == "val_loss" else -metrics[name]
 
 
 def _finish(
@@ -278,10 +283,10 @@ def _test(folder: Path, task: Task, device: torch.device, batch_size: int) -> di
     if batches is None:
         return {}
     network = load_final(folder).to(device)
-    state, tallies = None, list[Tensor]()
+    state, total = None, None
     with torch.inference_mode():
         for batch in batches:
             tally, state = task.tally(network, batch, state)
-            tallies.append(tally)
-    found = task.metrics(torch.stack(tallies).sum(0).tolist())
+            total = tally if total is None else total + tally
+    found = task.metrics(total.tolist() if isinstance(total, Tensor) else total)
     return {name.replace("val_", "test_", 1): value for name, value in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -54,7 +54,7 @@ class ChildModule(LightningModule):
         self._paced: list[Any] = [m for m in network.modules() if hasattr(m, "training_progress")]
         self._state: Any = None
         self._loss_sum = torch.zeros(())
-        self._tally: Tensor | None = None
+        self._tally: Any = None
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule."""
@@ -121,8 +121,7 @@ class ChildModule(LightningModule):
         Raises:
             FloatingPointError: if the training has diverged.
         """
-        assert self._tally is not None
-        loss, *tally = torch.cat([self._loss_sum[None], self._tally]).tolist()
+        loss, tally = self._sums()
         metrics = self._task.metrics(tally)
         for name, value in {"training loss": loss, **metrics}.items():
             if not math.isfinite(value):
@@ -132,6 +131,13 @@ class ChildModule(LightningModule):
                 )
         if not self._on_epoch(metrics):
             self.trainer.should_stop = True
+
+    def _sums(self) -> tuple[float, Sequence[Any]]:
+        """The training loss and the tally, for which the device is waited for once."""
+        if isinstance(self._tally, Tensor):
+            loss, *tally = torch.cat([self._loss_sum[None], self._tally]).tolist()
+            return loss, tally
+        return self._loss_sum.item(), self._tally
 
     def release(self) -> None:
         """Let go of the network, so that it does not live as long as Lightning's cycles."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from timm.models._efficientnet_blocks import InvertedResidual
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 
 from nasframe_mnasnet.blocks import Layer
-from nasframe_mnasnet.layers import conv_norm_relu, make_layer
+from nasframe_mnasnet.layers import Residual, conv_norm_relu, make_layer
 
 if TYPE_CHECKING:
     from nasframe_mnasnet import MnasNetConfig
@@ -28,6 +29,8 @@ class MnasNet(nn.Module):
         config: the settings of stem, head, dropout and flavour.
 
     Attributes:
+        feature_info: the last map of each stride, in timm's words, and its expansion by the layer
+            that is next.
         data_config: how images are prepared, in timm's words; published networks have it.
     """
 
@@ -49,6 +52,7 @@ class MnasNet(nn.Module):
             *(nn.Sequential(*(make_layer(layer, flavour) for layer in stage)) for stage in stages)
         )
         self.conv_head, self.bn2 = conv_norm_relu(last, head, 1, 1, flavour)
+        self.feature_info = _feature_info(stages, self.blocks, config.stem_stride, head)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(head, outputs)
         efficientnet_init_weights(self)
@@ -59,3 +63,28 @@ class MnasNet(nn.Module):
         x_NCHW = self.bn2(self.conv_head(x_NCHW))
         logits: Tensor = self.classifier(self.dropout(x_NCHW.mean((2, 3))))
         return logits
+
+
+def _feature_info(
+    stages: list[list[Layer]], blocks: nn.Sequential, stride: int, head: int
+) -> list[dict[str, Any]]:
+    info: list[dict[str, Any]] = []
+    for place, stage in enumerate(stages):
+        first = stage[0]
+        if info and first.stride == 1:
+            info.pop()
+        elif info:
+            info[-1] |= _expansion(f"blocks.{place}.0", blocks[place][0])
+        stride *= first.stride
+        row = {"module": f"blocks.{place}", "num_chs": stage[-1].outputs, "reduction": stride}
+        info.append(row)
+    return info[:-1] + [{**info[-1], "expansion": "bn2", "expansion_chs": head}]
+
+
+def _expansion(name: str, module: nn.Module) -> dict[str, Any]:
+    """The map inside a layer that expands its input, before its depthwise convolution."""
+    if isinstance(module, Residual):
+        name, module = f"{name}.body", module.body
+    if not isinstance(module, InvertedResidual):
+        return {}
+    return {"expansion": f"{name}.bn1", "expansion_chs": module.conv_pw.out_channels}

@@ -52,6 +52,7 @@ def assemble(
         dropout=config.dropout,
         auxiliary=head,
         auxiliary_place=place,
+        stem_stride=2 if photographs else 1,
     )
     if photographs:
         # Not slim's momentum, which would leave the statistics of a short training unfinished.

@@ -44,8 +44,10 @@ class NASNet(nn.Module):
         dropout: share of the features that is dropped before the classifier in training.
         auxiliary: a second classifier.
         auxiliary_place: the index of the cell whose output that one reads.
+        stem_stride: of the stem.
 
     Attributes:
+        feature_info: the last cell of each stride, in timm's words.
         auxiliary_weight: how many times the loss of the auxiliary logits counts (A.7).
         data_config: how inputs are prepared, in timm's words; published networks have it.
     """
@@ -63,6 +65,7 @@ class NASNet(nn.Module):
         dropout: float = 0.0,
         auxiliary: nn.Module | None = None,
         auxiliary_place: int = 0,
+        stem_stride: int = 1,
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -74,6 +77,7 @@ class NASNet(nn.Module):
             self.cells.append(cell)
             self._skipped.append(skipped)
             previous, current = previous if skipped else current, cell.shape
+        self.feature_info = _stages(self.cells, stem_stride)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(current.channels, outputs)
         self.auxiliary = auxiliary
@@ -92,6 +96,16 @@ class NASNet(nn.Module):
         features_NC = self.dropout(current.rectified().mean((2, 3)))
         logits: Tensor = self.classifier(features_NC)
         return logits if auxiliary_logits is None else (logits, auxiliary_logits)
+
+
+def _stages(cells: Iterable[Any], stem_stride: int) -> list[dict[str, Any]]:
+    """The last cell of each stride; its map is read as it is, before any ReLU."""
+    shapes = [(f"cells.{place}", cell.shape) for place, cell in enumerate(cells)]
+    last = {stem_stride << shape.halvings: (name, shape) for name, shape in shapes}
+    return [
+        {"module": name, "num_chs": shape.channels, "reduction": stride}
+        for stride, (name, shape) in last.items()
+    ]
 
 
 def cifar_stem(channels: int, filters: int) -> nn.Module:

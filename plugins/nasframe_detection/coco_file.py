@@ -1,0 +1,138 @@
+"""Reading a file of annotations in COCO's format, and checking all of it before any training.
+
+Shapes: B boxes of an image; a box is its left, top, right and bottom side, in pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasframe import NasframeError
+
+BORDER = 1.0
+"""Boxes may reach so many pixels over the border, as some of COCO's do; they are cut there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image and what is on it.
+
+    Attributes:
+        file: the image.
+        width: in pixels.
+        height: in pixels.
+        boxes_B4: around objects.
+        labels_B: their classes, from 1.
+        areas_B: of the objects, in pixels.
+        crowds_B: whether a box is around many objects at once; such ones are not learned, and
+            what is found in them is not counted as wrong.
+    """
+
+    file: Path
+    width: int
+    height: int
+    boxes_B4: Tensor
+    labels_B: Tensor
+    areas_B: Tensor
+    crowds_B: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """A file: its classes' names in the order of their numbers, and its images."""
+
+    classes: tuple[str, ...]
+    pictures: list[Picture]
+
+
+def read_annotations(path: Path, images: Path, name: str) -> Annotations:
+    """Read a file; all images must be there.
+
+    Args:
+        path: the file.
+        images: the folder of its images.
+        name: of the setting that names the file.
+
+    Raises:
+        NasframeError: if something is missing or wrong.
+    """
+    content = _content(path, name)
+    try:
+        return _read(content, path, images)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise NasframeError(f"{path}: is not in COCO's format ({reason})") from error
+
+
+def _content(path: Path, name: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise NasframeError(f"task.{name}={path}: there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise NasframeError(f"task.{name}={path}: cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise NasframeError(f"{path}: is not in COCO's format (no object with images)")
+    return content
+
+
+def _read(content: Mapping[str, Any], path: Path, images: Path) -> Annotations:
+    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+    labels = {category["id"]: place for place, category in enumerate(categories, 1)}
+    if not labels:
+        raise NasframeError(f"{path}: has no categories")
+    boxes: dict[Any, list[Mapping[str, Any]]] = {row["id"]: [] for row in content["images"]}
+    for box in content["annotations"]:
+        if box["image_id"] not in boxes or box["category_id"] not in labels:
+            what = "image_id" if box["image_id"] not in boxes else "category_id"
+            raise NasframeError(f"{path}: annotation {box['id']}: there is no {what} {box[what]}")
+        boxes[box["image_id"]].append(box)
+    pictures = [_picture(row, boxes[row["id"]], labels, path, images) for row in content["images"]]
+    return Annotations(tuple(str(category["name"]) for category in categories), pictures)
+
+
+def _picture(
+    row: Mapping[str, Any],
+    boxes: Sequence[Mapping[str, Any]],
+    labels: Mapping[Any, int],
+    path: Path,
+    images: Path,
+) -> Picture:
+    file, width, height = images / row["file_name"], int(row["width"]), int(row["height"])
+    if not file.is_file():
+        raise NasframeError(f"{path}: names the image {file}: there is no such file")
+    # A box without an area encloses nothing; COCO itself has a few.
+    boxes = [box for box in boxes if box["bbox"][2] != 0 and box["bbox"][3] != 0]
+    return Picture(
+        file,
+        width,
+        height,
+        torch.tensor([_sides(box, width, height, path) for box in boxes]).reshape(-1, 4),
+        torch.tensor([labels[box["category_id"]] for box in boxes], dtype=torch.int64),
+        torch.tensor([_area(box) for box in boxes]),
+        torch.tensor([bool(box.get("iscrowd", 0)) for box in boxes], dtype=torch.bool),
+    )
+
+
+def _sides(box: Mapping[str, Any], width: int, height: int, path: Path) -> list[float]:
+    """COCO has left, top, width and height."""
+    left, top, wide, high = (float(value) for value in box["bbox"])
+    inside = left >= -BORDER and left + wide <= width + BORDER and left < width
+    inside = inside and top >= -BORDER and top + high <= height + BORDER and top < height
+    if not (inside and wide > 0 and high > 0):
+        raise NasframeError(
+            f"{path}: annotation {box['id']}: the box {box['bbox']} is not within its image of "
+            f"{width}x{height}"
+        )
+    return [max(left, 0.0), max(top, 0.0), min(left + wide, width), min(top + high, height)]
+
+
+def _area(box: Mapping[str, Any]) -> float:
+    return float(box.get("area", box["bbox"][2] * box["bbox"][3]))

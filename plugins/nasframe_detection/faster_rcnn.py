@@ -1,0 +1,89 @@
+"""Faster R-CNN of torchvision on a backbone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.rpn import AnchorGenerator
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from nasframe import NasframeError, TaskShape
+from nasframe_detection import FasterRCNNConfig
+from nasframe_detection.backbone import Stage, backbone, required, stages
+
+RATIOS = (0.5, 1.0, 2.0)
+PYRAMID = 256
+"""Channels of the maps of a pyramid."""
+LONGEST = 1333 / 800
+"""The longer side of an image, at most, relative to the shorter one."""
+
+
+class Pyramid(nn.Module):
+    """A backbone and a feature pyramid on its maps, with one more map, of half the last one's size.
+
+    Args:
+        body: the backbone.
+        chosen: its maps.
+    """
+
+    def __init__(self, body: nn.Module, chosen: list[Stage]) -> None:
+        super().__init__()
+        self.body = body
+        channels = [stage.channels for stage in chosen]
+        self.fpn = FeaturePyramidNetwork(channels, PYRAMID, LastLevelMaxPool())
+
+    def forward(self, x_NCHW: Tensor) -> dict[str, Tensor]:
+        """Maps of 256 channels, by the strides of those that they are from."""
+        maps: dict[str, Tensor] = self.fpn(OrderedDict(self.body(x_NCHW)))
+        return maps
+
+
+def faster_rcnn(network: nn.Module, task: TaskShape, config: FasterRCNNConfig) -> nn.Module:
+    """Make the detector.
+
+    Args:
+        network: a classifier, whose maps are read.
+        task: size of the images, and the number of classes.
+        config: the settings.
+
+    Raises:
+        NasframeError: if the network has no such maps.
+    """
+    found = stages(network)
+    strides = [stride for stride in (4, 8, 16, 32) if stride in found] if config.fpn else [16]
+    chosen = required(found, strides or [16, 32])
+    body = backbone(network, chosen)
+    if config.fpn:
+        body = Pyramid(body, chosen)
+    channels = PYRAMID if config.fpn else chosen[0].channels
+    body.out_channels = channels  # type: ignore[assignment]
+    size = task.input_shape[1]
+    anchors = _anchors(config, len(chosen) + 1 if config.fpn else 1)
+    return FasterRCNN(
+        body,
+        min_size=size,
+        max_size=round(size * LONGEST),
+        rpn_anchor_generator=AnchorGenerator(anchors, (RATIOS,) * len(anchors)),
+        rpn_pre_nms_top_n_train=2000,
+        rpn_pre_nms_top_n_test=1000,
+        rpn_post_nms_top_n_train=config.proposals,
+        rpn_post_nms_top_n_test=config.proposals,
+        box_roi_pool=MultiScaleRoIAlign([str(s) for s in strides], 7, 2),
+        box_head=TwoMLPHead(channels * 7 * 7, config.width),
+        box_predictor=FastRCNNPredictor(config.width, task.outputs + 1),
+        box_batch_size_per_image=config.samples,
+    )
+
+
+def _anchors(config: FasterRCNNConfig, levels: int) -> tuple[tuple[int, ...], ...]:
+    """The sides of the anchors of each level."""
+    if not config.fpn:
+        return (tuple(config.anchors),)
+    if len(config.anchors) != levels:
+        raise NasframeError(
+            f"detector.anchors={config.anchors}: this pyramid has {levels} levels; give so many"
+        )
+    return tuple((side,) for side in config.anchors)

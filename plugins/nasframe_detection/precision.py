@@ -1,0 +1,54 @@
+"""COCO's mean average precision, by torchmetrics."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from torch import Tensor
+
+from nasframe import NasframeError
+
+METRICS = ("map", "map_50", "map_75")
+BACKENDS = {"faster_coco_eval": "faster_coco_eval", "pycocotools": "pycocotools"}
+"""Packages that compute it, and what torchmetrics calls them."""
+
+Boxes = Mapping[str, Tensor]
+"""Boxes, labels and scores of an image, or what really is on it, in torchvision's words."""
+
+
+def backend() -> str:
+    """The package that computes it.
+
+    Raises:
+        NasframeError: if none is installed.
+    """
+    for package, name in BACKENDS.items():
+        if find_spec(package) is not None:
+            return name
+    raise NasframeError("detection needs pycocotools: pip install nasframe[detection]")
+
+
+def mean_average_precision(pairs: Iterable[tuple[Boxes, Boxes]], backend: str) -> dict[str, float]:
+    """The metrics of some images.
+
+    Args:
+        pairs: what was found on an image, and what is there.
+        backend: what computes them.
+
+    Returns:
+        ``map`` is the mean over the overlaps from 0.5 to 0.95, the others are for one; 0 where
+        nothing is there to be found.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of packages that torchmetrics imports
+        from torchmetrics.detection import MeanAveragePrecision
+
+        metric: Any = MeanAveragePrecision(iou_type="bbox", backend=backend)  # type: ignore[arg-type]
+        metric.warn_on_many_detections = False
+        for found, true in pairs:
+            metric.update([dict(found)], [dict(true)])
+        values = metric.compute()
+    return {name: max(0.0, float(values[name])) for name in METRICS}

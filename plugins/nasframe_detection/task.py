@@ -1,0 +1,227 @@
+"""Detection on images in COCO's format, read anew in each epoch.
+
+A batch is the images, each (3, H, W) in values from 0 to 1, and for each what is on it, in the
+words of torchvision's detectors: ``boxes``, ``labels``, and for the metrics ``area`` and
+``iscrowd``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from nasframe import NasframeError, Task
+from nasframe_detection import CocoConfig
+from nasframe_detection.coco_file import Annotations, Picture, read_annotations
+from nasframe_detection.precision import backend, mean_average_precision
+
+Target: TypeAlias = dict[str, Tensor]
+Batch: TypeAlias = tuple[list[Tensor], list[Target]]
+Sample: TypeAlias = tuple[int, bool]
+"""The place of an image, and whether it is mirrored."""
+
+
+class CocoTask(Task):
+    """Finding objects, and their classes.
+
+    Args:
+        config: the settings.
+        train: images for training.
+        validation: images for validation.
+        test: images for the test, if there are any.
+    """
+
+    kind = "detection"
+    provides = ("val_map", "val_map_50", "val_map_75")
+
+    def __init__(
+        self,
+        config: CocoConfig,
+        train: Annotations,
+        validation: Annotations,
+        test: Annotations | None,
+    ) -> None:
+        self.input_shape = (3, config.size, config.size)
+        self.outputs = len(train.classes)
+        self._config = config
+        self._train = _Pictures(train.pictures)
+        self._validation = _Pictures(validation.pictures)
+        self._test = _Pictures(test.pictures) if test else None
+        self._classes = train.classes
+        self._backend = backend()
+
+    @property
+    def data_config(self) -> Mapping[str, Any]:
+        """Detectors normalise images themselves: they want values from 0 to 1."""
+        return {
+            "input_size": self.input_shape,
+            "mean": (0.0, 0.0, 0.0),
+            "std": (1.0, 1.0, 1.0),
+            "classes": self._classes,
+        }
+
+    def train_batches(
+        self, batch_size: int, device: torch.device, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        """One epoch of shuffled batches, a half of their images mirrored; no crowds in them."""
+        count = len(self._train)
+        order = torch.randperm(count, generator=generator).tolist()
+        flips = torch.rand(count, generator=generator) < 0.5
+        samples = [(place, bool(flips[place]) and self._config.flip) for place in order]
+        parts = np.array_split(np.arange(count), self.train_steps(batch_size))
+        batches = [[samples[place] for place in part] for part in parts]
+        for images, targets in self._read(self._train, batches, device):
+            yield images, [_without_crowds(target) for target in targets]
+
+    def train_steps(self, batch_size: int) -> int:
+        """The number of training images over the batch size, rounded up."""
+        return -(-len(self._train) // batch_size)
+
+    def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Batch]:
+        """The validation images in their order."""
+        return self._in_order(self._validation, batch_size, device)
+
+    def test_batches(self, batch_size: int, device: torch.device) -> Iterator[Batch] | None:
+        """The test images in their order."""
+        return self._in_order(self._test, batch_size, device) if self._test else None
+
+    def loss(self, module: nn.Module, batch: Batch, state: Any) -> tuple[Tensor, Any]:
+        """The sum of the detector's losses."""
+        losses: Mapping[str, Tensor] = module(*batch)
+        return torch.stack(list(losses.values())).sum(), state
+
+    def tally(self, module: nn.Module, batch: Batch, state: Any) -> tuple[list[Any], Any]:
+        """For each image what was found and what is there."""
+        images, targets = batch
+        pairs = zip(module(images), targets, strict=True)
+        return [
+            tuple({k: v.cpu() for k, v in one.items()} for one in pair) for pair in pairs
+        ], state
+
+    def metrics(self, tally: Sequence[Any]) -> dict[str, float]:
+        """COCO's mean average precisions, from 0 to 1."""
+        found = mean_average_precision(tally, self._backend)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    def example(self) -> tuple[list[Tensor]]:
+        """One image of zeros."""
+        return ([torch.zeros(self.input_shape)],)
+
+    def _in_order(
+        self, pictures: _Pictures, batch_size: int, device: torch.device
+    ) -> Iterator[Batch]:
+        samples = [(place, False) for place in range(len(pictures))]
+        batches = [samples[k : k + batch_size] for k in range(0, len(samples), batch_size)]
+        return self._read(pictures, batches, device)
+
+    def _read(
+        self, pictures: _Pictures, batches: list[list[Sample]], device: torch.device
+    ) -> Iterator[Batch]:
+        loader = DataLoader(
+            pictures,
+            batch_sampler=batches,  # type: ignore[arg-type]
+            num_workers=self._config.workers,
+            collate_fn=list,
+            generator=torch.Generator(),  # or it would draw from the global one
+        )
+        for rows in loader:
+            images = [image.to(device) for image, _ in rows]
+            yield images, [{k: v.to(device) for k, v in target.items()} for _, target in rows]
+
+
+class _Pictures(Dataset[tuple[Tensor, Target]]):
+    """Images that are decoded when they are asked for."""
+
+    def __init__(self, pictures: list[Picture]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, sample: Sample) -> tuple[Tensor, Target]:
+        place, flip = sample
+        picture = self._pictures[place]
+        image_CHW, boxes_B4 = _decoded(picture), picture.boxes_B4
+        if flip:
+            image_CHW, boxes_B4 = mirrored(image_CHW, boxes_B4)
+        return image_CHW, {
+            "boxes": boxes_B4,
+            "labels": picture.labels_B,
+            "area": picture.areas_B,
+            "iscrowd": picture.crowds_B,
+        }
+
+
+def mirrored(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
+    """An image and its boxes, left and right exchanged."""
+    left, top, right, bottom = boxes_B4.unbind(1)
+    width = image_CHW.shape[2]
+    return image_CHW.flip(2), torch.stack([width - right, top, width - left, bottom], 1)
+
+
+def _decoded(picture: Picture) -> Tensor:
+    try:
+        with Image.open(picture.file) as image:
+            pixels = np.array(image.convert("RGB"))
+    except Exception as error:  # each format has its own exceptions
+        raise NasframeError(f"{picture.file}: cannot be read as an image: {error}") from error
+    height, width, _ = pixels.shape
+    if (width, height) != (picture.width, picture.height):
+        raise NasframeError(
+            f"{picture.file}: has {width}x{height} pixels, its annotations say "
+            f"{picture.width}x{picture.height}"
+        )
+    return torch.from_numpy(pixels.transpose(2, 0, 1)) / 255
+
+
+def _without_crowds(target: Target) -> Target:
+    learned = ~target["iscrowd"]
+    return {name: target[name][learned] for name in ("boxes", "labels")}
+
+
+def coco_task(config: CocoConfig) -> CocoTask:
+    """Make the task; files of annotations are read at once, images when they are needed.
+
+    Raises:
+        NasframeError: if a file is missing or wrong.
+    """
+    train = _annotations(config, "annotations", "images")
+    validation = _annotations(config, "validation_annotations", "validation_images")
+    test = _annotations(config, "test_annotations", "test_images")
+    assert train is not None
+    if validation is None:
+        train, validation = _cut(train, config.validation)
+    for part, name in ((train, "annotations"), (validation, "validation_annotations")):
+        if not part.pictures:
+            raise NasframeError(f"task.{name}={getattr(config, name)}: has no images")
+    for other in (validation, test):
+        if other and other.classes != train.classes:
+            raise NasframeError(
+                f"task.annotations has the categories {', '.join(train.classes)}, another file "
+                f"has {', '.join(other.classes)}"
+            )
+    return CocoTask(config, train, validation, test)
+
+
+def _annotations(config: CocoConfig, name: str, images: str) -> Annotations | None:
+    path = getattr(config, name)
+    if path is None:
+        return None
+    folder = getattr(config, images) or config.images
+    return read_annotations(Path(path).expanduser(), Path(folder).expanduser(), name)
+
+
+def _cut(whole: Annotations, share: float) -> tuple[Annotations, Annotations]:
+    """A fixed random part is for validation."""
+    order = np.random.default_rng(0).permutation(len(whole.pictures))
+    count = max(1, round(share * len(order)))
+    parts = ([whole.pictures[k] for k in sorted(part)] for part in (order[count:], order[:count]))
+    train, validation = (Annotations(whole.classes, pictures) for pictures in parts)
+    return train, validation
