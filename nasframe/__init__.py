@@ -40,9 +40,11 @@ from nasframe.cpu import threads as threads
 from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
+from nasframe.loading import loaded as loaded
 from nasframe.plugins import option as option
 from nasframe.plugins import published as published
 from nasframe.recipe import RecipeConfig as RecipeConfig
+from nasframe.recipe import Schedule as Schedule
 from nasframe.result import Candidate as Candidate
 from nasframe.result import StudyResult as StudyResult
 from nasframe.result import candidates as candidates

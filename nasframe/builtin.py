@@ -25,6 +25,7 @@ from nasframe.tasks.config import (
     Dataset,
     DigitsConfig,
     FolderConfig,
+    ImageNetConfig,
     TextConfig,
     TorchvisionConfig,
 )
@@ -138,6 +139,7 @@ def nasframe_tasks() -> Mapping[str, type[TaskConfig] | TaskConfig]:
         "digits": DigitsConfig,
         "fashion_mnist": TorchvisionConfig(dataset=Dataset.FashionMNIST, pad=2),
         "imagefolder": FolderConfig,
+        "imagenet": ImageNetConfig,
         "text": TextConfig,
     }
 

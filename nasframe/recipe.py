@@ -18,6 +18,7 @@ class Schedule(Enum):
 
     cosine = "cosine"
     exponential = "exponential"
+    steps = "steps"
     constant = "constant"
 
 
@@ -42,9 +43,11 @@ class RecipeConfig(Config):
         warmup_epochs: in these the learning rate rises linearly from 0.
         schedule: ``cosine`` falls to 0 along half a cosine, after the warm-up; ``exponential`` is
             multiplied with ``decay`` after every ``decay_epochs`` epochs, those of the warm-up
-            counted, as in MnasNet's code; ``constant`` stays.
-        decay: the factor of ``exponential``.
+            counted, as in MnasNet's code; ``steps`` after each of ``milestones``; ``constant``
+            stays.
+        decay: the factor of ``exponential`` and ``steps``.
         decay_epochs: the epochs, or parts of one, between two factors of ``exponential``.
+        milestones: the epochs after which ``steps`` goes down; one may stand there several times.
         label_smoothing: the share of a label that is spread over all classes in training.
         ema: decay of the moving average of the weights, which is then validated and kept; null
             for none.
@@ -73,6 +76,7 @@ class RecipeConfig(Config):
     schedule: Schedule = Schedule.cosine
     decay: float = setting(0.97, above=0, most=1)
     decay_epochs: float = setting(2.4, above=0)
+    milestones: list[float] = setting([], above=0)
     label_smoothing: float = setting(0.0, least=0, most=0.99)
     ema: float | None = setting(None, above=0, most=1)
     precision: Precision = Precision.auto
@@ -91,6 +95,8 @@ class RecipeConfig(Config):
             raise NasframeError(
                 f"warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}"
             )
+        if (self.schedule is Schedule.steps) != bool(self.milestones):
+            raise NasframeError("schedule=steps and milestones=[EPOCH,...] need each other")
 
     def factor(self, step: int, steps: int) -> float:
         """What the learning rate is multiplied with.
@@ -108,6 +114,8 @@ class RecipeConfig(Config):
             return 0.5 + 0.5 * math.cos(math.pi * done)
         if self.schedule is Schedule.exponential:
             return float(self.decay ** (epoch // self.decay_epochs))
+        if self.schedule is Schedule.steps:
+            return float(self.decay ** sum(place <= epoch for place in self.milestones))
         return 1.0
 
     def of_space(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from nasframe.latency.lock import held
 from nasframe.retraining.fitting import fit
 from nasframe.tasks.images import ImageTask
 from nasframe.training.evaluator import laid_out
+from nasframe.training.optimizer import make_optimizer
 from nasframe.weights import read_weights
 
 CPU = torch.device("cpu")
@@ -86,6 +87,10 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     half = math.pi * (epoch - warmup) / (epochs - warmup)
     assert made["cosine"] == pytest.approx((1 + math.cos(half)) / 2, abs=1e-9)
     assert made["constant"] == 1
+    places = data.draw(st.lists(st.floats(0.1, 300), min_size=1))
+    steps_ = RecipeConfig(epochs=epochs, schedule="steps", decay=0.5, milestones=places)  # type: ignore[arg-type]
+    down = sum(place <= epoch for place in places)
+    assert steps_.factor(step, steps) == pytest.approx(0.5**down)
     times = epoch / 2.4
     if abs(times - round(times)) > 1e-9:
         assert made["exponential"] == pytest.approx(0.97 ** math.floor(times))
@@ -157,6 +162,32 @@ def descent(recipe: RecipeConfig, batches: list[Any]) -> Iterator[nn.Module]:
             yield network
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_rmsproptf_is_tensorflows(tmp_path: Path, momentum: float) -> None:
+    """Epsilon is inside of the root, the squares begin at 1, the rate is inside of the momentum."""
+    torch.manual_seed(0)
+    config = RecipeConfig(optimizer="rmsproptf", epsilon=0.1, momentum=momentum, weight_decay=0.01)
+    module = nn.Linear(3, 2)
+    optimizer = make_optimizer(module, config, config.epsilon)
+    weights = [w.detach().clone() for w in module.parameters()]
+    squares = [torch.ones_like(w) for w in weights]
+    moved = [torch.zeros_like(w) for w in weights]
+    for place in range(5):
+        rate = 0.1 / (place + 1)
+        optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"] = rate
+        optimizer.zero_grad()
+        module(torch.randn(4, 3)).square().sum().backward()
+        for k, parameter in enumerate(module.parameters()):
+            assert parameter.grad is not None
+            decay = 0.01 if parameter.ndim > 1 else 0.0
+            gradient = parameter.grad + decay * weights[k]
+            squares[k] = 0.9 * squares[k] + 0.1 * gradient**2
+            moved[k] = momentum * moved[k] + rate * gradient / (squares[k] + 0.1).sqrt()
+            weights[k] = weights[k] - moved[k]
+        optimizer.step()
+        torch.testing.assert_close([w.detach() for w in module.parameters()], weights)
+
+
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_training_is_plain_descent_along_the_schedule(tmp_path: Path, accumulate: int) -> None:
     """With 6 batches an epoch, a step of 4 and one of the remaining 2."""
@@ -202,6 +233,8 @@ def test_what_the_recipe_says_of_space_and_task_replaces_their_settings() -> Non
         recipe.space(option("search_space", "mnasnet"))
     with pytest.raises(NasframeError, match=r"recipe.cutout=4: this task has no such setting"):
         RecipeConfig(cutout=4).task(option("task", "text"))
+    with pytest.raises(NasframeError, match=r"schedule=steps and milestones=.* need each other"):
+        RecipeConfig(milestones=[3])
     with pytest.raises(NasframeError, match=r"warmup_epochs=3: must be at most epochs=2"):
         RecipeConfig(epochs=2, warmup_epochs=3)
 

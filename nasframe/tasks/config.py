@@ -104,6 +104,44 @@ class FolderConfig(ImageTaskConfig):
         return folder_task(path, self.size, self.validation, self.augmentation())
 
 
+@dataclass(kw_only=True)
+class ImageNetConfig(TaskConfig):
+    """Photographs in a folder, ImageNet's or others, read anew in each epoch: they need no memory.
+
+    Training images are varied by timm's transformations: random crops of any size and shape as in
+    Inception's preprocessing, mirroring, other colours. Others are resized, and cropped at their
+    centre to 87.5 % of their shorter side.
+
+    Attributes:
+        path: has one folder a class, or a folder ``train`` that has; then a folder ``test``, or
+            else ``val``, beside it is the test set, which a search does not read.
+        size: the side of the images that networks see.
+        validation: the fraction of the images that is for validation.
+        scale: the smallest share of an image's area that a crop has.
+        flip: mirror a random half of the images left to right.
+        color_jitter: how far brightness, contrast and saturation are changed; 0 for not at all.
+        auto_augment: a policy by timm's names, such as ``rand-m9-mstd0.5``, instead of that.
+        erase: the share of the images in which a rectangle is made noise.
+        workers: processes that read images ahead; 0 reads them in between.
+    """
+
+    path: Path = setting(MISSING)
+    size: int = setting(224, least=8, most=4096)
+    validation: float = setting(0.1, above=0, most=0.9)
+    scale: float = setting(0.08, above=0, most=1)
+    flip: bool = True
+    color_jitter: float = setting(0.4, least=0, most=1)
+    auto_augment: str | None = None
+    erase: float = setting(0.0, least=0, most=1)
+    workers: int = setting(2, least=0)
+
+    def build(self) -> Task:
+        """Make the task."""
+        from nasframe.tasks.photographs import PhotographTask
+
+        return PhotographTask(self, Path(self.path).expanduser())
+
+
 class Dataset(Enum):
     """Data sets of torchvision, by the names of its classes."""
 

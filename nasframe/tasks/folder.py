@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,51 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 TEST = ("test", "val")
 
 
-def folder_task(path: Path, size: int, validation: float, augmentation: Augmentation) -> ImageTask:
-    """Make a task of a folder; the images are found at once and decoded on first use.
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The images of a folder, by what they are for.
+
+    Attributes:
+        classes: their folders, by name; a class is numbered by its place.
+        files: all images for training and validation.
+        y_N: their labels.
+        train: the places of those for training.
+        validation: of those for validation.
+        test: the folder of those for the test, if there is one.
+    """
+
+    classes: list[Path]
+    files: list[Path]
+    y_N: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: Path | None
+
+    def test_files(self) -> tuple[list[Path], NDArray[np.int64]] | None:
+        """The images for the test and their labels, if there are any.
+
+        Raises:
+            NasframeError: if their classes are others.
+        """
+        if self.test is None:
+            return None
+        folders = _classes(self.test)
+        names, own = ([folder.name for folder in part] for part in (folders, self.classes))
+        if names != own:
+            raise NasframeError(
+                f"{self.test}: has the classes {', '.join(names)}; those for training are "
+                f"{', '.join(own)}"
+            )
+        return _listed(folders)
+
+
+def list_folder(path: Path, validation: float) -> Folder:
+    """Find the images of a folder.
 
     Args:
         path: has one folder a class, or a folder ``train`` that has; classes are numbered by
             name. Files that are no images by their suffix, and hidden ones, are left out.
-        size: the side to which every image is resized, whatever its shape.
         validation: the fraction of the images that is for validation.
-        augmentation: how training images are varied.
 
     Raises:
         NasframeError: if there are no images, or too few.
@@ -42,10 +79,27 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
     if len(folders) < 2:
         raise NasframeError(f"{root}: folders in it: {len(folders)}; it needs one for each class")
     files, y_N = _listed(folders)
-    load = partial(_load, files, y_N, size, _count(folders, y_N, validation))
-    kept = next((f for f in TEST if root != path and _classes(path / f)), None)
-    test = partial(_load_test, path / kept, folders, size) if kept else None
-    return ImageTask(load, (3, size, size), len(folders), augmentation, test)
+    parts = stratified(y_N, _count(folders, y_N, validation))
+    kept = next((path / f for f in TEST if root != path and _classes(path / f)), None)
+    return Folder(folders, files, y_N, *parts, kept)
+
+
+def folder_task(path: Path, size: int, validation: float, augmentation: Augmentation) -> ImageTask:
+    """Make a task of a folder; the images are found at once and decoded on first use.
+
+    Args:
+        path: of the folder; see ``list_folder``.
+        size: the side to which every image is resized, whatever its shape.
+        validation: the fraction of the images that is for validation.
+        augmentation: how training images are varied.
+
+    Raises:
+        NasframeError: if there are no images, or too few.
+    """
+    found = list_folder(path, validation)
+    test = partial(_load_test, found, size) if found.test else None
+    load = partial(_load, found, size)
+    return ImageTask(load, (3, size, size), len(found.classes), augmentation, test)
 
 
 def _listed(folders: list[Path]) -> tuple[list[Path], NDArray[np.int64]]:
@@ -82,20 +136,16 @@ def _count(folders: list[Path], y_N: NDArray[np.int64], validation: float) -> in
         raise NasframeError(f"{folders[0].parent}: {error} (classes: {names})") from error
 
 
-def _load(files: list[Path], y_N: NDArray[np.int64], size: int, count: int) -> ImageData:
-    x_NHWC = _decoded(files, size)
-    train, validation = stratified(y_N, count)
+def _load(folder: Folder, size: int) -> ImageData:
+    x_NHWC, y_N = _decoded(folder.files, size), folder.y_N
+    train, validation = folder.train, folder.validation
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
 
 
-def _load_test(root: Path, classes: list[Path], size: int) -> Labelled:
-    names = [folder.name for folder in _classes(root)]
-    if names != [folder.name for folder in classes]:
-        raise NasframeError(
-            f"{root}: has the classes {', '.join(names)}; those for training are "
-            f"{', '.join(folder.name for folder in classes)}"
-        )
-    files, y_N = _listed(_classes(root))
+def _load_test(folder: Folder, size: int) -> Labelled:
+    found = folder.test_files()
+    assert found is not None
+    files, y_N = found
     return _decoded(files, size), y_N
 
 
@@ -107,15 +157,29 @@ def _decoded(files: list[Path], size: int) -> NDArray[np.uint8]:
 
 
 def _decode(file: Path, size: int) -> NDArray[Any]:
+    image = read_image(file, size)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def read_image(file: Path, least: int | None) -> Image.Image:
+    """An image as it is to be looked at, with three channels.
+
+    Args:
+        file: in any format of Pillow.
+        least: the smallest side that is needed, if that is known: a large JPEG is then decoded at
+            a fraction of its size.
+
+    Raises:
+        NasframeError: if it cannot be read.
+    """
     try:
         with warnings.catch_warnings(), Image.open(file) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image.draft("RGB", (size, size))  # a large JPEG is decoded at a fraction of its size
-            upright = ImageOps.exif_transpose(_in_bytes(image))
-            resized = upright.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+            if least is not None:
+                image.draft("RGB", (least, least))
+            return ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
     except Exception as error:  # each format has its own exceptions
         raise NasframeError(f"{file}: cannot be read as an image: {error}") from error
-    return np.asarray(resized)
 
 
 def _in_bytes(image: Image.Image) -> Image.Image:

@@ -5,19 +5,18 @@ Shapes: N images of a set, B of a batch, H x W pixels, C channels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from nasframe.api import Task
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
+from nasframe.tasks.classification import Classification
 from nasframe.tasks.digest import digest
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class _Resident:
         return torch.addcmul(self.shift_HWC, x_BHWC.float(), self.scale_HWC)
 
 
-class ImageTask(Task):
+class ImageTask(Classification):
     """Classification of images of one size.
 
     An epoch is cut into ``ceil(N / batch_size)`` batches whose sizes differ by one at most: every
@@ -71,10 +70,6 @@ class ImageTask(Task):
         augmentation: how training images are varied.
         load_test: reads the test images, of the type of the others; ``None`` if there are none.
     """
-
-    kind = "image"
-    provides = ("val_accuracy", "val_loss")
-    label_smoothing: float = 0.0
 
     def __init__(
         self,
@@ -141,38 +136,6 @@ class ImageTask(Task):
         x_NHWC, y_N = (torch.from_numpy(values) for values in self._load_test())
         x_NHWC = self._augmentation.centre(x_NHWC).to(device)
         return _in_order(self._on(device), x_NHWC, y_N.to(device), batch_size)
-
-    def loss(
-        self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
-    ) -> tuple[Tensor, Any]:
-        """Cross entropy; that of auxiliary logits counts ``auxiliary_weight`` times."""
-        x_NCHW, y_N = batch
-        outputs = module(x_NCHW)
-        loss = partial(F.cross_entropy, label_smoothing=self.label_smoothing)
-        if isinstance(outputs, tuple):
-            logits_NK, auxiliary_NK = outputs
-            weight: Any = module.auxiliary_weight
-            return loss(logits_NK, y_N) + weight * loss(auxiliary_NK, y_N), state
-        return loss(outputs, y_N), state
-
-    def tally(
-        self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
-    ) -> tuple[Tensor, Any]:
-        """How many are right, the sum of their cross entropies, and how many they are."""
-        x_NCHW, y_N = batch
-        logits_NK = module(x_NCHW).float()
-        right = (logits_NK.argmax(1) == y_N).sum()
-        loss = F.cross_entropy(logits_NK, y_N, reduction="sum")
-        return torch.stack([right, loss, loss.new_tensor(len(y_N))]), state
-
-    def metrics(self, tally: Sequence[float]) -> dict[str, float]:
-        """``val_accuracy`` from 0 to 1, and ``val_loss``, the mean cross entropy in nats."""
-        right, loss, count = tally
-        return {"val_accuracy": right / count, "val_loss": loss / count}
-
-    def example(self) -> tuple[Tensor]:
-        """One image of zeros."""
-        return (torch.zeros(1, *self.input_shape),)
 
     def _on(self, device: torch.device) -> _Resident:
         if device not in self._resident:

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from nasframe import NasframeError, Task
+from nasframe import NasframeError, Task, loaded
 from nasframe_detection import CocoConfig
 from nasframe_detection.coco_file import Annotations, Picture, read_annotations
 from nasframe_detection.precision import backend, mean_average_precision
@@ -124,14 +124,7 @@ class CocoTask(Task):
     def _read(
         self, pictures: _Pictures, batches: list[list[Sample]], device: torch.device
     ) -> Iterator[Batch]:
-        loader = DataLoader(
-            pictures,
-            batch_sampler=batches,  # type: ignore[arg-type]
-            num_workers=self._config.workers,
-            collate_fn=list,
-            generator=torch.Generator(),  # or it would draw from the global one
-        )
-        for rows in loader:
+        for rows in loaded(pictures, batches, self._config.workers, list):
             images = [image.to(device) for image, _ in rows]
             yield images, [{k: v.to(device) for k, v in target.items()} for _, target in rows]
 

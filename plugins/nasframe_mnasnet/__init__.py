@@ -7,12 +7,14 @@ networks that its authors published.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from nasframe import (
     NasframeError,
+    RecipeConfig,
+    Schedule,
     SearchSpaceConfig,
     hookimpl,
     load_weights,
@@ -141,6 +143,34 @@ def published(
 def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig] | SearchSpaceConfig]:
     """The paper's space, and the flat one that it is compared with (three layers a block)."""
     return {"mnasnet": MnasNetConfig, "mnasnet_flat": MnasNetConfig(flat=True, layers=[3] * 7)}
+
+
+@hookimpl
+def nasframe_recipes() -> Mapping[str, RecipeConfig]:
+    """The training of the paper's networks on ImageNet (5.1), and the same on few images.
+
+    What the paper does not say is the authors' code's (tensorflow/tpu, models/official/mnasnet):
+    epsilon, label smoothing, the moving average and the epochs.
+    """
+    imagenet = RecipeConfig(
+        epochs=350,
+        batch_size=4096,
+        optimizer="rmsproptf",
+        epsilon=1e-3,
+        lr=0.256,
+        momentum=0.9,
+        weight_decay=1e-5,
+        warmup_epochs=5,
+        schedule=Schedule.exponential,
+        decay=0.97,
+        decay_epochs=2.4,
+        label_smoothing=0.1,
+        ema=0.9999,
+        dropout=0.2,
+    )
+    # The rate is that of a batch of 64; the average that of fewer steps.
+    small = replace(imagenet, epochs=40, batch_size=64, lr=0.004, ema=0.99, warmup_epochs=1)
+    return {"mnasnet_imagenet": imagenet, "mnasnet_imagenet_small": small}
 
 
 @hookimpl

@@ -6,11 +6,11 @@ Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from nasframe import NasframeError, RecipeConfig, SearchSpaceConfig, hookimpl, setting
+from nasframe import NasframeError, RecipeConfig, Schedule, SearchSpaceConfig, hookimpl, setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -138,12 +138,13 @@ def published(name: str, **settings: Any) -> nn.Module:
 
 @hookimpl
 def nasframe_recipes() -> Mapping[str, RecipeConfig]:
-    """The training of the paper's final network on CIFAR-10, as in slim.
+    """The training of the paper's final networks, as in slim, and the same in a few minutes.
 
-    Not said there: cutout's side, which is that of DeVries and Taylor (2017) for CIFAR-10; and the
-    crop from 40 pixels and the mirroring, which are the paper's for the search.
+    Not said there of CIFAR-10: cutout's side, which is that of DeVries and Taylor (2017); and the
+    crop from 40 pixels and the mirroring, which are the paper's for the search. That of ImageNet is
+    slim's for the large network; its epochs are the 250,000 steps over which drop path grows.
     """
-    final = RecipeConfig(
+    cifar10 = RecipeConfig(
         epochs=600,
         batch_size=32,
         optimizer="momentum",
@@ -158,4 +159,30 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         flip=True,
         cutout=16,
     )
-    return {"nasnet_cifar10": final}
+    imagenet = RecipeConfig(
+        epochs=312,
+        batch_size=1600,  # 100 workers of 16
+        optimizer="rmsproptf",
+        epsilon=1.0,
+        lr=1.5,
+        momentum=0.9,
+        weight_decay=5e-5,
+        gradient_clip=10,
+        schedule=Schedule.exponential,
+        decay=0.97,
+        decay_epochs=2.4,
+        label_smoothing=0.1,
+        ema=0.9999,
+        drop_path_keep=0.7,
+        auxiliary=True,
+        dropout=0.5,
+    )
+    return {
+        "nasnet_cifar10": cifar10,
+        "nasnet_cifar10_small": replace(cifar10, epochs=30, drop_path_keep=0.9, cutout=8),
+        "nasnet_imagenet": imagenet,
+        # The rate and the average are those of fewer images in a step, and of fewer steps.
+        "nasnet_imagenet_small": replace(
+            imagenet, epochs=30, batch_size=32, lr=0.03, ema=0.99, drop_path_keep=0.9
+        ),
+    }
