@@ -40,7 +40,7 @@ from nasframe.cpu import threads as threads
 from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
-from nasframe.loading import loaded as loaded
+from nasframe.loading import Loaded as Loaded
 from nasframe.plugins import option as option
 from nasframe.plugins import published as published
 from nasframe.recipe import RecipeConfig as RecipeConfig

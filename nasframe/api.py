@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -241,7 +241,7 @@ class Task(ABC):
     @abstractmethod
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
-    ) -> Iterator[Any]:
+    ) -> Iterable[Any]:
         """One epoch of training batches on ``device``, shuffled and augmented by ``generator``."""
 
     @abstractmethod
@@ -257,10 +257,10 @@ class Task(ABC):
         """Arguments with which a network can be called: one input of zeros, on torch's device."""
 
     @abstractmethod
-    def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Any]:
+    def validation_batches(self, batch_size: int, device: torch.device) -> Iterable[Any]:
         """All validation batches on ``device``, in a fixed order, not augmented."""
 
-    def test_batches(self, batch_size: int, device: torch.device) -> Iterator[Any] | None:
+    def test_batches(self, batch_size: int, device: torch.device) -> Iterable[Any] | None:
         """All test batches, like those of validation; ``None`` if there is no test set.
 
         A search never reads them: they tell how good the final network is, once.

@@ -51,6 +51,8 @@ class RecipeConfig(Config):
         label_smoothing: the share of a label that is spread over all classes in training.
         ema: decay of the moving average of the weights, which is then validated and kept; null
             for none.
+        patience: epochs without a better validation metric, that by which networks are ranked,
+            after which the training ends; its last weights are kept. Null for never.
         precision: ``auto`` is bfloat16 (automatic mixed precision) on CUDA devices that have it,
             float32 elsewhere.
         channels_last: whether images lie in memory with their channels innermost.
@@ -79,6 +81,7 @@ class RecipeConfig(Config):
     milestones: list[float] = setting([], above=0)
     label_smoothing: float = setting(0.0, least=0, most=0.99)
     ema: float | None = setting(None, above=0, most=1)
+    patience: int | None = setting(None, least=1)
     precision: Precision = Precision.auto
     channels_last: bool = True
     drop_path_keep: float | None = None

@@ -88,7 +88,7 @@ def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
 
 
 def _run(cfg: DictConfig, folder: Path, say: Callable[[str], None]) -> float:
-    from nasframe.retraining.run import badness
+    from nasframe.retraining.ranking import badness
 
     result = run(RetrainConfig(**{**values(cfg, RetrainConfig), "dir": folder}), say)
     return -badness(result.metrics)
@@ -96,7 +96,7 @@ def _run(cfg: DictConfig, folder: Path, say: Callable[[str], None]) -> float:
 
 def _ranking(folder: Path) -> list[str]:
     """A line for each retraining of a sweep that is finished, wherever it ran."""
-    from nasframe.retraining.run import badness
+    from nasframe.retraining.ranking import badness
 
     lines = []
     for path in sorted(folder.glob(f"*/{NETWORK}")):

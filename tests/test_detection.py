@@ -214,9 +214,9 @@ def test_crowds_are_not_learned_and_what_has_no_area_is_no_object(tmp_path: Path
         validation_annotations=path,
         flip=False,
     ).build()  # type: ignore[attr-defined]
-    (_, (target,)) = next(task.train_batches(1, CPU, torch.Generator()))
+    (_, (target,)) = next(iter(task.train_batches(1, CPU, torch.Generator())))
     assert target["boxes"].tolist() == [[90.5, 4, 96, 13]] and target["labels"].tolist() == [2]
-    (_, (target,)) = next(task.validation_batches(1, CPU))
+    (_, (target,)) = next(iter(task.validation_batches(1, CPU)))
     assert target["iscrowd"].tolist() == [True, False] and target["area"].tolist() == [50, 56.25]
 
 
@@ -326,7 +326,7 @@ def test_batches_without_any_box_are_learned_from(detector: Any, tmp_path: Path)
     path = pictures(tmp_path, "empty", [[], [], [[3, 3, 20, 20, 5]]])
     task = coco(tmp_path, annotations=path, flip=False).build()
     module = detector.build(published("mnasnet_small"), task)
-    images, targets = next(task.train_batches(3, CPU, torch.Generator()))
+    images, targets = next(iter(task.train_batches(3, CPU, torch.Generator())))
     order = sorted(range(3), key=lambda place: len(targets[place]["boxes"]))
     batch = [images[place] for place in order[:2]], [targets[place] for place in order[:2]]
     assert [target["boxes"].shape for target in batch[1]] == [(0, 4)] * 2

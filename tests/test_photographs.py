@@ -58,7 +58,7 @@ def test_an_epoch_has_each_image_once_with_its_label(folder: Path) -> None:
 
 def test_pixels_are_normalised_as_data_config_says(folder: Path) -> None:
     made = task(folder)
-    x, y = next(made.validation_batches(100, CPU))
+    x, y = next(iter(made.validation_batches(100, CPU)))
     mean, std = (torch.tensor(made.data_config[name]) for name in ("mean", "std"))
     raw = x * std[:, None, None] + mean[:, None, None]
     wanted = (torch.tensor(COLOURS, dtype=torch.float32)[y] + 2.5) / 255

@@ -7,8 +7,11 @@ import json
 import math
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,9 @@ from nasframe import (
     retrain,
 )
 from nasframe.latency.lock import held
+from nasframe.retraining.config import TrainerConfig
 from nasframe.retraining.fitting import fit
+from nasframe.retraining.together import check_together
 from nasframe.tasks.images import ImageTask
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import make_optimizer
@@ -416,6 +421,141 @@ def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(
             (state, about), (wanted, _) = read_weights(other), read_weights(path)
             assert all(torch.equal(state[name], wanted[name]) for name in wanted), path
             assert state.keys() == wanted.keys() and about["recipe"]["epochs"] == 6
+
+
+# Several devices, loggers, an early end
+
+
+def together(study: Path, folder: Path, devices: int, **settings: Any) -> Any:
+    recipe = {"epochs": 2, "batch_size": 64, "momentum": 0.0, **settings.pop("recipe", {})}
+    several = TrainerConfig(devices=devices, sync_batchnorm=settings.pop("sync", False))
+    return config(study, folder, trial=0, recipe=recipe, trainer=several, **settings)
+
+
+def test_two_devices_train_one_network(study: Path, tmp_path: Path) -> None:
+    """As processes on the CPU; in a process of its own, since this one may have used threads."""
+    run_ = shell(tmp_path)
+    words = (f"study={study}", "trial=0", "recipe.epochs=3", "recipe.ema=0.9")
+    alone = run_("nasframe-retrain", *words, "dir=alone")
+    both = run_("nasframe-retrain", *words, "trainer.devices=2", "dir=both")
+    assert (both.returncode, both.stderr) == (0, "")
+    assert len(both.stdout.splitlines()) == len(alone.stdout.splitlines()) == 4
+    of = {n: json.loads((run_.cwd / n / "network.json").read_text()) for n in ("alone", "both")}
+    metrics = [of[name]["metrics"] for name in ("alone", "both")]
+    assert metrics[1]["val_accuracy"] == pytest.approx(metrics[0]["val_accuracy"], abs=0.15)
+    network = load(run_.cwd / "both")
+    task = option("task", "digits").build()  # type: ignore[attr-defined]
+    tally = sum(task.tally(network, batch, None)[0] for batch in task.test_batches(64, CPU))
+    assert task.metrics(tally.tolist())["val_accuracy"] == metrics[1]["test_accuracy"]
+    assert not list(run_.cwd.glob("**/*.ckpt"))
+    fast = run_("nasframe-retrain", *words, "trainer={devices: 2, strategy: ddp}", "dir=fast")
+    assert fast.returncode == 2 and "give trainer.strategy=ddp_find_unused" in fast.stderr
+    sweep = run_("nasframe-retrain", "-m", *words, "seed=0,1", "trainer.devices=2", "dir=sweep")
+    assert (sweep.returncode, sweep.stderr) == (0, "")
+    assert len(list((run_.cwd / "sweep").glob("*/weights.safetensors"))) == 2
+
+
+PART = """
+import sys, torch
+from pathlib import Path
+from torch import nn
+from nasframe import RecipeConfig, option
+from nasframe.retraining.config import TrainerConfig
+from nasframe.retraining.fitting import fit
+from nasframe.retraining.together import check_together
+torch.manual_seed(0)
+network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+devices, size = map(int, sys.argv[1:3])
+recipe = RecipeConfig(epochs=1, momentum=0, weight_decay=0, batch_size=size, lr=0.5)
+task = option("task", "digits").build()
+network, rows = fit(network, task, recipe, seed=1, device=torch.device("cpu"),
+    folder=Path(sys.argv[3]), on_epoch=lambda rows: None, together=TrainerConfig(devices=devices))
+print(rows[0]["val_loss"], network[1].weight.sum().item())
+"""
+
+
+def test_two_devices_make_the_steps_of_one(tmp_path: Path) -> None:
+    """An epoch of one batch: the mean of two halves' gradients is that of the whole."""
+    found = []
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        folder.mkdir()
+        words = [sys.executable, "-c", PART, str(devices), "1078", str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        found.append([float(word) for word in done.stdout.split()])
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+def test_several_devices_are_refused_where_they_cannot_be(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(NasframeError, match="trainer.devices=2: a text is read in order"):
+        check_together(TrainerConfig(devices=2), option("task", "text").build(), CPU)  # type: ignore[attr-defined]
+    with pytest.raises(NasframeError, match="trainer.devices=2000: there are fewer batches"):
+        retrain(together(study, tmp_path, 2000), silent)
+
+
+@pytest.mark.parametrize("logger", ["csv", "tensorboard", "mlflow", "wandb"])
+def test_loggers_are_told_each_epoch_once(
+    logger: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if logger != "csv":
+        pytest.importorskip(logger)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    settings = config(study, tmp_path / "it", trial=0, recipe={"epochs": 4}, logger=logger)
+
+    class Enough(Exception):
+        pass
+
+    def stop(line: str) -> None:
+        if "epoch 3" in line:
+            raise Enough
+
+    with pytest.raises(Enough):
+        retrain(settings, stop)
+    retrain(settings, silent)
+    folder = tmp_path / "it" / "trial-0"
+    with (folder / "curves.csv").open() as file:
+        wanted = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
+    assert len(wanted) == 4
+    if logger == "csv":
+        with (folder / "csv" / "metrics.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
+        assert [float(row["val_accuracy"]) for row in rows] == pytest.approx(wanted)
+    else:
+        assert list((folder).glob(f"{logger}*"))
+
+
+def test_a_missing_logger_is_named(study: Path, tmp_path: Path) -> None:
+    if find_spec("wandb") is None:
+        refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install w")
+
+
+def test_patience_ends_the_training_and_is_resumed(study: Path, tmp_path: Path) -> None:
+    recipe = {"epochs": 30, "patience": 2, "lr": 1e-6}
+    settings = config(study, tmp_path / "it", trial=0, recipe=recipe)
+    retrain(settings, silent)
+    with (tmp_path / "it" / "curves.csv").open() as file:
+        rates = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
+    best = rates.index(max(rates))
+    assert len(rates) == best + 3 < 30
+    said: list[str] = []
+
+    class Enough(Exception):
+        pass
+
+    def stop(line: str) -> None:
+        said.append(line)
+        if f"epoch {len(rates)}/" in line:
+            raise Enough
+
+    again = replace(settings, dir=tmp_path / "again")
+    with pytest.raises(Enough):
+        retrain(again, stop)
+    retrain(again, said.append)
+    assert (tmp_path / "again" / "curves.csv").read_text() == (
+        tmp_path / "it" / "curves.csv"
+    ).read_text()
 
 
 # Mistakes

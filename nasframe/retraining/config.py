@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from nasframe.config import Config, DetectorConfig, SearchSpaceConfig, TaskConfig, setting
 from nasframe.errors import NasframeError
 from nasframe.recipe import RecipeConfig
+
+
+class Logger(Enum):
+    """Where curves are written beside ``curves.csv``, by Lightning's loggers."""
+
+    none = "none"
+    csv = "csv"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+    wandb = "wandb"
+
+
+class Strategy(Enum):
+    """How several devices train together, by Lightning's names."""
+
+    ddp = "ddp_fork"
+    ddp_find_unused_parameters_true = "ddp_fork_find_unused_parameters_true"
+
+
+@dataclass(kw_only=True)
+class TrainerConfig(Config):
+    """The devices of one machine that train together.
+
+    Attributes:
+        devices: how many; each has an equal part of every batch.
+        strategy: ``ddp`` takes less time, where every weight has a gradient: those of a cell that
+            does not read both of its inputs have none.
+        sync_batchnorm: whether batch norms see the parts of a batch as one.
+    """
+
+    devices: int = setting(1, least=1)
+    strategy: Strategy = Strategy.ddp_find_unused_parameters_true
+    sync_batchnorm: bool = False
 
 
 @dataclass(kw_only=True)
@@ -37,6 +71,9 @@ class RetrainConfig(Config):
         device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
             ``mps``.
         threads: CPU threads; results are equal only for equal threads.
+        trainer: several devices; ``device`` is then their kind.
+        logger: ``csv``, ``tensorboard``, ``mlflow`` or ``wandb``, in the folder of each network;
+            MLflow and Weights & Biases also read the variables that they have for a server.
     """
 
     search_space: SearchSpaceConfig | None = None
@@ -55,6 +92,8 @@ class RetrainConfig(Config):
     seed: int = setting(0, least=0, most=2**63 - 1)
     device: str = setting("auto", free=True)
     threads: int = setting(1, least=1)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: Logger = setting(Logger.none, free=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from nasframe.api import Task
 from nasframe.errors import NasframeError, one_line
 from nasframe.recipe import RecipeConfig
+from nasframe.retraining.config import Strategy, TrainerConfig
 from nasframe.retraining.module import FullModule, Row, epoch_seed
+from nasframe.retraining.together import part
 from nasframe.training.evaluator import precision_of
 from nasframe.training.trainer import Epochs, drive, on_one, quiet
 from nasframe.weights import write_whole
 
 CHECKPOINT = "checkpoint"
+ALONE = TrainerConfig()
 
 
 def fit(
@@ -34,6 +38,8 @@ def fit(
     folder: Path,
     frozen: Sequence[nn.Module] = (),
     on_epoch: Callable[[list[Row]], None],
+    together: TrainerConfig = ALONE,
+    logger: Logger | None = None,
 ) -> tuple[nn.Module, list[Row]]:
     """Train a network; the folder has a checkpoint of the last epoch until it is removed.
 
@@ -46,6 +52,8 @@ def fit(
         folder: of the checkpoint.
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far, after each.
+        together: the devices, if there are several.
+        logger: is told the same, if there is one.
 
     Returns:
         The network to be kept, on the CPU, in evaluation mode; and a row for each epoch.
@@ -54,25 +62,40 @@ def fit(
         FloatingPointError: if the training diverges.
         NasframeError: if the checkpoint cannot be read.
     """
-    child = FullModule(network, task, recipe, seed=seed, frozen=frozen, on_epoch=on_epoch)
-    final, rows = child.final, child.rows
+    devices = together.devices
+    size = max(1, recipe.batch_size // devices)
+    batches = task.train_steps(size) // devices
+    if not batches:
+        raise NasframeError(f"trainer.devices={devices}: there are fewer batches in an epoch")
+    child = FullModule(
+        network, task, recipe, seed=seed, frozen=frozen, on_epoch=on_epoch, batches=batches
+    )
+    final = child.final
     path = folder / f"{CHECKPOINT}.ckpt"
 
-    def training() -> Iterator[Any]:
+    def training() -> Iterable[Any]:
         draws = torch.Generator().manual_seed(epoch_seed(seed + 1, len(child.rows)))
-        return task.train_batches(recipe.batch_size, device, draws)
+        epoch = task.train_batches(size, child.device, draws)
+        return part(epoch, child.global_rank, devices, batches)
 
-    def validation() -> Iterator[Any]:
-        return task.validation_batches(recipe.batch_size, device)
+    def validation() -> Iterable[Any]:
+        return part(task.validation_batches(size, child.device), child.global_rank, devices)
 
     with quiet():
-        trainer = _trainer(recipe, device, folder)
+        trainer = _trainer(recipe, device, folder, together, logger)
         start = path if path.is_file() else None
         try:
             drive(trainer, child, Epochs(training), Epochs(validation), start)
         except (FloatingPointError, KeyboardInterrupt, NasframeError):
             raise
         except Exception as error:
+            if FloatingPointError.__name__ in str(error):  # of another process
+                raise FloatingPointError(str(error).rpartition("Error: ")[2].strip()) from None
+            if "find_unused_parameters" in str(error):
+                raise NasframeError(
+                    "trainer.strategy=ddp: some weights of this network have no gradient; give "
+                    f"trainer.strategy={Strategy.ddp_find_unused_parameters_true.name}"
+                ) from None
             if start is None or child.rows:
                 raise
             raise NasframeError(
@@ -80,6 +103,8 @@ def fit(
                 "Remove the file to begin this network anew"
             ) from error
         rows = child.rows
+        if devices > 1:  # it was in other processes
+            rows = torch.load(path, weights_only=True)["rows"]
     return final.to("cpu").eval(), rows
 
 
@@ -100,7 +125,13 @@ def remove_checkpoint(folder: Path) -> None:
     (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
 
 
-def _trainer(recipe: RecipeConfig, device: torch.device, folder: Path) -> Trainer:
+def _trainer(
+    recipe: RecipeConfig,
+    device: torch.device,
+    folder: Path,
+    together: TrainerConfig,
+    logger: Logger | None,
+) -> Trainer:
     after_each_epoch = ModelCheckpoint(
         folder,
         CHECKPOINT,
@@ -108,13 +139,19 @@ def _trainer(recipe: RecipeConfig, device: torch.device, folder: Path) -> Traine
         enable_version_counter=False,
     )
     place = on_one(device)
+    if together.devices > 1:
+        place |= {
+            "devices": together.devices,
+            "strategy": together.strategy.value,
+            "sync_batchnorm": together.sync_batchnorm,
+        }
     return Trainer(
         max_epochs=recipe.epochs,
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=recipe.gradient_clip or None,
         precision=precision_of(recipe.precision, device),
         callbacks=[after_each_epoch],
-        logger=False,
+        logger=logger or False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
 from torch import nn
 
 from nasframe.api import Task
 from nasframe.recipe import RecipeConfig
+from nasframe.retraining.ranking import badness
+from nasframe.retraining.together import whole
 from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import make_optimizer
 
@@ -35,6 +38,7 @@ class FullModule(ChildModule):
         seed: of what is random in the network.
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far after each of them.
+        batches: in an epoch, on one device.
 
     Attributes:
         ema: the network with averaged weights, if the recipe wants one.
@@ -51,8 +55,9 @@ class FullModule(ChildModule):
         seed: int,
         frozen: Sequence[nn.Module],
         on_epoch: Callable[[list[Row]], None],
+        batches: int,
     ) -> None:
-        steps = recipe.epochs * -(-task.train_steps(recipe.batch_size) // recipe.accumulate)
+        steps = recipe.epochs * -(-batches // recipe.accumulate)
         super().__init__(
             network,
             task,
@@ -65,6 +70,7 @@ class FullModule(ChildModule):
         self.ema = None if recipe.ema is None else ModelEmaV3(network, decay=recipe.ema)
         self.rows: list[Row] = []
         self._seed = seed
+        self._patience = recipe.patience
         self._frozen = frozen
         self._tell = on_epoch
         self._averaged = 0
@@ -76,10 +82,23 @@ class FullModule(ChildModule):
         averaged: nn.Module = self.network if self.ema is None else self.ema.module
         return averaged
 
+    @property
+    def patient(self) -> bool:
+        """Whether the last epochs have not all been worse than an earlier one."""
+        badnesses = [badness(row) for row in self.rows]
+        best = badnesses.index(min(badnesses)) if badnesses else 0
+        return self._patience is None or len(self.rows) - 1 - best < self._patience
+
+    def on_train_start(self) -> None:
+        """Do not go on with what had ended; a CSV logger begins anew, and is told it all again."""
+        self.trainer.should_stop = not self.patient
+        for row in self.rows if isinstance(self.logger, CSVLogger) else []:
+            self._log(row)
+
     def on_train_epoch_start(self) -> None:
         """Begin with no state, no losses, and the epoch's own random numbers."""
         super().on_train_epoch_start()
-        torch.manual_seed(epoch_seed(self._seed, len(self.rows)))
+        torch.manual_seed(epoch_seed(self._seed + self.global_rank, len(self.rows)))
         for layer in self._frozen:
             layer.eval()
 
@@ -115,5 +134,17 @@ class FullModule(ChildModule):
 
     def _note(self, metrics: dict[str, float]) -> bool:
         self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
-        self._tell(self.rows)
-        return True
+        if self.trainer.is_global_zero:
+            self._log(self.rows[-1])
+            self._tell(self.rows)
+        return self.patient
+
+    def _log(self, row: Row) -> None:
+        values = {name: value for name, value in row.items() if name != "epoch"}
+        for logger in self.loggers:
+            logger.log_metrics(values, step=int(row["epoch"]))
+            logger.save()
+
+    def _sums(self) -> tuple[float, Sequence[Any]]:
+        self._tally = whole(self._tally, self.trainer.world_size)
+        return super()._sums()

@@ -27,14 +27,15 @@ from nasframe.retraining.card import model_card
 from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
+from nasframe.retraining.loggers import check_logger, make_logger
 from nasframe.retraining.module import Row
+from nasframe.retraining.ranking import RANKED, badness
+from nasframe.retraining.together import check_together
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import check_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
 from nasframe.weights import save_weights, task_facts, write_whole
 
-RANKED = ("val_accuracy", "val_map", "val_loss")
-"""The metrics by which networks are ranked: the first one that the task has."""
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 
 
@@ -61,7 +62,7 @@ def _finished(config: RetrainConfig) -> Retrained | None:
 def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     task = config.task.build()
     device = find_device(config.device, "device")
-    _check(config, task)
+    _check(config, task, device)
     networks = _stored(config) or _new(config, task, device)
     config.dir.mkdir(parents=True, exist_ok=True)
     with held(config.dir) as free:
@@ -91,11 +92,13 @@ def _with_recipe(config: RetrainConfig) -> RetrainConfig:
     return replace(config, search_space=recipe.space(config.search_space), task=task)
 
 
-def _check(config: RetrainConfig, task: Task) -> None:
+def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
     """What can be said before a network is built."""
     check_environment()
     recipe = config.recipe
     check_optimizer(recipe, recipe.epsilon, "recipe")
+    check_logger(config.logger)
+    check_together(config.trainer, task, device)
     if not set(RANKED) & set(task.provides):
         raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
     if task.label_smoothing is not None:
@@ -187,7 +190,10 @@ class _Job:
         folder = self.config.dir / self.network.name
         if not (folder / NETWORK).is_file():
             folder.mkdir(exist_ok=True)
-            with threads(self.config.threads), seeded(self.config.seed, self.device):
+            # Processes can only be forked while CUDA rests.
+            alone = self.config.trainer.devices == 1
+            place = self.device if alone else torch.device("cpu")
+            with threads(self.config.threads), seeded(self.config.seed, place):
                 self._train(folder, tell)
         remove_checkpoint(folder)
         metrics: Row = read_json(folder / NETWORK)["metrics"]
@@ -211,6 +217,8 @@ class _Job:
             folder=folder,
             frozen=frozen,
             on_epoch=on_epoch,
+            together=self.config.trainer,
+            logger=make_logger(self.config.logger, folder, flat(to_plain(self.config))),
         )
         about = self._about(recipe)
         save_weights(final, folder / WEIGHTS, about)
@@ -253,12 +261,6 @@ def _table(rows: Sequence[Row]) -> bytes:
     return file.getvalue().encode()
 
 
-def badness(metrics: Mapping[str, float]) -> float:
-    """By what networks are ranked: a validation metric, the lower the better."""
-    name = next(name for name in RANKED if name in metrics)
-    return metrics[name] if name == "val_loss" else -metrics[name]
-
-
 def _finish(
     config: RetrainConfig,
     task: Task,
@@ -283,7 +285,8 @@ def _test(folder: Path, task: Task, device: torch.device, batch_size: int) -> di
     if batches is None:
         return {}
     network = load_final(folder).to(device)
-    state, total = None, None
+    state: Any = None
+    total: Any = None
     with torch.inference_mode():
         for batch in batches:
             tally, state = task.tally(network, batch, state)

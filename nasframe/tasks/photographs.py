@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,10 @@ from timm.data import (  # type: ignore[attr-defined]
     create_transform,
 )
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from nasframe.errors import NasframeError, one_line
-from nasframe.loading import loaded
+from nasframe.loading import Loaded
 from nasframe.tasks.classification import Classification
 from nasframe.tasks.folder import list_folder, read_image
 
@@ -74,7 +74,7 @@ class PhotographTask(Classification):
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterable[tuple[Tensor, Tensor]]:
         """One epoch of shuffled and varied batches, whose sizes differ by one at most."""
         count = len(self._folder.train)
         order = torch.randperm(count, generator=generator).numpy()
@@ -91,14 +91,14 @@ class PhotographTask(Classification):
 
     def validation_batches(
         self, batch_size: int, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterable[tuple[Tensor, Tensor]]:
         """The centres of the validation images in their order."""
         places = self._folder.validation.tolist()
         return self._in_order(self._folder.files, self._folder.y_N, places, batch_size, device)
 
     def test_batches(
         self, batch_size: int, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]] | None:
+    ) -> Iterable[tuple[Tensor, Tensor]] | None:
         """The test images, prepared like those for validation."""
         found = self._folder.test_files()
         if found is None:
@@ -112,7 +112,7 @@ class PhotographTask(Classification):
         places: Sequence[int],
         batch_size: int,
         device: torch.device,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterable[tuple[Tensor, Tensor]]:
         samples = [(place, 0) for place in places]
         batches = [samples[k : k + batch_size] for k in range(0, len(samples), batch_size)]
         least = math.floor(self._config.size / CROP)
@@ -120,9 +120,12 @@ class PhotographTask(Classification):
 
     def _read(
         self, images: _Images, batches: list[list[Sample]], device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        for x_NCHW, y_N in loaded(images, batches, self._config.workers):
-            yield x_NCHW.to(device, memory_format=torch.channels_last), y_N.to(device)
+    ) -> Iterable[tuple[Tensor, Tensor]]:
+        def finish(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            x_NCHW, y_N = batch
+            return x_NCHW.to(device, memory_format=torch.channels_last), y_N.to(device)
+
+        return Loaded(images, batches, self._config.workers, default_collate, finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def _seeded(seed: int) -> Iterator[None]:
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
     random.seed(seed)
     np.random.seed(seed)
-    torch.random.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,22 @@ from pytorch_lightning import Trainer
 
 from nasframe.training.module import ChildModule
 
+TALKERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning_fabric.utilities.rank_zero",
+    "lightning_fabric.utilities.distributed",
+)
+"""Lightning's loggers that tell what it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
     """What Lightning takes for a data loader: ``begin`` gives the batches of one epoch."""
 
-    begin: Callable[[], Iterator[Any]]
+    begin: Callable[[], Iterable[Any]]
 
     def __iter__(self) -> Iterator[Any]:
-        return self.begin()
+        return iter(self.begin())
 
 
 def fit(
@@ -85,7 +92,8 @@ def quiet() -> Iterator[None]:
     """Silence Lightning's tips and banners in this thread; those of the user's own fits stay."""
     # Not ``catch_warnings``: it would undo what other threads set meanwhile. Repeating is harmless.
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_heard)
+    for name in TALKERS:
+        logging.getLogger(name).addFilter(_is_heard)
     _here.quiet = True
     try:
         yield

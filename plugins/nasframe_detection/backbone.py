@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from timm.models import FeatureHookNet  # type: ignore[attr-defined]
+from timm.models import FeatureHookNet
 from torch import nn
 
 from nasframe import NasframeError
@@ -48,7 +48,7 @@ def stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
     return found
 
 
-def backbone(network: nn.Module, chosen: Sequence[Stage]) -> nn.Module:
+def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
     """The network without its classifier: from x_NCHW to maps by their strides, as text."""
     # timm's class reads ``feature_info`` of what it wraps, and takes the classifier out of timm's
     # own networks; those of plugins have a layer of this name.

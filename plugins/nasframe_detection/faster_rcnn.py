@@ -62,7 +62,7 @@ def faster_rcnn(network: nn.Module, task: TaskShape, config: FasterRCNNConfig) -
     body.out_channels = channels  # type: ignore[assignment]
     size = task.input_shape[1]
     anchors = _anchors(config, len(chosen) + 1 if config.fpn else 1)
-    return FasterRCNN(
+    detector: nn.Module = FasterRCNN(
         body,
         min_size=size,
         max_size=round(size * LONGEST),
@@ -76,6 +76,7 @@ def faster_rcnn(network: nn.Module, task: TaskShape, config: FasterRCNNConfig) -
         box_predictor=FastRCNNPredictor(config.width, task.outputs + 1),
         box_batch_size_per_image=config.samples,
     )
+    return detector
 
 
 def _anchors(config: FasterRCNNConfig, levels: int) -> tuple[tuple[int, ...], ...]:

@@ -77,7 +77,7 @@ def ssdlite(network: nn.Module, task: TaskShape, config: SSDLiteConfig) -> nn.Mo
     )
     classes, anchors = task.outputs + 1, boxes.num_anchors_per_location()
     size = task.input_shape[1]
-    return SSD(
+    detector: nn.Module = SSD(
         Extended(backbone(network, chosen), chosen[-1].channels, widths),
         boxes,
         (size, size),
@@ -88,3 +88,4 @@ def ssdlite(network: nn.Module, task: TaskShape, config: SSDLiteConfig) -> nn.Mo
         detections_per_img=100,
         topk_candidates=300,
     )
+    return detector

@@ -7,7 +7,7 @@ words of torchvision's detectors: ``boxes``, ``labels``, and for the metrics ``a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from nasframe import NasframeError, Task, loaded
+from nasframe import Loaded, NasframeError, Task
 from nasframe_detection import CocoConfig
 from nasframe_detection.coco_file import Annotations, Picture, read_annotations
 from nasframe_detection.precision import backend, mean_average_precision
@@ -69,7 +69,7 @@ class CocoTask(Task):
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
-    ) -> Iterator[Batch]:
+    ) -> Iterable[Batch]:
         """One epoch of shuffled batches, a half of their images mirrored; no crowds in them."""
         count = len(self._train)
         order = torch.randperm(count, generator=generator).tolist()
@@ -77,18 +77,17 @@ class CocoTask(Task):
         samples = [(place, bool(flips[place]) and self._config.flip) for place in order]
         parts = np.array_split(np.arange(count), self.train_steps(batch_size))
         batches = [[samples[place] for place in part] for part in parts]
-        for images, targets in self._read(self._train, batches, device):
-            yield images, [_without_crowds(target) for target in targets]
+        return self._read(self._train, batches, device, _without_crowds)
 
     def train_steps(self, batch_size: int) -> int:
         """The number of training images over the batch size, rounded up."""
         return -(-len(self._train) // batch_size)
 
-    def validation_batches(self, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    def validation_batches(self, batch_size: int, device: torch.device) -> Iterable[Batch]:
         """The validation images in their order."""
         return self._in_order(self._validation, batch_size, device)
 
-    def test_batches(self, batch_size: int, device: torch.device) -> Iterator[Batch] | None:
+    def test_batches(self, batch_size: int, device: torch.device) -> Iterable[Batch] | None:
         """The test images in their order."""
         return self._in_order(self._test, batch_size, device) if self._test else None
 
@@ -116,17 +115,24 @@ class CocoTask(Task):
 
     def _in_order(
         self, pictures: _Pictures, batch_size: int, device: torch.device
-    ) -> Iterator[Batch]:
+    ) -> Iterable[Batch]:
         samples = [(place, False) for place in range(len(pictures))]
         batches = [samples[k : k + batch_size] for k in range(0, len(samples), batch_size)]
-        return self._read(pictures, batches, device)
+        return self._read(pictures, batches, device, dict)
 
     def _read(
-        self, pictures: _Pictures, batches: list[list[Sample]], device: torch.device
-    ) -> Iterator[Batch]:
-        for rows in loaded(pictures, batches, self._config.workers, list):
+        self,
+        pictures: _Pictures,
+        batches: list[list[Sample]],
+        device: torch.device,
+        learned: Callable[[Target], Target],
+    ) -> Iterable[Batch]:
+        def finish(rows: list[tuple[Tensor, Target]]) -> Batch:
             images = [image.to(device) for image, _ in rows]
-            yield images, [{k: v.to(device) for k, v in target.items()} for _, target in rows]
+            targets = [learned(target) for _, target in rows]
+            return images, [{k: v.to(device) for k, v in target.items()} for target in targets]
+
+        return Loaded(pictures, batches, self._config.workers, list, finish)
 
 
 class _Pictures(Dataset[tuple[Tensor, Target]]):

@@ -66,7 +66,7 @@ class MnasNet(nn.Module):
 
 
 def _feature_info(
-    stages: list[list[Layer]], blocks: nn.Sequential, stride: int, head: int
+    stages: list[list[Layer]], blocks: Any, stride: int, head: int
 ) -> list[dict[str, Any]]:
     info: list[dict[str, Any]] = []
     for place, stage in enumerate(stages):

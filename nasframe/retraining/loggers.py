@@ -1,0 +1,60 @@
+"""Lightning's loggers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import (
+    CSVLogger,
+    Logger,
+    MLFlowLogger,
+    TensorBoardLogger,
+    WandbLogger,
+)
+
+from nasframe.errors import NasframeError
+from nasframe.retraining.config import Logger as Kind
+
+
+def check_logger(kind: Kind) -> None:
+    """Refuse a logger whose package is missing.
+
+    Raises:
+        NasframeError: naming the package.
+    """
+    if kind not in (Kind.none, Kind.csv) and find_spec(kind.value) is None:
+        raise NasframeError(f"logger={kind.value} needs {kind.value}: pip install {kind.value}")
+
+
+def make_logger(kind: Kind, folder: Path, settings: Mapping[str, Any]) -> Logger | None:
+    """A logger of one network.
+
+    Args:
+        kind: which one.
+        folder: the network's, where it writes.
+        settings: by name, which it shows with the curves.
+    """
+    if kind is Kind.none:
+        return None
+    made: Logger = MAKE[kind](folder)
+    made.log_hyperparams(dict(settings))
+    return made
+
+
+def _mlflow(folder: Path) -> Logger:
+    own = f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    return MLFlowLogger(
+        "nasframe", run_name=folder.name, tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", own)
+    )
+
+
+MAKE: dict[Kind, Callable[[Path], Logger]] = {
+    Kind.csv: lambda folder: CSVLogger(folder, "csv", ""),
+    Kind.tensorboard: lambda folder: TensorBoardLogger(folder, "tensorboard", ""),
+    Kind.mlflow: _mlflow,
+    Kind.wandb: lambda folder: WandbLogger(folder.name, folder, project="nasframe"),
+}
