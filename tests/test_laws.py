@@ -147,7 +147,11 @@ def test_nasframe_tasks(item: Option, tmp_path: Path) -> None:
     import torch
 
     names = {field.name for field in fields(item.type)}
-    places = {name: tmp_path / "nowhere" for name in ("path", "root") if name in names}
+    places = {
+        name: tmp_path / "nowhere"
+        for name in ("path", "root", "annotations", "images")
+        if name in names
+    }
     settings = {**places, **({"download": False} if "download" in names else {})}
     with nothing_there(bool(places)):
         task = option("task", item.name, **settings).build()

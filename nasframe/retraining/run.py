@@ -161,7 +161,7 @@ def _store(config: RetrainConfig, networks: list[Chosen]) -> list[Chosen]:
 
 def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     free = {item.name for item in fields(config) if item.metadata.get("free")}
-    usual = defaults(config)
+    usual = flat(defaults(config))
     keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
     newer = {key for key in keys if key not in then and usual.get(key) == now.get(key)}
     words = [
