@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import fields
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -18,6 +19,7 @@ from nasframe.command import Ended, Program, attempt, is_setting, start, tell, v
 from nasframe.errors import NasframeError
 from nasframe.final import NETWORK, read_json
 from nasframe.plugins import restored
+from nasframe.recipe import RecipeConfig
 from nasframe.retraining import RetrainConfig
 from nasframe.retraining import retrain as run
 
@@ -47,7 +49,14 @@ def _prepared(words: list[str]) -> list[str]:
         words.append("~search_space")
     elif "search_space" not in given:
         raise NasframeError("search_space is required: give search_space=NAME")
-    return words
+    return [*words, *_nulls(given.keys())]
+
+
+def _nulls(given: Collection[str]) -> list[str]:
+    """What the user said of the space or the task holds; a recipe is to say nothing of it."""
+    own = {item.name for item in fields(RecipeConfig) if item.default is None}
+    said = {key.partition(".")[2] for key in given if key.startswith(("search_space.", "task."))}
+    return [f"recipe.{key}=null" for key in sorted(own & said) if f"recipe.{key}" not in given]
 
 
 def _offer(study: Path) -> None:

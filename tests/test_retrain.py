@@ -558,6 +558,17 @@ def test_patience_ends_the_training_and_is_resumed(study: Path, tmp_path: Path) 
     ).read_text()
 
 
+def test_what_the_user_says_of_the_space_holds(study: Path, tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    words = (f"study={study}", "recipe=nasnet_cifar10", "recipe.epochs=1", "recipe.upsample=null")
+    more = ("search_space.auxiliary=false", "search_space.drop_path_keep=0.8", "task.cutout=2")
+    done = run_("nasframe-retrain", *words, *more, "dir=it")
+    assert (done.returncode, done.stderr) == (0, "")
+    about = json.loads((run_.cwd / "it" / "network.json").read_text())
+    assert about["search_space"]["drop_path_keep"] == 0.8 and about["data"]["cutout"] == 2
+    assert not about["search_space"]["auxiliary"] and about["data"]["flip"]
+
+
 # Mistakes
 
 
@@ -608,6 +619,30 @@ def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
         retrain(settings, silent)
     path.unlink()
     assert retrain(settings, silent).metrics["epoch"] == 2
+
+
+def test_other_data_in_the_same_place_are_noticed(study: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+
+    def write() -> None:
+        x = draw.integers(0, 255, (30, 8, 8, 1), dtype=np.uint8)
+        np.savez(tmp_path / "data.npz", x_train=x, y_train=np.arange(30) % 3)
+
+    write()
+    task = option("task", "arrays", path=tmp_path / "data.npz", validation=0.2)
+    settings = config(study, tmp_path / "it", task=task, trial=0)
+
+    class Enough(Exception):
+        pass
+
+    def stop(line: str) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        retrain(settings, stop)
+    write()
+    with pytest.raises(NasframeError, match="holds a retraining on other data"):
+        retrain(settings, silent)
 
 
 def test_a_network_that_diverges_does_not_end_the_others(

@@ -68,7 +68,8 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     with held(config.dir) as free:
         if not free:
             raise BusyError(f"dir={config.dir}: another process is at work there")
-        networks = _stored(config) or _store(config, networks)
+        networks = _stored(config) or _store(config, task, networks)
+        _check_data(config, task)
         found = []
         for place, network in enumerate(networks, 1):
             say = partial(_told, tell, f"{place} of {len(networks)}")
@@ -152,11 +153,19 @@ def _stored(config: RetrainConfig) -> list[Chosen] | None:
     return [Chosen(**network) for network in found["networks"]]
 
 
-def _store(config: RetrainConfig, networks: list[Chosen]) -> list[Chosen]:
+def _store(config: RetrainConfig, task: Task, networks: list[Chosen]) -> list[Chosen]:
     rows = [{"name": network.name, "about": network.about} for network in networks]
     settings = {"nasframe": version("nasframe"), "config": to_plain(config), "networks": rows}
-    write_json(config.dir / SETTINGS, settings)
+    write_json(config.dir / SETTINGS, {**settings, "data": task.fingerprint()})
     return networks
+
+
+def _check_data(config: RetrainConfig, task: Task) -> None:
+    then = read_json(config.dir / SETTINGS).get("data")
+    if then is not None and then != task.fingerprint():
+        raise NasframeError(
+            f"{config.dir} holds a retraining on other data: those of this task have changed since"
+        )
 
 
 def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Both detectors on a data set in COCO's format, beside untrained ones, on its test images.
 
-``detection.py DATA DIR``: ``DATA`` has ``images``, and ``instances_train.json``, ``instances_val.json``
-and ``instances_test.json`` in ``annotations``; ``DIR`` gets a folder for each detector, and goes on
-where it was ended.
+``detection.py DATA DIR``: ``DATA`` has the images in ``images``; in ``annotations`` there are
+``instances_train.json``, ``instances_val.json`` and ``instances_test.json``. ``DIR`` gets a folder
+for each detector, and goes on where it was ended.
 """
 
 from __future__ import annotations
