@@ -37,6 +37,9 @@ from nasframe.config import StudyConfig as StudyConfig
 from nasframe.config import TaskConfig as TaskConfig
 from nasframe.config import setting as setting
 from nasframe.cpu import threads as threads
+from nasframe.drawing import Box as Box
+from nasframe.drawing import Drawing as Drawing
+from nasframe.drawing import Look as Look
 from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from nasframe.drawing import Drawing, listed
 from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ class SearchSpace(ABC):
     def describe(self, architecture: Architecture) -> str:
         """The architecture in words, on one line."""
         return ", ".join(f"{k}={v}" for k, v in architecture.named(self.choices).items())
+
+    def draw(self, architecture: Architecture) -> Drawing:
+        """What a picture of the architecture shows; by default a list of what was chosen."""
+        return listed(self.choices, architecture.tokens)
 
     @property
     def size(self) -> int:

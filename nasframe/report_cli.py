@@ -16,7 +16,7 @@ from nasframe.arguments import count, file, guarded
 PICTURES = (".svg", ".png", ".pdf", ".html")
 """The kinds of picture, by the file's suffix."""
 
-_OF_STUDIES = ("pareto", "reference", "objective", "set", "top")
+_OF_STUDIES = ("pareto", "reference", "objective", "set", "top", "draw")
 """Options that go without ``--compare``."""
 
 _OF_COMPARISONS = ("at", "reach", "metric", "evaluate")
@@ -80,6 +80,7 @@ def _add_study(add: Callable[..., Any]) -> None:
     )
     add("--objective", metavar="NAME", help="rank the networks under this objective, too")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
+    add("--draw", metavar="TRIAL", help="only draw this architecture: a trial, or tokens as 3-0-1")
     add("--top", type=count, default=10, metavar="N", help="show so many networks (10)")
 
 
@@ -130,6 +131,11 @@ def _picture(text: str) -> Path:
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    if arguments.draw is not None:
+        from nasframe.report.drawn import draw
+
+        print(f"Picture: {draw(arguments.folders, arguments.draw, arguments.picture)}")
+        return
     from nasframe.report.single import report
 
     report(

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import nasframe
-from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe import (
+    Architecture,
+    Box,
+    Drawing,
+    Look,
+    NasframeError,
+    SearchSpace,
+    TaskShape,
+)
 from nasframe_mnasnet.architectures import HEAD, STEM_STRIDE, find
 from nasframe_mnasnet.blocks import (
     MENU,
@@ -63,6 +71,21 @@ class MnasNetSpace(SearchSpace):
         """The blocks in words, for example ``block1: 3 x mbconv6 5x5 se0.25 identity 24``."""
         named = zip(self._references, self._blocks(architecture), strict=True)
         return ", ".join(f"{reference.name}: {self._words(block)}" for reference, block in named)
+
+    def draw(self, architecture: Architecture) -> Drawing:
+        """The blocks as a chain, each with its stride and what it gives."""
+        config = self._config
+        words = [
+            f"{reference.name}: {self._words(block)}\nstride {block.stride}"
+            for reference, block in zip(self._references, self._blocks(architecture), strict=True)
+        ]
+        stem = f"stem: conv 3x3 {rounded(config.stem * config.width)}\nstride {config.stem_stride}"
+        labels = [stem, *words, f"head: conv 1x1 {config.head}"]
+        boxes = [Box(label.partition(":")[0], label) for label in labels]
+        ends = Box("image", "image", Look.input), Box("classes", "classes", Look.output)
+        chain = [ends[0], *boxes, ends[1]]
+        pairs = zip(chain, chain[1:], strict=False)
+        return Drawing(tuple(chain), tuple((one.name, other.name) for one, other in pairs))
 
     def encode(self, name: str) -> Architecture:
         """The architecture of a published network.

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe import (
+    Architecture,
+    Box,
+    Drawing,
+    Look,
+    NasframeError,
+    SearchSpace,
+    TaskShape,
+)
 from nasframe_nas.cnn_canonical import canonical
-from nasframe_nas.cnn_layers import Layer, Row, choices_of, describe, layer_choices, split
+from nasframe_nas.cnn_layers import (
+    Layer,
+    Row,
+    choices_of,
+    describe,
+    layer_choices,
+    split,
+    unread,
+)
 from nasframe_nas.cnn_published import published_layers
 
 if TYPE_CHECKING:
@@ -51,6 +67,19 @@ class NASCNNSpace(SearchSpace):
         """The layers in words: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
         return describe(self._layers(architecture))
 
+    def draw(self, architecture: Architecture) -> Drawing:
+        """The layers with their skip connections (figure 7 of the paper)."""
+        layers = list(self._layers(architecture))
+        boxes = [Box("image", "image", Look.input)]
+        arrows = []
+        for number, layer in enumerate(layers):
+            boxes.append(Box(f"layer{number}", _label(number, layer)))
+            sources = [f"layer{source}" for source in layer.inputs] or ["image"]
+            arrows += [(source, f"layer{number}") for source in sources]
+        boxes.append(Box("softmax", "softmax", Look.output))
+        arrows += [(f"layer{number}", "softmax") for number in unread(layers)]
+        return Drawing(tuple(boxes), tuple(arrows))
+
     def encode(self, name: str) -> Architecture:
         """The tokens of a published network; pooling and more filters stay the space's own.
 
@@ -90,3 +119,12 @@ class NASCNNSpace(SearchSpace):
 
     def _pooled(self, number: int) -> bool:
         return number + 1 in self._config.pooling_at
+
+
+def _label(number: int, layer: Layer) -> str:
+    """Height, width and filters, as in figure 7; strides and pooling where there are."""
+    strides = (layer.stride_height, layer.stride_width)
+    stride = "" if strides == (1, 1) else "\nstride {}x{}".format(*strides)
+    pool = "\npool 2x2" if layer.pooled else ""
+    size = f"{layer.filter_height}x{layer.filter_width}"
+    return f"{number}: {size}, {layer.filters}{stride}{pool}"

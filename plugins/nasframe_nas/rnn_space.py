@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShape
 from nasframe_nas.rnn_canonical import formula
+from nasframe_nas.rnn_picture import draw
 from nasframe_nas.rnn_published import published_tree
 from nasframe_nas.rnn_tree import (
     ACTIVATIONS,
@@ -64,6 +65,10 @@ class NASRNNSpace(SearchSpace):
     def describe(self, architecture: Architecture) -> str:
         """The cell's formula; ``c`` is the last memory, and the new one stands in braces."""
         return formula(decode(architecture.tokens))
+
+    def draw(self, architecture: Architecture) -> Drawing:
+        """The cell as a tree."""
+        return draw(decode(architecture.tokens))
 
     def encode(self, name: str) -> Architecture:
         """The tokens of a published cell.

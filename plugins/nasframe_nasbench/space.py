@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, Choice, SearchSpace, TaskShape
+from nasframe import Architecture, Box, Choice, Drawing, Look, SearchSpace, TaskShape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,3 +48,15 @@ class NASBench201Space(SearchSpace):
         for (target, source), token in zip(EDGES, architecture.tokens, strict=True):
             nodes[target - 1] += f"|{OPERATIONS[token]}~{source}"
         return "+".join(f"{node}|" for node in nodes)
+
+    def draw(self, architecture: Architecture) -> Drawing:
+        """The cell: nodes, and what is on the edges between them."""
+        looks = (Look.input, Look.join, Look.join, Look.output)
+        boxes = [Box(f"node{n}", f"node {n}", look) for n, look in enumerate(looks)]
+        arrows = []
+        for (target, source), token in zip(EDGES, architecture.tokens, strict=True):
+            if OPERATIONS[token] != "none":
+                name = f"edge{target}{source}"
+                boxes.append(Box(name, OPERATIONS[token]))
+                arrows += [(f"node{source}", name), (name, f"node{target}")]
+        return Drawing(tuple(boxes), tuple(arrows))

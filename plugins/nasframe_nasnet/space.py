@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, NasframeError, SearchSpace, TaskShape
+from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShape
 from nasframe_nasnet.canonical import canonical, sort_operands
 from nasframe_nasnet.genotype import Genotype, cell_choices, decode, describe, encode
+from nasframe_nasnet.picture import draw
 from nasframe_nasnet.zoo import CELLS, look_up
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class NASNetSpace(SearchSpace):
         """Both cells in words; ``h0`` is the last cell's output, ``h1`` that of the one before."""
         normal, reduction = map(describe, self._cells(architecture))
         return f"normal: {normal} | reduction: {reduction}"
+
+    def draw(self, architecture: Architecture) -> Drawing:
+        """Both cells as graphs."""
+        normal, reduction = self._cells(architecture)
+        return draw({"Normal cell": normal, "Reduction cell": reduction})
 
     def encode(self, name: str) -> Architecture:
         """The architecture of a published network; which states its cells give is a setting.

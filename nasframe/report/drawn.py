@@ -1,0 +1,76 @@
+"""The command ``nasframe-report DIR --draw WHICH``: a picture of an architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nasframe import journal
+from nasframe.api import Architecture, SearchSpace
+from nasframe.building import blaming, built
+from nasframe.drawing import Drawing
+from nasframe.enqueue import check_tokens
+from nasframe.errors import NasframeError
+from nasframe.plugins import restored
+from nasframe.report.pictures import svg
+from nasframe.report.studies import find
+from nasframe.result import read_result
+from nasframe.weights import write_whole
+
+
+def draw(folders: list[Path], which: str, path: Path | None) -> Path:
+    """Draw an architecture of a study's space into an SVG file.
+
+    Args:
+        folders: one study.
+        which: the number of a trial, or an architecture's tokens: ``3-0-1``.
+        path: the file; by default in the study's folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        NasframeError: if there is no such trial or architecture, or it cannot be drawn.
+    """
+    studies = find(folders)
+    if len(studies) > 1:
+        raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
+    space, architecture = _space(studies[0]), _architecture(studies[0], which)
+    try:
+        check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
+    except NasframeError as error:
+        raise NasframeError(f"--draw {which}: {error}") from error
+    path = path or studies[0] / f"architecture-{which[:60]}.svg"
+    write_whole(path, svg(drawing(space, architecture)).encode())
+    return path
+
+
+def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
+    """What the space says of a picture of the architecture.
+
+    Raises:
+        NasframeError: if it fails.
+    """
+    with blaming(f"{type(space).__name__}.draw"):
+        return built(space.draw, Drawing, architecture)
+
+
+def _space(folder: Path) -> SearchSpace:
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"{folder} has no trial yet")
+    space: SearchSpace = built(
+        restored("search_space", header["config"]["search_space"]).build, SearchSpace
+    )
+    return space
+
+
+def _architecture(folder: Path, which: str) -> Architecture:
+    if which.isdecimal():
+        trials = {trial.number: trial for trial in read_result(folder).trials}
+        if int(which) not in trials:
+            raise NasframeError(f"--draw {which}: {folder} has no trial {which}")
+        return trials[int(which)].architecture
+    words = which.split("-")
+    if not all(word.isdecimal() for word in words):
+        raise NasframeError(f"--draw {which}: must be a trial's number, or tokens as 3-0-1")
+    return Architecture(tuple(map(int, words)))

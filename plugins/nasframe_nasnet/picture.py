@@ -1,0 +1,48 @@
+"""The two cells as graphs, in the style of figure 4 of the paper: inputs below, outputs above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nasframe import Box, Drawing, Look
+from nasframe_nasnet.genotype import Genotype
+
+
+def draw(cells: dict[str, Genotype]) -> Drawing:
+    """The drawing of some cells.
+
+    Args:
+        cells: by their titles.
+    """
+    boxes: list[Box] = []
+    arrows: list[tuple[str, str]] = []
+    for title, cell in cells.items():
+        boxes += _boxes(title, cell)
+        arrows += _arrows(title, cell)
+    return Drawing(tuple(boxes), tuple(arrows))
+
+
+def state(title: str, number: int) -> str:
+    """The name of the box of a state: 0 and 1 are the inputs, then come the blocks."""
+    return f"{title}.h{number}" if number < 2 else f"{title}.block{number - 2}"
+
+
+def _boxes(title: str, cell: Genotype) -> Iterator[Box]:
+    for number, label in enumerate(("h(i)", "h(i-1)")):
+        yield Box(state(title, number), label, Look.input, title)
+    for place, block in enumerate(cell.blocks):
+        name = state(title, place + 2)
+        yield Box(f"{name}.left", block.left_op, Look.operation, title)
+        yield Box(f"{name}.right", block.right_op, Look.operation, title)
+        yield Box(name, block.combine, Look.join, title)
+    yield Box(f"{title}.output", "h(i+1)", Look.output, title)
+
+
+def _arrows(title: str, cell: Genotype) -> Iterator[tuple[str, str]]:
+    for place, block in enumerate(cell.blocks):
+        name = state(title, place + 2)
+        for side, number in (("left", block.left_state), ("right", block.right_state)):
+            yield state(title, number), f"{name}.{side}"
+            yield f"{name}.{side}", name
+    for number in cell.outputs:
+        yield state(title, number), f"{title}.output"
