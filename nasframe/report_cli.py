@@ -16,7 +16,7 @@ from nasframe.arguments import count, file, guarded
 PICTURES = (".svg", ".png", ".pdf", ".html")
 """The kinds of picture, by the file's suffix."""
 
-_OF_STUDIES = ("pareto", "reference", "objective", "set", "top", "draw")
+_OF_STUDIES = ("pareto", "reference", "objective", "set", "top", "draw", "csv", "watch", "page")
 """Options that go without ``--compare``."""
 
 _OF_COMPARISONS = ("at", "reach", "metric", "evaluate")
@@ -46,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"where to draw the front or the curves: {', '.join(PICTURES)} (pareto.svg in each "
         "study's folder; compare.svg in the folder, if there is one, else here)",
+    )
+    parser.add_argument(
+        "--page",
+        type=file,
+        metavar="FILE",
+        help="where to write the page (report.html in the folder, if there is one, else here)",
     )
     parser.add_argument("--json", type=file, metavar="FILE", help="write all figures for machines")
     return parser
@@ -81,6 +87,15 @@ def _add_study(add: Callable[..., Any]) -> None:
     add("--objective", metavar="NAME", help="rank the networks under this objective, too")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
     add("--draw", metavar="TRIAL", help="only draw this architecture: a trial, or tokens as 3-0-1")
+    add("--csv", type=file, metavar="FILE", help="write all trials as a table")
+    add(
+        "--watch",
+        type=_seconds,
+        nargs="?",
+        const=5.0,
+        metavar="SECONDS",
+        help="only write the page, again every 5 seconds, as long as a study runs",
+    )
     add("--top", type=count, default=10, metavar="N", help="show so many networks (10)")
 
 
@@ -120,6 +135,13 @@ def _number(text: str) -> float:
     return value
 
 
+def _seconds(text: str) -> float:
+    value = _number(text)
+    if not 0.5 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: must be from 0.5 to 3600 seconds")
+    return value
+
+
 def _numbers(text: str) -> list[float]:
     return [_number(word) for word in text.split(",")]
 
@@ -136,6 +158,12 @@ def _report(arguments: argparse.Namespace) -> None:
 
         print(f"Picture: {draw(arguments.folders, arguments.draw, arguments.picture)}")
         return
+    page = arguments.page or _only(arguments.folders) / "report.html"
+    if arguments.watch is not None:
+        from nasframe.report.watching import watch
+
+        watch(arguments.folders, page, arguments.watch, partial(print, flush=True))
+        return
     from nasframe.report.single import report
 
     report(
@@ -147,7 +175,14 @@ def _report(arguments: argparse.Namespace) -> None:
         top=arguments.top,
         picture=arguments.picture,
         figures=arguments.json,
+        page=page,
+        rows=arguments.csv,
     )
+
+
+def _only(folders: list[Path]) -> Path:
+    """The folder that was given, if it is one; or else this one."""
+    return folders[0] if len(folders) == 1 else Path()
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -170,7 +205,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         console.print(table)
     for sentence in sentences(comparison):
         console.print(plain(sentence), soft_wrap=True)
-    path = arguments.picture or (folders[0] if len(folders) == 1 else Path()) / "compare.svg"
+    path = arguments.picture or _only(folders) / "compare.svg"
     save(comparison, path)
     console.print(plain(f"Picture: {path}"), soft_wrap=True)
     choices = policies(studies, evaluate=arguments.evaluate)

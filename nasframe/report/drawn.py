@@ -34,7 +34,7 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     studies = find(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
-    space, architecture = _space(studies[0]), _architecture(studies[0], which)
+    space, architecture = space_of(studies[0]), _architecture(studies[0], which)
     try:
         check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
     except NasframeError as error:
@@ -54,7 +54,12 @@ def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
         return built(space.draw, Drawing, architecture)
 
 
-def _space(folder: Path) -> SearchSpace:
+def space_of(folder: Path) -> SearchSpace:
+    """The search space of a study.
+
+    Raises:
+        NasframeError: if it has no trial yet, or the plugin of the space is missing.
+    """
     header = next(journal.read(folder), None)
     if header is None:
         raise NasframeError(f"{folder} has no trial yet")

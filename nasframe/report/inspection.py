@@ -18,6 +18,7 @@ from nasframe.report import pareto
 from nasframe.report.findings import Findings, Front, Network, Stopping
 from nasframe.report.goals import latencies, parsed, present, usual
 from nasframe.report.names import named
+from nasframe.report.record import single_values
 from nasframe.report.rescoring import rescored
 from nasframe.result import rank, read_result
 
@@ -109,7 +110,7 @@ def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
 def _networks(
     trained: Sequence[Trial], describe: Callable[[Architecture], str]
 ) -> tuple[Network, ...]:
-    values = [_values(trial) for trial in trained]
+    values = [single_values(trial) for trial in trained]
     common = [name for name in values[0] if all(name in one for one in values)]
     networks = []
     for place, (trial, one) in enumerate(zip(trained, values, strict=True), 1):
@@ -124,12 +125,6 @@ def _networks(
         )
         networks.append(network)
     return tuple(networks)
-
-
-def _values(trial: Trial) -> dict[str, float]:
-    """The metrics of a trial; of a series the last value."""
-    series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
-    return {name: float(values[-1]) for name, values in series.items() if values}
 
 
 def _front_or_reason(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from shlex import quote
 from typing import Any
 
+from nasframe.config import StudyConfig
 from nasframe.plain import TYPE, to_plain, type_name
-from nasframe.plugins import Option, options
+from nasframe.plugins import GROUPS, Option, options
 
 
 def named(group: str, part: Mapping[str, Any]) -> str:
@@ -15,21 +18,67 @@ def named(group: str, part: Mapping[str, Any]) -> str:
 
     A part that no installed plugin offers goes by the name of its class, with all its settings.
     """
+    name, different = _nearest(group, part)
+    words = [f"{key}={value}" for key, value in different.items()]
+    return f"{name}({', '.join(words)})" if words else name
+
+
+def words(config: Mapping[str, Any]) -> list[str]:
+    """The words of the command line that give a stored configuration, its folder aside."""
+    found = []
+    for key, value in config.items():
+        if key in GROUPS and isinstance(value, Mapping) and TYPE in value:
+            found += _words(key, key, value)
+        elif key == "meters":
+            if value:
+                names = [_nearest("meters", part)[0] for part in value.values()]
+                found.append(f"meters=[{','.join(names)}]")
+            for name, part in value.items():
+                found += _words("meters", f"meters.{name}", part)[1:]
+        elif key not in (TYPE, "dir") and to_plain(USUAL.get(key)) != value:
+            found.append(f"{key}={_literal(value)}")
+    return [quote(word) for word in found]
+
+
+USUAL = {item.name: item.default for item in fields(StudyConfig)}
+
+
+def _words(group: str, key: str, part: Mapping[str, Any]) -> list[str]:
+    name, different = _nearest(group, part)
+    settings = [f"{key}.{name}={_literal(value)}" for name, value in different.items()]
+    return [f"{key}={name}", *settings]
+
+
+def _literal(value: Any) -> str:
+    """A value in Hydra's words."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_literal, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{k}:{_literal(v)}" for k, v in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    if isinstance(value, str) and re.search(r"[^\w./+-]", text):
+        text = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return text
+
+
+def _nearest(group: str, part: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The option that differs in the fewest settings, and those."""
     unknown = part[TYPE].partition(":")[2].removesuffix("Config")
     bases = [(option.name, _usual(option)) for option in _offering(group, part)]
-    name, different = min(
+    return min(
         ((name, _different(part, usual)) for name, usual in bases or [(unknown, {})]),
         key=lambda pair: len(pair[1]),
     )
-    return f"{name}({', '.join(different)})" if different else name
 
 
-def _different(part: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{key}={value}"
+def _different(part: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
         for key, value in part.items()
         if key != TYPE and (key not in usual or usual[key] != value)
-    ]
+    }
 
 
 def _offering(group: str, part: Mapping[str, Any]) -> list[Option]:

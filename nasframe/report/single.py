@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +16,16 @@ from rich.text import Text
 from nasframe.console import plain
 from nasframe.errors import NasframeError
 from nasframe.report import chart, scatter
+from nasframe.report.comparison import compare
+from nasframe.report.contenders import contest
+from nasframe.report.figures import Comparison
 from nasframe.report.inspection import inspect
 from nasframe.report.listing import listing
+from nasframe.report.page import write as write_page
 from nasframe.report.parallel import each
+from nasframe.report.record import Record, Row, record
 from nasframe.report.studies import find
+from nasframe.report.words import sentences
 from nasframe.settings import made
 
 
@@ -31,6 +39,8 @@ def report(
     top: int,
     picture: Path | None,
     figures: Path | None,
+    page: Path,
+    rows: Path | None,
 ) -> None:
     """Show studies and draw their fronts; nothing is shown if one of them is not as wanted.
 
@@ -43,6 +53,8 @@ def report(
         top: of how many networks is told.
         picture: where to draw the front of one study; by default in each study's folder.
         figures: where to write all figures as JSON.
+        page: where to write the page.
+        rows: where to write all trials as CSV.
 
     Raises:
         NasframeError: see ``inspect``; or if a file cannot be written.
@@ -67,6 +79,43 @@ def report(
             path = picture or findings.folder / "pareto.svg"
             chart.write(scatter.picture(findings, findings.front), path)
             console.print(plain(f"Picture: {path}"), soft_wrap=True)
+    records = each(record, paths, "Reading trials")
+    comparison, words = _compared(folders, paths)
+    by_folder = {findings.folder: findings for findings in found}
+    write_page(records, by_folder, comparison, words, page)
+    console.print(plain(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
-        studies = [asdict(findings) for findings in found]
+        studies = [
+            {**asdict(findings), "rows": [asdict(row) for row in one.rows]}
+            for findings, one in zip(found, records, strict=True)
+        ]
         figures.write_text(json.dumps({"studies": studies}, default=str, allow_nan=False))
+    if rows is not None:
+        rows.write_text(_csv(records))
+
+
+def _compared(
+    folders: Sequence[Path], paths: Sequence[Path]
+) -> tuple[Comparison | None, list[str]]:
+    """A comparison of several studies, and what it says; or why there is none."""
+    if len(paths) < 2:
+        return None, []
+    try:
+        comparison = compare(contest(folders), None, None)
+    except NasframeError as error:
+        return None, [f"These studies cannot be compared: {error}"]
+    return comparison, sentences(comparison)
+
+
+def _csv(records: Sequence[Record]) -> str:
+    """All trials; a column for each metric that any of them has."""
+    metrics = list(dict.fromkeys(k for one in records for row in one.rows for k in row.metrics))
+    own = [item.name for item in fields(Row) if item.name != "metrics"]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["study", *own, *metrics])
+    for one in records:
+        for row in one.rows:
+            values = [getattr(row, name) for name in own]
+            writer.writerow([one.folder, *values, *(row.metrics.get(name) for name in metrics)])
+    return file.getvalue()

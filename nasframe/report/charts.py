@@ -1,0 +1,109 @@
+"""The charts of the page, in Vega-Lite; their data are put in by the page itself.
+
+``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes,
+``state``, and each metric; ``best`` the best reward so far where it has risen; ``front`` the trials
+of the Pareto fronts; ``shares`` how often each option of one choice was proposed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from nasframe.report.chart import picture
+from nasframe.report.figures import Comparison
+from nasframe.report.findings import Findings
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+"""Told apart with any colour vision (Okabe & Ito 2008), on white and on black."""
+HEIGHT = 280
+
+
+def specifications(
+    studies: Sequence[str], findings: Mapping[Path, Findings], comparison: Comparison | None
+) -> dict[str, dict[str, Any]]:
+    """The charts by their names; those of a front and a comparison only if there is one."""
+    charts = {
+        "trials": _course(studies, "trial", "trials"),
+        "time": _course(studies, "elapsed", "minutes"),
+        "shares": _shares(),
+    }
+    fronts = [found.front for found in findings.values() if found.front is not None]
+    if fronts:
+        names = [goal.name for goal in fronts[0].goals]
+        charts["front"] = _front(studies, names[1], names[0])
+    if comparison is not None:
+        charts["comparison"] = picture(comparison)
+    return {name: chart.to_dict() for name, chart in charts.items()}
+
+
+def _sized(chart: alt.Chart | alt.LayerChart) -> Any:
+    return chart.properties(width="container", height=HEIGHT)
+
+
+def colours(studies: Sequence[str]) -> list[str]:
+    """A colour for each study; those of more than there are repeat."""
+    return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
+
+
+def _colour(studies: Sequence[str]) -> alt.Color:
+    """The page itself says which colour is whose."""
+    scale = alt.Scale(domain=list(studies), range=colours(studies))
+    return alt.Color("study:N", scale=scale, legend=None)
+
+
+def _course(studies: Sequence[str], field: str, title: str) -> Any:
+    """Every reward, and the best one so far."""
+    x = alt.X(f"{field}:Q", title=title)
+    points = alt.Chart(alt.NamedData("trials")).transform_filter("isValid(datum.reward)")
+    points = points.mark_circle(size=22, opacity=0.55).encode(
+        x=x,
+        y=alt.Y("reward:Q", title="reward", scale=alt.Scale(zero=False)),
+        color=_colour(studies),
+        tooltip=["study:N", "trial:Q", "reward:Q", "state:N"],
+    )
+    line = alt.Chart(alt.NamedData("best")).mark_line(interpolate="step-after", strokeWidth=2)
+    best = line.encode(x=x, y="reward:Q", color=_colour(studies), detail="study:N")
+    return _sized(points + best)
+
+
+def _front(studies: Sequence[str], x: str, y: str) -> Any:
+    axes = {
+        "x": alt.X(f"{_field(x)}:Q", title=x, scale=alt.Scale(zero=False)),
+        "y": alt.Y(f"{_field(y)}:Q", title=y, scale=alt.Scale(zero=False)),
+    }
+    tooltip = [
+        "study:N",
+        "trial:Q",
+        "reward:Q",
+        *(alt.Tooltip(f"{_field(n)}:Q", title=n) for n in (y, x)),
+    ]
+    all_ = alt.Chart(alt.NamedData("trained")).mark_circle(size=30, opacity=0.55)
+    front = alt.Chart(alt.NamedData("front")).mark_point(size=70, filled=True, opacity=1)
+    shape = alt.value("diamond")
+    encoded = front.encode(**axes, color=_colour(studies), shape=shape, tooltip=tooltip)
+    return _sized(all_.encode(**axes, color=_colour(studies), tooltip=tooltip) + encoded)
+
+
+def _field(name: str) -> str:
+    """A metric's column, in Vega's words: dots and brackets would lead into an object."""
+    return "m_" + re.sub(r"([.\[\]\\])", r"\\\1", name)
+
+
+def _shares() -> Any:
+    chart = alt.Chart(alt.NamedData("shares")).mark_area(interpolate="monotone")
+    scale = alt.Scale(scheme="tableau20")
+    return _sized(
+        chart.encode(
+            x=alt.X("trial:Q", title="trials"),
+            y=alt.Y("count:Q", stack="normalize", title="share of the proposals"),
+            color=alt.Color(
+                "option:N", scale=scale, title=None, legend=alt.Legend(orient="top", columns=4)
+            ),
+            tooltip=["option:N", "trial:Q", "count:Q"],
+        )
+    )

@@ -1,0 +1,163 @@
+"""A study as rows: every trial with what became of it, and what the controller chose over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasframe import journal
+from nasframe.api import SearchSpace, Trial
+from nasframe.building import built
+from nasframe.errors import NasframeError
+from nasframe.events import Told, history
+from nasframe.plugins import restored
+from nasframe.result import rank
+
+BINS = 20
+"""Equal parts of a study, over which shares of options are shown."""
+BEST = 25
+"""Of so many networks the most frequent choices are told, as in the papers' figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial.
+
+    Attributes:
+        trial: its number.
+        state: ``trained``, ``stopped`` early, ``failed``, ``rejected`` before it was trained, or a
+            ``duplicate``.
+        reason: why it failed or was rejected; of which trial it is a duplicate.
+        reward: ``None`` if it has none.
+        elapsed: seconds that the study had run by then.
+        seconds: what its evaluation took.
+        metrics: single values by name; of a series the last one.
+        architecture: its tokens, as text.
+        words: the architecture in words.
+    """
+
+    trial: int
+    state: str
+    reason: str
+    reward: float | None
+    elapsed: float
+    seconds: float
+    metrics: Mapping[str, float]
+    architecture: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How often each option of a choice was proposed.
+
+    Attributes:
+        choice: its name.
+        options: in words.
+        counts: for each part of the study, of each option.
+        best: the same among the best networks.
+    """
+
+    choice: str
+    options: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    best: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A study.
+
+    Attributes:
+        folder: where it is.
+        header: the first line of its journal: configuration, versions, device.
+        rows: its trials, in the order of their numbers.
+        shares: of the choices; none if the plugin of the search space is missing.
+    """
+
+    folder: Path
+    header: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    shares: tuple[Shares, ...]
+
+
+def record(folder: Path) -> Record:
+    """Read a study; it may still be running.
+
+    Raises:
+        NasframeError: if it has no trial yet, or its journal is damaged.
+    """
+    header = next(journal.read(folder), None)
+    told = sorted(
+        (event for event in history(folder) if isinstance(event, Told)),
+        key=lambda event: event.trial.number,
+    )
+    if header is None or not told:
+        raise NasframeError(f"{folder} has no trial yet")
+    space = _space(header["config"])
+    rows = tuple(_row(event, space) for event in told)
+    shares = () if space is None else tuple(_shares([event.trial for event in told], space))
+    return Record(folder, header, rows, shares)
+
+
+def _space(config: Mapping[str, Any]) -> SearchSpace | None:
+    try:
+        space: SearchSpace = built(
+            restored("search_space", config["search_space"]).build, SearchSpace
+        )
+    except NasframeError:
+        return None
+    return space
+
+
+def _row(event: Told, space: SearchSpace | None) -> Row:
+    trial = event.trial
+    state, reason = _state(trial)
+    words = trial.architecture.key
+    if space is not None:
+        words = space.describe(trial.architecture)
+    return Row(
+        trial=trial.number,
+        state=state,
+        reason=reason,
+        reward=trial.reward,
+        elapsed=event.elapsed,
+        seconds=trial.seconds,
+        metrics=single_values(trial),
+        architecture=trial.architecture.key,
+        words=words,
+    )
+
+
+def _state(trial: Trial) -> tuple[str, str]:
+    if trial.duplicate_of is not None:
+        return "duplicate", f"of trial {trial.duplicate_of}"
+    if trial.rejected is not None:
+        return "rejected", trial.rejected
+    if trial.stopped is not None:
+        return "stopped", f"after epoch {trial.stopped}"
+    return ("trained", "") if trial.error is None else ("failed", trial.error)
+
+
+def single_values(trial: Trial) -> dict[str, float]:
+    """The metrics of a trial; of a series the last value."""
+    series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
+    return {name: float(values[-1]) for name, values in series.items() if values}
+
+
+def _shares(trials: Sequence[Trial], space: SearchSpace) -> list[Shares]:
+    best = {trial.number for trial in rank(trials)[:BEST]}
+    found = []
+    for place, choice in enumerate(space.choices):
+        counts = [[0] * len(choice.options) for _ in range(BINS)]
+        among = [0] * len(choice.options)
+        for number, trial in enumerate(trials):
+            tokens = trial.architecture.tokens
+            if place < len(tokens):
+                counts[number * BINS // len(trials)][tokens[place]] += 1
+                among[tokens[place]] += trial.number in best
+        options = tuple(map(str, choice.options))
+        found.append(Shares(choice.name, options, tuple(map(tuple, counts)), tuple(among)))
+    return found
