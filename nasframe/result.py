@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from nasframe.plugins import restored
 from nasframe.weights import read_weights, weights_path
 
 if TYPE_CHECKING:
+    import pandas
     from torch import nn
 
 
@@ -45,6 +47,34 @@ class StudyResult:
         """The trials of the ``count`` best networks, each network once, the best first."""
         return rank(self.trials)[:count]
 
+    def dataframe(self) -> pandas.DataFrame:
+        """The trials as a table of pandas, which must be installed, by their numbers.
+
+        Columns are ``state`` (``trained``, ``stopped``, ``failed``, ``rejected``, ``duplicate``),
+        ``reason``, ``reward``, ``seconds``, ``architecture`` (its tokens as text), and each metric;
+        of a series its last value.
+        """
+        import pandas
+
+        rows = []
+        for trial in self.trials:
+            state, reason = outcome(trial)
+            own = {"trial": trial.number, "state": state, "reason": reason, "reward": trial.reward}
+            more = {"seconds": trial.seconds, "architecture": trial.architecture.key}
+            rows.append({**own, **more, **single_values(trial)})
+        return pandas.DataFrame(rows).set_index("trial") if rows else pandas.DataFrame()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many trials there are, and the best of them."""
+        head = "".join(f"<th>{name}</th>" for name in ("trial", "reward", "architecture"))
+        rows = "".join(
+            f"<tr><td>{trial.number}</td><td>{trial.reward:.4f}</td>"
+            f"<td>{escape(trial.architecture.key)}</td></tr>"
+            for trial in self.top(5)
+        )
+        words = f"{len(self.trials)} proposals in {self.folder}. {self.ended}"
+        return f"<p>{escape(words)}</p><table><tr>{head}</tr>{rows}</table>"
+
 
 def rank(trials: Iterable[Trial]) -> list[Trial]:
     """Trained trials by falling reward, the earlier first among equals; each network once."""
@@ -54,6 +84,23 @@ def rank(trials: Iterable[Trial]) -> list[Trial]:
         if trial.reward is not None and trial.rejected is None and trial.duplicate_of is None
     ]
     return [trial for _, _, trial in sorted(rewards, key=lambda item: item[:2])]
+
+
+def outcome(trial: Trial) -> tuple[str, str]:
+    """What became of a trial in a word, and why."""
+    if trial.duplicate_of is not None:
+        return "duplicate", f"of trial {trial.duplicate_of}"
+    if trial.rejected is not None:
+        return "rejected", trial.rejected
+    if trial.stopped is not None:
+        return "stopped", f"after epoch {trial.stopped}"
+    return ("trained", "") if trial.error is None else ("failed", trial.error)
+
+
+def single_values(trial: Trial) -> dict[str, float]:
+    """The metrics of a trial; of a series the last value."""
+    series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
+    return {name: float(values[-1]) for name, values in series.items() if values}
 
 
 def read_result(folder: Path | str) -> StudyResult:

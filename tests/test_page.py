@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from throwaway import Shell, shell
 
-from nasframe import journal
+from nasframe import StudyResult, journal, read_result
 
 WORDS = ("search_space=nasbench201", "evaluator=nasbench201", "objective=accuracy_latency")
 HOSTILE = "<img src=x onerror=hacked()> @@DATA@@ 'q\" 中文"
@@ -159,6 +159,18 @@ def test_a_watched_page_reads_itself_again_until_the_study_ends(tmp_path: Path) 
     assert len(content(page)["studies"][0]["columns"]["trial"]) >= 6
 
 
+def test_a_notebook_has_the_same_table(place: Shell) -> None:
+    result = read_result(place.cwd / "one")
+    table = result.dataframe()
+    wanted = pd.read_csv(place.cwd / "one.csv").set_index("trial")
+    assert table.index.tolist() == wanted.index.tolist()
+    for name in ("state", "reward", "seconds", "architecture", "val_accuracy", "latency_ms"):
+        assert table[name].fillna(-1).tolist() == pytest.approx(wanted[name].fillna(-1).tolist())
+    shown = read_result(place.cwd / HOSTILE)._repr_html_()
+    assert "<img" not in shown and shown.count("<tr>") == 6
+    assert StudyResult(Path("none"), ()).dataframe().empty
+
+
 # In a browser
 
 
@@ -196,8 +208,7 @@ def opened(browser: Any, place: Shell) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("folder", ["one", "many", HOSTILE])
-@pytest.mark.parametrize("width", [1200, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
 def test_charts_are_there_and_nothing_is_wider_than_the_page(
     opened: Any, folder: str, width: int, scheme: str
 ) -> None:

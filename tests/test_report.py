@@ -596,7 +596,7 @@ def test_the_command_shows_what_it_writes(phone: Path, tmp_path: Path, command: 
     assert [row[:5] for row in rescored] == again
     rejected = [one for one in found["rescoring"]["networks"] if one["rejected"]]
     assert f"It rejects {len(rejected)} of 150, whose reward is 0; trial " in out
-    assert out.endswith(f"Picture: {phone}/pareto.svg\n")
+    assert out.endswith(f"Picture: {phone}/pareto.svg\nPage: {phone}/report.html\n")
     ElementTree.parse(phone / "pareto.svg")
 
 
@@ -686,7 +686,7 @@ def test_mistakes_are_told_in_a_line(
 
 def test_the_documented_report_runs(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "docs" / "report.md").read_text()
-    (block,) = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    block, _ = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     console = shell(tmp_path)
     shown = ""
     for line in block.splitlines():

@@ -18,9 +18,8 @@ from nasframe.report import pareto
 from nasframe.report.findings import Findings, Front, Network, Stopping
 from nasframe.report.goals import latencies, parsed, present, usual
 from nasframe.report.names import named
-from nasframe.report.record import single_values
 from nasframe.report.rescoring import rescored
-from nasframe.result import rank, read_result
+from nasframe.result import rank, read_result, single_values
 
 
 def inspect(

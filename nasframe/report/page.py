@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
@@ -23,7 +23,7 @@ from nasframe.report.figures import Comparison
 from nasframe.report.findings import Findings
 from nasframe.report.names import words
 from nasframe.report.pictures import svg
-from nasframe.report.record import Record
+from nasframe.report.record import Record, Row
 from nasframe.weights import write_whole
 
 DRAWN = 50
@@ -91,10 +91,11 @@ def _safe(content: Mapping[str, Any]) -> str:
 
 def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, Any]:
     header = record.header
-    rows = [asdict(row) for row in record.rows]
     return {
         "folder": str(record.folder),
-        "columns": {name: [row[name] for row in rows] for name in rows[0]},
+        "columns": {
+            item.name: [getattr(row, item.name) for row in record.rows] for item in fields(Row)
+        },
         "shares": [asdict(one) for one in record.shares],
         "front": list(findings.front.numbers) if findings and findings.front else [],
         "best": [network.number for network in findings.networks] if findings else [],

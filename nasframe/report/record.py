@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
@@ -13,7 +15,7 @@ from nasframe.building import built
 from nasframe.errors import NasframeError
 from nasframe.events import Told, history
 from nasframe.plugins import restored
-from nasframe.result import rank
+from nasframe.result import outcome, rank, single_values
 
 BINS = 20
 """Equal parts of a study, over which shares of options are shown."""
@@ -114,7 +116,7 @@ def _space(config: Mapping[str, Any]) -> SearchSpace | None:
 
 def _row(event: Told, space: SearchSpace | None) -> Row:
     trial = event.trial
-    state, reason = _state(trial)
+    state, reason = outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
@@ -131,33 +133,24 @@ def _row(event: Told, space: SearchSpace | None) -> Row:
     )
 
 
-def _state(trial: Trial) -> tuple[str, str]:
-    if trial.duplicate_of is not None:
-        return "duplicate", f"of trial {trial.duplicate_of}"
-    if trial.rejected is not None:
-        return "rejected", trial.rejected
-    if trial.stopped is not None:
-        return "stopped", f"after epoch {trial.stopped}"
-    return ("trained", "") if trial.error is None else ("failed", trial.error)
-
-
-def single_values(trial: Trial) -> dict[str, float]:
-    """The metrics of a trial; of a series the last value."""
-    series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
-    return {name: float(values[-1]) for name, values in series.items() if values}
-
-
-def _shares(trials: Sequence[Trial], space: SearchSpace) -> list[Shares]:
+def _shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
+    """For N trials with C choices, of which some may not have been made."""
     best = {trial.number for trial in rank(trials)[:BEST]}
-    found = []
-    for place, choice in enumerate(space.choices):
-        counts = [[0] * len(choice.options) for _ in range(BINS)]
-        among = [0] * len(choice.options)
-        for number, trial in enumerate(trials):
-            tokens = trial.architecture.tokens
-            if place < len(tokens):
-                counts[number * BINS // len(trials)][tokens[place]] += 1
-                among[tokens[place]] += trial.number in best
-        options = tuple(map(str, choice.options))
-        found.append(Shares(choice.name, options, tuple(map(tuple, counts)), tuple(among)))
-    return found
+    tokens_NC = np.full((len(trials), len(space.choices)), -1)
+    for row, trial in enumerate(trials):
+        tokens = trial.architecture.tokens[: len(space.choices)]
+        tokens_NC[row, : len(tokens)] = tokens
+    bins_N = np.arange(len(trials)) * BINS // len(trials)
+    among_N = np.array([trial.number in best for trial in trials])
+    for choice, tokens_N in zip(space.choices, tokens_NC.T, strict=True):
+        size = len(choice.options)
+        made_N = (tokens_N >= 0) & (tokens_N < size)
+        places = bins_N[made_N] * size + tokens_N[made_N]
+        counts = np.bincount(places, minlength=BINS * size).reshape(BINS, size)
+        among = np.bincount(tokens_N[made_N & among_N], minlength=size)
+        yield Shares(
+            choice.name,
+            tuple(map(str, choice.options)),
+            tuple(map(tuple, counts.tolist())),
+            tuple(among.tolist()),
+        )
