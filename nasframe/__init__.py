@@ -44,6 +44,7 @@ from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.hookspecs import hookimpl as hookimpl
 from nasframe.loading import Loaded as Loaded
+from nasframe.loading import read_image as read_image
 from nasframe.plugins import option as option
 from nasframe.plugins import published as published
 from nasframe.recipe import RecipeConfig as RecipeConfig

@@ -50,7 +50,8 @@ def setting(
         least: the smallest value allowed.
         most: the largest value allowed.
         above: a value that must be exceeded.
-        free: whether a study may go on with another value; for settings of the study alone.
+        free: whether a study may go on with another value, for settings of the study alone; and a
+            retraining, for those of a task, too.
     """
     metadata = {"least": least, "most": most, "above": above, "free": free}
     if isinstance(default, list | dict):

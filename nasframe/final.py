@@ -18,7 +18,7 @@ from nasframe.api import Architecture, SearchSpace, TaskShape
 from nasframe.config import DetectorConfig
 from nasframe.errors import NasframeError, nearest, one_line
 from nasframe.plugins import networks, published, restored
-from nasframe.weights import read_weights, write_whole
+from nasframe.weights import read_metadata, read_weights, write_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,9 +40,10 @@ def is_final(folder: Path) -> bool:
     return (folder / NETWORK).is_file()
 
 
-def is_detector(folder: Path) -> bool:
-    """Whether it is a detector, and not a classifier, that stands there."""
-    return is_final(folder) and read_json(folder / NETWORK).get("detector") is not None
+def is_detector(path: Path) -> bool:
+    """Whether a folder, or a file of weights, is of a detector, and not of a classifier."""
+    file = path / WEIGHTS if path.is_dir() else path
+    return read_metadata(file).get("detector") is not None
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,14 +1,17 @@
-"""Batches that processes read ahead, for tasks whose data do not fit into memory."""
+"""Reading what does not fit into memory: batches that processes read ahead, and images."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch.utils.data import Dataset
 
 
@@ -57,3 +60,37 @@ class Loaded:
             yield from map(self.finish, loader)
         except NasframeError as error:  # from a worker it comes with a traceback in its text
             raise NasframeError(str(error).rpartition("NasframeError: ")[2].strip()) from None
+
+
+def read_image(file: Path, least: int | None = None) -> Image:
+    """An image as it is to be looked at, with three channels.
+
+    Args:
+        file: in any format of Pillow.
+        least: the smallest side that is needed, if that is known: a large JPEG is then decoded at
+            a fraction of its size.
+
+    Raises:
+        NasframeError: if it cannot be read.
+    """
+    from PIL import Image as Images
+    from PIL import ImageOps
+
+    try:
+        with warnings.catch_warnings(), Images.open(file) as image:
+            warnings.simplefilter("ignore", Images.DecompressionBombWarning)
+            if least is not None:
+                image.draft("RGB", (least, least))
+            return ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
+    except Exception as error:  # each format has its own exceptions
+        raise NasframeError(f"{file}: cannot be read as an image: {error}") from error
+
+
+def _in_bytes(image: Image) -> Image:
+    """With 8 bits a channel: 16-bit grey would be cut off, and palettes may be transparent."""
+    import numpy as np
+    from PIL import Image as Images
+
+    if image.mode.startswith("I"):
+        return Images.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    return image.convert("RGBA") if image.mode == "P" else image

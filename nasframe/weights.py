@@ -64,6 +64,18 @@ def write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata alone; none of a file that ``save_weights`` has not written."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            words = file.metadata() or {}
+        return {name: json.loads(word) for name, word in words.items() if name != "format"}
+    except (OSError, SafetensorError, ValueError):
+        return {}
+
+
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state and the metadata that ``save_weights`` has written.
 
@@ -91,6 +103,7 @@ def load_weights(
     *,
     optional: tuple[str, ...] = (),
     outputs: int | None = None,
+    fresh: tuple[str, ...] = (),
 ) -> None:
     """Fill a module from a state dict in a safetensors or torch file; no code in it is executed.
 
@@ -98,9 +111,11 @@ def load_weights(
         module: what is filled, whole or not at all.
         path: the file; only one that ends in ``.safetensors`` is read as such.
         rename: the module's own name of a tensor from that in the file.
-        optional: beginnings of own names that the file may lack; what it lacks stays as it is.
+        optional: beginnings of names that the file, or the module, may lack; what the file lacks
+            stays as it is.
         outputs: of the module; tensors that have as many rows, and in the file another number of
             them, stay as they are: the classifier, where the file is of another task.
+        fresh: beginnings of names of tensors that stay as they are if their shapes are others.
 
     Raises:
         NasframeError: if the file is missing or cannot be read, or its tensors do not fit.
@@ -112,9 +127,12 @@ def load_weights(
         # Old files have no counters in their batch norms.
         if name.startswith(optional) or name.endswith(".num_batches_tracked"):
             state.setdefault(name, tensor)
+    state = {k: v for k, v in state.items() if k in own or not k.startswith(optional)}
     for name in [*own, *state]:
         here, there = (tuple(d[name].shape) if name in d else None for d in (own, state))
         if here and there and here[0] == outputs != there[0] and here[1:] == there[1:]:
+            state[name] = own[name]
+        elif here and there and here != there and name.startswith(fresh):
             state[name] = own[name]
         elif here != there:
             raise NasframeError(

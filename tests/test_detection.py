@@ -74,6 +74,9 @@ def some_boxes(count: int, seed: int) -> list[list[list[int]]]:
     return [[box(draw.choice((5, 9)))] if place % 3 else [] for place in range(count)]
 
 
+THREE = [{"id": id_, "name": name} for id_, name in ((5, "a"), (7, "b"), (9, "c"))]
+
+
 def coco(folder: Path, train: int = 12, test: int = 4, **settings: Any) -> Any:
     parts = {
         "annotations": pictures(folder, "train", some_boxes(train, 0)),
@@ -128,7 +131,8 @@ def test_a_backbone_gives_the_maps_that_its_network_names(
         assert abs(map_.shape[2] - 96 / stage.stride) <= 1
         assert abs(map_.shape[3] - 128 / stage.stride) <= 1
         torch.testing.assert_close(map_, seen[stage.module])
-    assert not any(name.endswith("classifier.weight") for name in network.state_dict())
+    heads = ("classifier.weight", "fc.weight")
+    assert not any(name.endswith(heads) for name in network.state_dict())
 
 
 def test_ssdlite_on_a1_has_the_papers_size() -> None:
@@ -194,7 +198,7 @@ def test_an_epoch_has_each_image_once_and_half_of_them_mirrored(tmp_path: Path) 
             assert all(map(torch.equal, images, wanted))
             assert [t["boxes"].tolist() for t in targets] == [t["boxes"].tolist() for t in there]
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert [t["boxes"].tolist() for _, ts in epoch(1) for t in ts] != lefts
+    assert [float(t["boxes"][0, 0]) for _, ts in epoch(1) for t in ts] != lefts
     whole = [left for _, ts in epoch(0, flip=False) for left in (t["boxes"][0, 0] for t in ts)]
     assert sorted(map(float, whole)) == [2 * k for k in range(20)]
 
@@ -204,6 +208,8 @@ def test_crowds_are_not_learned_and_what_has_no_area_is_no_object(tmp_path: Path
         {"id": 1, "image_id": 0, "category_id": 5, "bbox": [0, 0, 9, 9], "iscrowd": 1, "area": 50},
         {"id": 2, "image_id": 0, "category_id": 9, "bbox": [4, 4, 0, 9]},
         {"id": 3, "image_id": 0, "category_id": 9, "bbox": [90.5, 4, 6.25, 9]},
+        {"id": 4, "image_id": 0, "category_id": 9, "bbox": [-0.5, 4, 0.3, 9]},
+        {"id": 5, "image_id": 0, "category_id": 9, "bbox": [80, 4, 1e-6, 9]},
     ]
     path = pictures(tmp_path, "train", [[]], annotations=rows)
     task: Any = option(
@@ -218,6 +224,38 @@ def test_crowds_are_not_learned_and_what_has_no_area_is_no_object(tmp_path: Path
     assert target["boxes"].tolist() == [[90.5, 4, 96, 13]] and target["labels"].tolist() == [2]
     (_, (target,)) = next(iter(task.validation_batches(1, CPU)))
     assert target["iscrowd"].tolist() == [True, False] and target["area"].tolist() == [50, 56.25]
+
+
+def test_workers_leave_no_files_open(tmp_path: Path) -> None:
+    """A worker that sends its own tensors shares the memory of each, which is an open file."""
+    import resource
+
+    path = pictures(tmp_path, "train", [[[3, 3, 9, 9, 5]]] * 150)
+    task = option(
+        "task",
+        "coco",
+        annotations=path,
+        images=tmp_path / "images",
+        validation_annotations=path,
+        workers=1,
+    ).build()  # type: ignore[attr-defined]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, limits[1]), limits[1]))
+    try:
+        assert len(list(task.train_batches(2, CPU, torch.Generator()))) == 75
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_images_of_sixteen_bits_are_not_white(tmp_path: Path) -> None:
+    path = pictures(tmp_path, "train", [[]])
+    grey = np.linspace(0, 65535, 64 * 96).reshape(64, 96).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "images" / "train0.png")
+    task: Any = option(
+        "task", "coco", annotations=path, images=tmp_path / "images", validation_annotations=path
+    ).build()  # type: ignore[attr-defined]
+    ((image,), _) = next(iter(task.validation_batches(1, CPU)))
+    assert image.mean() == pytest.approx(0.5, abs=0.01)
 
 
 # Precision
@@ -307,6 +345,9 @@ def test_a_detector_is_trained_tested_and_loaded(detector: Any, tmp_path: Path) 
             pairs += list(zip(network(images), targets, strict=True))
     again = mean_average_precision(pairs, "pycocotools")
     assert again["map"] == pytest.approx(found.metrics["test_map"])
+    assert sum(len(boxes["scores"]) for boxes, _ in pairs) > 0
+    card = (tmp_path / "it" / "README.md").read_text()
+    assert "bright, dark" in card and type(detector).__name__.removesuffix("Config") in card
 
 
 def test_a_detector_learns(tmp_path: Path) -> None:
@@ -365,6 +406,15 @@ def test_a_backbone_begins_with_a_classifiers_weights_and_a_detector_with_its_ow
     stem = [name for name in old if name.startswith("stem.")]
     assert stem and all(torch.equal(old[name], new[f"backbone.body.{name}"]) for name in stem)
     assert not any("classifier" in name and "body" in name for name in new)
+    rest = {"annotations": pictures(tmp_path, "more", some_boxes(6, 0), categories=THREE)}
+    more = coco(tmp_path / "data", **rest, images=tmp_path / "images")
+    more = replace(more, validation_annotations=None, test_annotations=None)
+    file = tmp_path / "second" / "weights.safetensors"
+    other = replace(second, task=more, init=file, freeze=["backbone"], dir=tmp_path / "other")
+    retrain(other, lambda line: None)
+    classes, _ = read_weights(tmp_path / "other" / "weights.safetensors")
+    assert classes["roi_heads.box_predictor.cls_score.weight"].shape[0] == 4
+    assert all(torch.equal(classes[name], new[name]) for name in new if "backbone" in name)
     third = replace(second, init=tmp_path / "second", dir=tmp_path / "third", freeze=["backbone"])
     retrain(third, lambda line: None)
     state, _ = read_weights(tmp_path / "third" / "weights.safetensors")
@@ -403,6 +453,7 @@ def test_a_wrong_file_of_annotations_is_a_line(tmp_path: Path) -> None:
         },
         "has no categories": {"categories": []},
         "has no images": {"images": []},
+        "two categories, or two images, have the same id": {"images": [image, image]},
         "it0.png: has 96x64 pixels, its annotations say 96x63": {
             "images": [{**image, "height": 63}]
         },
@@ -431,9 +482,7 @@ def test_mistakes_on_the_command_line_are_a_line(tmp_path: Path) -> None:
     network = ("network=mnasnet_small", "dir=it")
     for words, reason in {
         data: "this task finds objects: give detector=faster_rcnn or ssdlite",
-        ("task=digits", "detector=ssdlite"): "detector: is for tasks that find objects, such as c",
         (*data, "detector=ssd"): "unknown option detector=ssd; did you mean ssdlite?",
-        (*data, "detector=ssdlite", "detector.smallest=2"): "detector.smallest=2",
         (*data[:2], f"task.images={tmp_path}", "detector=ssdlite"): "there is no such file",
         (*data, "detector=ssdlite", "network=nas_cnn_v1"): "cannot be a backbone",
     }.items():
@@ -443,6 +492,39 @@ def test_mistakes_on_the_command_line_are_a_line(tmp_path: Path) -> None:
         assert not (run_.cwd / "it").exists()
     done = run_("nasframe", "search_space=nasnet_small", *data, "dir=it")
     assert done.returncode == 2 and "kind detection" in done.stderr, done.stderr
+
+
+def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
+    config = RetrainConfig(
+        network="mnasnet_small",
+        detector=DETECTORS[0],
+        task=option("task", "digits"),  # type: ignore[arg-type]
+        recipe=RecipeConfig(epochs=1, batch_size=1),
+        dir=tmp_path / "it",
+    )
+    with pytest.raises(NasframeError, match="detector: is for tasks that find objects, such as co"):
+        retrain(config, lambda line: None)
+    with pytest.raises(NasframeError, match="recipe.batch_size: batch norm cannot learn of one im"):
+        retrain(replace(config, task=coco(tmp_path / "data")), lambda line: None)
+
+
+def test_a_second_classifier_is_no_part_of_a_backbone(tmp_path: Path) -> None:
+    space: Any = option(
+        "search_space", "nasnet", cells=1, filters=8, skeleton="imagenet", auxiliary=True
+    )
+    choices = space.build().choices
+    (tmp_path / "cells").write_text(f"{[0] * len(choices)}\n")
+    config = RetrainConfig(
+        architectures=tmp_path / "cells",
+        search_space=space,
+        detector=DETECTORS[1],
+        task=coco(tmp_path / "data", size=256),
+        recipe=RecipeConfig(epochs=1, batch_size=6, lr=1e-3),
+        dir=tmp_path / "it",
+    )
+    retrain(config, lambda line: None)
+    state, _ = read_weights(tmp_path / "it" / "weights.safetensors")
+    assert not any("auxiliary" in name for name in state)
 
 
 def test_only_classifiers_are_exported(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from nasframe import (
 )
 from nasframe.latency.lock import held
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.fitting import fit
+from nasframe.retraining.fitting import _precision, fit
 from nasframe.retraining.together import check_together
 from nasframe.tasks.images import ImageTask
 from nasframe.training.evaluator import laid_out
@@ -450,7 +449,8 @@ def test_two_devices_train_one_network(study: Path, tmp_path: Path) -> None:
     assert not list(run_.cwd.glob("**/*.ckpt"))
     fast = run_("nasframe-retrain", *words, "trainer={devices: 2, strategy: ddp}", "dir=fast")
     assert fast.returncode == 2 and "give trainer.strategy=ddp_find_unused" in fast.stderr
-    sweep = run_("nasframe-retrain", "-m", *words, "seed=0,1", "trainer.devices=2", "dir=sweep")
+    more = ("trainer.devices=2", "logger=tensorboard", "dir=sweep")
+    sweep = run_("nasframe-retrain", "-m", *words, "seed=0,1", *more)
     assert (sweep.returncode, sweep.stderr) == (0, "")
     assert len(list((run_.cwd / "sweep").glob("*/weights.safetensors"))) == 2
 
@@ -461,7 +461,7 @@ from pathlib import Path
 from torch import nn
 from nasframe import RecipeConfig, option
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.fitting import fit
+from nasframe.retraining.fitting import _precision, fit
 from nasframe.retraining.together import check_together
 torch.manual_seed(0)
 network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
@@ -475,16 +475,72 @@ print(rows[0]["val_loss"], network[1].weight.sum().item())
 
 
 def test_two_devices_make_the_steps_of_one(tmp_path: Path) -> None:
-    """An epoch of one batch: the mean of two halves' gradients is that of the whole."""
+    """The mean of two halves' gradients is that of the whole, if the halves are equally large."""
     found = []
     for devices in (1, 2):
         folder = tmp_path / str(devices)
         folder.mkdir()
-        words = [sys.executable, "-c", PART, str(devices), "1078", str(folder)]
+        words = [sys.executable, "-c", PART, str(devices), "400", str(folder)]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         found.append([float(word) for word in done.stdout.split()])
-    assert found[1] == pytest.approx(found[0], rel=1e-5)
+    assert found[1] == pytest.approx(found[0], rel=5e-3)  # 179 and 180 images are not quite
+
+
+def test_what_goes_wrong_on_one_of_several_devices_is_a_line(tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 255, (20, 8, 8, 1), dtype=np.uint8)
+    np.savez(run_.cwd / "few.npz", x_train=x, y_train=np.arange(20) % 2)
+    words = ("network=mnasnet_small", "trainer.devices=2", "recipe.epochs=1")
+    few = ("task=arrays", "task.path=few.npz", "task.validation=0.1", "recipe.batch_size=8")
+    done = run_("nasframe-retrain", *words, *few, "dir=few")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "nasframe-retrain: trainer.devices=2: there are 1 batches; give a smaller recipe.batch_size"
+    )
+
+
+def test_a_signal_ends_all_devices(study: Path, tmp_path: Path) -> None:
+    run_ = shell(tmp_path)
+    words = (f"study={study}", "recipe.epochs=500", "trainer.devices=2", "dir=it")
+    process = run_.start("nasframe-retrain", *words)
+    assert process.stdout is not None
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    with held(run_.cwd / "it") as free:
+        assert free
+
+
+def test_cuda_rests_in_a_process_that_forks(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this process does before and after it forks, as if it had two GPUs."""
+
+    def touched(*args: Any) -> None:
+        raise AssertionError("CUDA was begun")
+
+    monkeypatch.setattr(torch.cuda, "_lazy_init", touched)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("nasframe.retraining.run.fit", not_trained)
+    monkeypatch.setattr("nasframe.retraining.run.apart", lambda test: {})
+    found = retrain(together(study, tmp_path / "it", 2, device="cuda"), silent)
+    assert found.metrics["val_accuracy"] == 0.5
+    place = torch.device("cuda", 0)
+    recipe = RecipeConfig()
+    assert _precision(recipe, place, TrainerConfig(devices=2)) == "bf16-mixed"
+
+
+ROW = {"epoch": 1.0, "lr": 0.1, "val_accuracy": 0.5}
+
+
+def not_trained(network: nn.Module, *args: Any, on_epoch: Any, **more: Any) -> Any:
+    on_epoch([ROW])
+    return network, [ROW]
 
 
 def test_several_devices_are_refused_where_they_cannot_be(study: Path, tmp_path: Path) -> None:
@@ -494,13 +550,22 @@ def test_several_devices_are_refused_where_they_cannot_be(study: Path, tmp_path:
         retrain(together(study, tmp_path, 2000), silent)
 
 
-@pytest.mark.parametrize("logger", ["csv", "tensorboard", "mlflow", "wandb"])
-def test_loggers_are_told_each_epoch_once(
-    logger: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if logger != "csv":
-        pytest.importorskip(logger)
-    monkeypatch.setenv("WANDB_MODE", "offline")
+def written(folder: Path, logger: str) -> list[float]:
+    """The validation accuracies that a logger has kept."""
+    if logger == "csv":
+        with (folder / "csv" / "metrics.csv").open() as file:
+            return [float(row["val_accuracy"]) for row in csv.DictReader(file)]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    # An epoch that was lost is trained again, with the same result, and told again.
+    return list({event.step: event.value for event in events.Scalars("val_accuracy")}.values())
+
+
+@pytest.mark.parametrize("logger", ["csv", "tensorboard"])
+def test_loggers_are_told_each_epoch(logger: str, study: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
     settings = config(study, tmp_path / "it", trial=0, recipe={"epochs": 4}, logger=logger)
 
     class Enough(Exception):
@@ -517,18 +582,14 @@ def test_loggers_are_told_each_epoch_once(
     with (folder / "curves.csv").open() as file:
         wanted = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
     assert len(wanted) == 4
-    if logger == "csv":
-        with (folder / "csv" / "metrics.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
-        assert [float(row["val_accuracy"]) for row in rows] == pytest.approx(wanted)
-    else:
-        assert list((folder).glob(f"{logger}*"))
+    assert written(folder, logger) == pytest.approx(wanted)
 
 
-def test_a_missing_logger_is_named(study: Path, tmp_path: Path) -> None:
-    if find_spec("wandb") is None:
-        refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install w")
+def test_a_missing_logger_is_named(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nasframe.retraining.loggers.find_spec", lambda name: None)
+    refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install wandb")
 
 
 def test_patience_ends_the_training_and_is_resumed(study: Path, tmp_path: Path) -> None:

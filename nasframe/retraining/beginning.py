@@ -11,8 +11,13 @@ from nasframe.errors import NasframeError, nearest
 from nasframe.final import WEIGHTS
 from nasframe.weights import load_weights
 
+HEADS = ("head.", "roi_heads.box_predictor.")
+"""Of torchvision's detectors, what depends on the number of classes."""
 
-def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
+
+def begin_with(
+    network: nn.Module, path: Path | None, outputs: int, *, fresh: tuple[str, ...] = ()
+) -> None:
     """Fill a network with trained weights, the classifier aside if it has other classes.
 
     Args:
@@ -20,6 +25,7 @@ def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
         path: a folder of a network that was trained in full, or a file of weights; ``None`` leaves
             the network as it is.
         outputs: how many values the network gives.
+        fresh: beginnings of names of weights that begin anew if their shapes are others.
 
     Raises:
         NasframeError: if the file cannot be read, or is of another network.
@@ -28,7 +34,7 @@ def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
         return
     file = path / WEIGHTS if path.is_dir() else path
     try:
-        load_weights(network, file, optional=("auxiliary.",), outputs=outputs)
+        load_weights(network, file, optional=("auxiliary.",), outputs=outputs, fresh=fresh)
     except NasframeError as error:
         raise NasframeError(str(error).replace("weights=", "init=", 1)) from error
 

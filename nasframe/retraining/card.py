@@ -42,9 +42,14 @@ print(network.data_config)  # how inputs are prepared
 
 def model_card(network: Mapping[str, Any]) -> str:
     """The card, in Markdown, of what stands in ``network.json``."""
-    task, recipe = network["task"], network["recipe"]
+    recipe = network["recipe"]
     metrics = "\n".join(f"| {k} | {_number(v)} |" for k, v in network["metrics"].items())
-    parts = (network["data"], network.get("search_space", {}), recipe)
+    parts = (
+        network["data"],
+        network.get("search_space", {}),
+        network.get("detector") or {},
+        recipe,
+    )
     given = {k: v for part in parts for k, v in part.items() if v is not None}
     return CARD.format(
         title=f"A network for {network['data']['type'].partition(':')[2].removesuffix('Config')}",
@@ -52,10 +57,26 @@ def model_card(network: Mapping[str, Any]) -> str:
         origin=_origin(network),
         epochs=recipe["epochs"],
         metrics=metrics,
-        inputs=f"Inputs of the shape {tuple(task['input_shape'])} behind the batch; "
-        f"{task['outputs']} values for each: {task['kind']}.",
+        inputs=_inputs(network),
         recipe="\n".join(f"- `{k}`: {v}" for k, v in given.items() if k != "type"),
         choices="\n".join(f"- `{k}`: {v}" for k, v in _architecture(network).items()),
+    )
+
+
+def _inputs(network: Mapping[str, Any]) -> str:
+    task = network["task"]
+    shape = tuple(task["input_shape"])
+    if network.get("detector") is None:
+        return (
+            f"Inputs of the shape {shape} behind the batch; {task['outputs']} values for each: "
+            f"{task['kind']}."
+        )
+    names = ", ".join(task["data_config"]["classes"])
+    kind = network["detector"]["type"].partition(":")[2].removesuffix("Config")
+    return (
+        f"A list of images of any size, (3, height, width) in values from 0 to 1, which it brings "
+        f"to {shape[1]} pixels. For each a dict of `boxes`, `labels` from 1 ({names}) and "
+        f"`scores`. The detector is {kind}."
     )
 
 

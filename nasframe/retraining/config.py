@@ -35,7 +35,8 @@ class TrainerConfig(Config):
     """The devices of one machine that train together.
 
     Attributes:
-        devices: how many; each has an equal part of every batch.
+        devices: how many; each has an equal part of every batch. ``recipe.precision=auto`` is then
+            bfloat16 on GPUs.
         strategy: ``ddp`` takes less time, where every weight has a gradient: those of a cell that
             does not read both of its inputs have none.
         sync_batchnorm: whether batch norms see the parts of a batch as one.

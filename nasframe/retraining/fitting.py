@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import Trainer
@@ -13,11 +13,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
+from torch.multiprocessing.spawn import ProcessException
 
 from nasframe.api import Task
+from nasframe.config import Precision
 from nasframe.errors import NasframeError, one_line
 from nasframe.recipe import RecipeConfig
 from nasframe.retraining.config import Strategy, TrainerConfig
+from nasframe.retraining.loggers import finish
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.retraining.together import part
 from nasframe.training.evaluator import precision_of
@@ -40,6 +43,7 @@ def fit(
     on_epoch: Callable[[list[Row]], None],
     together: TrainerConfig = ALONE,
     logger: Logger | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[nn.Module, list[Row]]:
     """Train a network; the folder has a checkpoint of the last epoch until it is removed.
 
@@ -54,6 +58,7 @@ def fit(
         on_epoch: is told the rows of all epochs so far, after each.
         together: the devices, if there are several.
         logger: is told the same, if there is one.
+        settings: by name, which the logger shows.
 
     Returns:
         The network to be kept, on the CPU, in evaluation mode; and a row for each epoch.
@@ -68,7 +73,14 @@ def fit(
     if not batches:
         raise NasframeError(f"trainer.devices={devices}: there are fewer batches in an epoch")
     child = FullModule(
-        network, task, recipe, seed=seed, frozen=frozen, on_epoch=on_epoch, batches=batches
+        network,
+        task,
+        recipe,
+        seed=seed,
+        frozen=frozen,
+        on_epoch=on_epoch,
+        batches=batches,
+        settings=settings or {},
     )
     final = child.final
     path = folder / f"{CHECKPOINT}.ckpt"
@@ -89,23 +101,44 @@ def fit(
         except (FloatingPointError, KeyboardInterrupt, NasframeError):
             raise
         except Exception as error:
-            if FloatingPointError.__name__ in str(error):  # of another process
-                raise FloatingPointError(str(error).rpartition("Error: ")[2].strip()) from None
-            if "find_unused_parameters" in str(error):
-                raise NasframeError(
-                    "trainer.strategy=ddp: some weights of this network have no gradient; give "
-                    f"trainer.strategy={Strategy.ddp_find_unused_parameters_true.name}"
-                ) from None
-            if start is None or child.rows:
-                raise
-            raise NasframeError(
-                f"{path}: cannot be gone on with: {one_line(error)}\n"
-                "Remove the file to begin this network anew"
-            ) from error
+            raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
+        finally:
+            finish(logger)
         rows = child.rows
         if devices > 1:  # it was in other processes
             rows = torch.load(path, weights_only=True)["rows"]
     return final.to("cpu").eval(), rows
+
+
+def _explained(error: Exception, path: Path, *, fresh: bool) -> Exception:
+    """What is to be raised for what Lightning has raised.
+
+    Args:
+        error: of this process, or with the whole traceback of one of another in its text.
+        path: the checkpoint.
+        fresh: whether it was not from there that training went on.
+    """
+    text = str(error).strip().rpartition("\n")[2]
+    kind, _, reason = text.partition(": ")
+    if kind == "FloatingPointError":
+        return FloatingPointError(reason)
+    if kind.endswith("NasframeError"):
+        return NasframeError(reason)
+    if "find_unused_parameters" in str(error):
+        return NasframeError(
+            "trainer.strategy=ddp: some weights of this network have no gradient; give "
+            f"trainer.strategy={Strategy.ddp_find_unused_parameters_true.name}"
+        )
+    if "more than 1 value per channel" in text:
+        return NasframeError(
+            "recipe.batch_size: batch norm cannot learn of one image (on each device); give more"
+        )
+    if fresh:
+        return error if not isinstance(error, ProcessException) else RuntimeError(text)
+    return NasframeError(
+        f"{path}: cannot be gone on with: {one_line(error)}\n"
+        "Remove the file to begin this network anew"
+    )
 
 
 class _WholeFiles(TorchCheckpointIO):
@@ -123,6 +156,15 @@ class _WholeFiles(TorchCheckpointIO):
 def remove_checkpoint(folder: Path) -> None:
     """Remove what is no longer needed once the weights stand in a file of their own."""
     (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
+
+
+def _precision(
+    recipe: RecipeConfig, device: torch.device, together: TrainerConfig
+) -> Literal["32-true", "bf16-mixed"]:
+    """As for one device; several are not asked what they can, as CUDA is to rest until the fork."""
+    if together.devices > 1 and device.type == "cuda" and recipe.precision is Precision.auto:
+        return "bf16-mixed"
+    return precision_of(recipe.precision, device)
 
 
 def _trainer(
@@ -149,7 +191,7 @@ def _trainer(
         max_epochs=recipe.epochs,
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=recipe.gradient_clip or None,
-        precision=precision_of(recipe.precision, device),
+        precision=_precision(recipe, device, together),
         callbacks=[after_each_epoch],
         logger=logger or False,
         enable_progress_bar=False,

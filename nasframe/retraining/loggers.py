@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from pytorch_lightning.loggers import (
     CSVLogger,
@@ -30,19 +29,23 @@ def check_logger(kind: Kind) -> None:
         raise NasframeError(f"logger={kind.value} needs {kind.value}: pip install {kind.value}")
 
 
-def make_logger(kind: Kind, folder: Path, settings: Mapping[str, Any]) -> Logger | None:
-    """A logger of one network.
+def make_logger(kind: Kind, folder: Path) -> Logger | None:
+    """A logger of one network, which writes nothing yet: that is for the process that trains.
 
     Args:
         kind: which one.
         folder: the network's, where it writes.
-        settings: by name, which it shows with the curves.
     """
-    if kind is Kind.none:
-        return None
-    made: Logger = MAKE[kind](folder)
-    made.log_hyperparams(dict(settings))
-    return made
+    return None if kind is Kind.none else MAKE[kind](folder)
+
+
+def finish(logger: Logger | None) -> None:
+    """End a run, so that that of the next network is another one."""
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        if wandb.run is not None:
+            wandb.run.finish()
 
 
 def _mlflow(folder: Path) -> Logger:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ class FullModule(ChildModule):
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far after each of them.
         batches: in an epoch, on one device.
+        settings: by name, which loggers show with the curves.
 
     Attributes:
         ema: the network with averaged weights, if the recipe wants one.
@@ -56,6 +57,7 @@ class FullModule(ChildModule):
         frozen: Sequence[nn.Module],
         on_epoch: Callable[[list[Row]], None],
         batches: int,
+        settings: Mapping[str, Any],
     ) -> None:
         steps = recipe.epochs * -(-batches // recipe.accumulate)
         super().__init__(
@@ -71,6 +73,7 @@ class FullModule(ChildModule):
         self.rows: list[Row] = []
         self._seed = seed
         self._patience = recipe.patience
+        self._settings = dict(settings)
         self._frozen = frozen
         self._tell = on_epoch
         self._averaged = 0
@@ -92,6 +95,8 @@ class FullModule(ChildModule):
     def on_train_start(self) -> None:
         """Do not go on with what had ended; a CSV logger begins anew, and is told it all again."""
         self.trainer.should_stop = not self.patient
+        for logger in self.loggers if self.trainer.is_global_zero else []:
+            logger.log_hyperparams(self._settings)
         for row in self.rows if isinstance(self.logger, CSVLogger) else []:
             self._log(row)
 
@@ -146,5 +151,5 @@ class FullModule(ChildModule):
             logger.save()
 
     def _sums(self) -> tuple[float, Sequence[Any]]:
-        self._tally = whole(self._tally, self.trainer.world_size)
+        self._tally = whole(self._tally, self.trainer.world_size, self.device)
         return super()._sums()

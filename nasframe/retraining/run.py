@@ -22,7 +22,7 @@ from nasframe.journal import BusyError
 from nasframe.latency.lock import held
 from nasframe.plain import defaults, flat, to_plain
 from nasframe.recipe import RecipeConfig
-from nasframe.retraining.beginning import begin_with, freeze
+from nasframe.retraining.beginning import HEADS, begin_with, freeze
 from nasframe.retraining.card import model_card
 from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
@@ -30,7 +30,7 @@ from nasframe.retraining.fitting import fit, remove_checkpoint
 from nasframe.retraining.loggers import check_logger, make_logger
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
-from nasframe.retraining.together import check_together
+from nasframe.retraining.together import apart, check_together, leave_cuda_alone
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import check_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
@@ -61,9 +61,11 @@ def _finished(config: RetrainConfig) -> Retrained | None:
 
 def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     task = config.task.build()
+    if config.trainer.devices > 1:
+        leave_cuda_alone()
     device = find_device(config.device, "device")
     _check(config, task, device)
-    networks = _stored(config) or _new(config, task, device)
+    networks = _stored(config) or _new(config, task)
     config.dir.mkdir(parents=True, exist_ok=True)
     with held(config.dir) as free:
         if not free:
@@ -110,13 +112,13 @@ def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
         )
 
 
-def _new(config: RetrainConfig, task: Task, device: torch.device) -> list[Chosen]:
+def _new(config: RetrainConfig, task: Task) -> list[Chosen]:
     """The networks of a retraining that begins; the folder must be empty, if it is there."""
     folder = config.dir
     if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise NasframeError(f"dir={folder} holds something else: choose another one")
     networks = chosen(config, task)
-    with seeded(config.seed, device):
+    with seeded(config.seed, torch.device("cpu")):
         for network in networks:  # what is wrong is said before a folder is made
             _try(_built(config, task, network)[0], task, network.name)
     return networks
@@ -169,7 +171,13 @@ def _check_data(config: RetrainConfig, task: Task) -> None:
 
 
 def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    free = {item.name for item in fields(config) if item.metadata.get("free")}
+    parts = {"": config, "task.": config.task}
+    free = {
+        f"{prefix}{item.name}"
+        for prefix, part in parts.items()
+        for item in fields(part)
+        if item.metadata.get("free")
+    }
     usual = flat(defaults(config))
     keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
     newer = {key for key in keys if key not in then and usual.get(key) == now.get(key)}
@@ -227,7 +235,8 @@ class _Job:
             frozen=frozen,
             on_epoch=on_epoch,
             together=self.config.trainer,
-            logger=make_logger(self.config.logger, folder, flat(to_plain(self.config))),
+            logger=make_logger(self.config.logger, folder),
+            settings=flat(to_plain(self.config)),
         )
         about = self._about(recipe)
         save_weights(final, folder / WEIGHTS, about)
@@ -249,7 +258,8 @@ class _Job:
 def _built(config: RetrainConfig, task: Task, network: Chosen) -> tuple[nn.Module, list[nn.Module]]:
     """A network with its first weights, and the layers that stay as they are."""
     whole = config.init is not None and is_detector(config.init)
-    begin = partial(begin_with, path=config.init, outputs=task.outputs)
+    fresh = HEADS if whole else ()
+    begin = partial(begin_with, path=config.init, outputs=task.outputs, fresh=fresh)
     module = build(network.about, task) if whole else build(network.about, task, begin)
     if whole:
         begin(module)
@@ -278,8 +288,8 @@ def _finish(
 ) -> dict[str, float]:
     """Test the winner and copy it to the top; returns its metrics."""
     folder, metrics = config.dir / ranking[0][0], dict(ranking[0][1])
-    with threads(config.threads), seeded(config.seed, device):
-        metrics |= _test(folder, task, device, config.recipe.batch_size)
+    test = partial(_test, config, folder, task, device)
+    metrics |= test() if config.trainer.devices == 1 else apart(test)
     for name in (WEIGHTS, CURVES):
         write_whole(config.dir / name, (folder / name).read_bytes())
     rows = [{"name": name, **values} for name, values in ranking]
@@ -289,16 +299,19 @@ def _finish(
     return metrics
 
 
-def _test(folder: Path, task: Task, device: torch.device, batch_size: int) -> dict[str, float]:
-    batches = task.test_batches(batch_size, device)
+def _test(
+    config: RetrainConfig, folder: Path, task: Task, device: torch.device
+) -> dict[str, float]:
+    batches = task.test_batches(config.recipe.batch_size, device)
     if batches is None:
         return {}
-    network = load_final(folder).to(device)
     state: Any = None
     total: Any = None
-    with torch.inference_mode():
-        for batch in batches:
-            tally, state = task.tally(network, batch, state)
-            total = tally if total is None else total + tally
+    with threads(config.threads), seeded(config.seed, device):
+        network = load_final(folder).to(device)
+        with torch.inference_mode():
+            for batch in batches:
+                tally, state = task.tally(network, batch, state)
+                total = tally if total is None else total + tally
     found = task.metrics(total.tolist() if isinstance(total, Tensor) else total)
     return {name.replace("val_", "test_", 1): value for name, value in found.items()}

@@ -6,18 +6,23 @@ process that forks must leave CUDA alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable
 from functools import reduce
-from itertools import islice
+from itertools import chain, islice
+from multiprocessing import get_context
 from operator import add
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
 
 from nasframe.api import Task
 from nasframe.errors import NasframeError
+from nasframe.loading import Loaded
 from nasframe.retraining.config import TrainerConfig
+
+Found = TypeVar("Found")
 
 
 def check_together(config: TrainerConfig, task: Task, device: torch.device) -> None:
@@ -39,27 +44,77 @@ def check_together(config: TrainerConfig, task: Task, device: torch.device) -> N
         )
 
 
-def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -> Iterator[Any]:
+def leave_cuda_alone() -> None:
+    """Have torch ask the driver, and not CUDA itself, which GPUs there are."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+
+
+def apart(work: Callable[[], Found]) -> Found:
+    """What a function gives in a forked process, so that this one can be forked again.
+
+    Raises:
+        NasframeError: what it raises, or that the process was killed.
+    """
+    context = get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            sender.send((True, work()))
+        except Exception as error:
+            sender.send((False, str(error)))
+
+    process = context.Process(target=run)
+    process.start()
+    sender.close()
+    try:
+        good, found = receiver.recv()
+    except EOFError:
+        good, found = False, "the process that reads the test data was killed"
+    finally:
+        process.join()
+    if not good:
+        raise NasframeError(found)
+    result: Found = found
+    return result
+
+
+def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -> Iterable[Any]:
     """Each ``of``-th batch from ``rank`` on; those that can be are not even read elsewhere.
 
     Args:
         batches: of an epoch.
         rank: which of the processes this is.
         of: how many there are.
-        count: how many batches each has, as all must have equally many; ``None`` for all.
+        count: how many batches each has, as all must have equally many in training; ``None`` for
+            all, of which each must have one at least: the first one makes all processes meet.
+
+    Raises:
+        NasframeError: if there are fewer batches than processes.
     """
-    if of > 1 and hasattr(batches, "part"):
-        batches = batches.part(rank, of)
-    elif of > 1:
-        batches = islice(batches, rank, None, of)
-    return islice(batches, count)
+    if of == 1:
+        return batches
+    if isinstance(batches, Loaded):
+        _check_enough(len(batches.batches), of)
+        return islice(batches.part(rank, of), count)
+    rest = iter(batches)
+    first = list(islice(rest, of))
+    _check_enough(len(first), of)
+    return islice(chain(first, rest), rank, None if count is None else count * of, of)
 
 
-def whole(tally: Any, of: int) -> Any:
-    """The sum of the tallies of all processes, some of which may have none."""
+def _check_enough(count: int, of: int) -> None:
+    if count < of:
+        raise NasframeError(
+            f"trainer.devices={of}: there are {count} batches; give a smaller recipe.batch_size"
+        )
+
+
+def whole(tally: Any, of: int, device: torch.device) -> Any:
+    """The sum of the tallies of all processes."""
     if of == 1:
         return tally
     tallies: list[Any] = [None] * of
     distributed.all_gather_object(tallies, tally.cpu() if isinstance(tally, Tensor) else tally)
-    total = reduce(add, [one for one in tallies if one is not None])
-    return total.to(tally.device) if isinstance(tally, Tensor) else total
+    total = reduce(add, tallies)
+    return total.to(device) if isinstance(total, Tensor) else total

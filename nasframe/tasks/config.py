@@ -133,7 +133,7 @@ class ImageNetConfig(TaskConfig):
     color_jitter: float = setting(0.4, least=0, most=1)
     auto_augment: str | None = None
     erase: float = setting(0.0, least=0, most=1)
-    workers: int = setting(2, least=0)
+    workers: int = setting(2, least=0, free=True)
 
     def build(self) -> Task:
         """Make the task."""

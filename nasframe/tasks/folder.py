@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from nasframe.errors import NasframeError
+from nasframe.loading import read_image
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.images import ImageData, ImageTask, Labelled
 from nasframe.tasks.split import stratified, validation_count
@@ -159,31 +159,3 @@ def _decoded(files: list[Path], size: int) -> NDArray[np.uint8]:
 def _decode(file: Path, size: int) -> NDArray[Any]:
     image = read_image(file, size)
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def read_image(file: Path, least: int | None) -> Image.Image:
-    """An image as it is to be looked at, with three channels.
-
-    Args:
-        file: in any format of Pillow.
-        least: the smallest side that is needed, if that is known: a large JPEG is then decoded at
-            a fraction of its size.
-
-    Raises:
-        NasframeError: if it cannot be read.
-    """
-    try:
-        with warnings.catch_warnings(), Image.open(file) as image:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if least is not None:
-                image.draft("RGB", (least, least))
-            return ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
-    except Exception as error:  # each format has its own exceptions
-        raise NasframeError(f"{file}: cannot be read as an image: {error}") from error
-
-
-def _in_bytes(image: Image.Image) -> Image.Image:
-    """With 8 bits a channel: 16-bit grey would be cut off, and palettes may be transparent."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    return image.convert("RGBA") if image.mode == "P" else image

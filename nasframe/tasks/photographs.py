@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from nasframe.errors import NasframeError, one_line
-from nasframe.loading import Loaded
+from nasframe.loading import Loaded, read_image
 from nasframe.tasks.classification import Classification
-from nasframe.tasks.folder import list_folder, read_image
+from nasframe.tasks.folder import list_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

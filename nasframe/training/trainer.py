@@ -76,8 +76,11 @@ def drive(
     """Fit, from a checkpoint if there is one; takes the network out of ``child``."""
     try:
         trainer.fit(child, training, validation, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as stop:  # what Lightning makes of Ctrl-C
-        if isinstance(stop.__context__, KeyboardInterrupt):
+    except BaseException as stop:
+        for process in getattr(trainer.strategy.launcher, "procs", []):
+            process.kill()  # or this one would wait for those that it has forked
+        # SystemExit is what Lightning makes of Ctrl-C.
+        if isinstance(stop, SystemExit) and isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:

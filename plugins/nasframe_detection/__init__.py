@@ -49,7 +49,7 @@ class CocoConfig(TaskConfig):
     test_images: Path | None = None
     size: int = setting(320, least=32, most=4096)
     flip: bool = True
-    workers: int = setting(0, least=0)
+    workers: int = setting(0, least=0, free=True)
 
     def build(self) -> Task:
         """Make the task."""

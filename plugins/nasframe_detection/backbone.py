@@ -56,6 +56,8 @@ def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
         {"module": stage.module, "num_chs": stage.channels, "reduction": stage.stride}
         for stage in chosen
     ]
+    if getattr(network, "auxiliary", None) is not None:
+        network.auxiliary = None
     if isinstance(getattr(network, "classifier", None), nn.Linear):
         network.classifier = nn.Identity()
     names = [str(stage.stride) for stage in chosen]

@@ -19,6 +19,9 @@ from nasframe import NasframeError
 BORDER = 1.0
 """Boxes may reach so many pixels over the border, as some of COCO's do; they are cut there."""
 
+THINNEST = 0.01
+"""Sides of a box in pixels, at least; thinner ones are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -66,6 +69,8 @@ def read_annotations(path: Path, images: Path, name: str) -> Annotations:
     content = _content(path, name)
     try:
         return _read(content, path, images)
+    except NasframeError:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise NasframeError(f"{path}: is not in COCO's format ({reason})") from error
@@ -89,6 +94,8 @@ def _read(content: Mapping[str, Any], path: Path, images: Path) -> Annotations:
     if not labels:
         raise NasframeError(f"{path}: has no categories")
     boxes: dict[Any, list[Mapping[str, Any]]] = {row["id"]: [] for row in content["images"]}
+    if len(labels) < len(categories) or len(boxes) < len(content["images"]):
+        raise NasframeError(f"{path}: two categories, or two images, have the same id")
     for box in content["annotations"]:
         if box["image_id"] not in boxes or box["category_id"] not in labels:
             what = "image_id" if box["image_id"] not in boxes else "category_id"
@@ -108,13 +115,15 @@ def _picture(
     file, width, height = images / row["file_name"], int(row["width"]), int(row["height"])
     if not file.is_file():
         raise NasframeError(f"{path}: names the image {file}: there is no such file")
+    pairs = [(box, _sides(box, width, height, path)) for box in boxes]
     # A box without an area encloses nothing; COCO itself has a few.
-    boxes = [box for box in boxes if box["bbox"][2] != 0 and box["bbox"][3] != 0]
+    pairs = [(box, s) for box, s in pairs if min(s[2] - s[0], s[3] - s[1]) >= THINNEST]
+    boxes = [box for box, _ in pairs]
     return Picture(
         file,
         width,
         height,
-        torch.tensor([_sides(box, width, height, path) for box in boxes]).reshape(-1, 4),
+        torch.tensor([sides for _, sides in pairs]).reshape(-1, 4),
         torch.tensor([labels[box["category_id"]] for box in boxes], dtype=torch.int64),
         torch.tensor([_area(box) for box in boxes]),
         torch.tensor([bool(box.get("iscrowd", 0)) for box in boxes], dtype=torch.bool),
@@ -126,7 +135,7 @@ def _sides(box: Mapping[str, Any], width: int, height: int, path: Path) -> list[
     left, top, wide, high = (float(value) for value in box["bbox"])
     inside = left >= -BORDER and left + wide <= width + BORDER and left < width
     inside = inside and top >= -BORDER and top + high <= height + BORDER and top < height
-    if not (inside and wide > 0 and high > 0):
+    if not (inside and wide >= 0 and high >= 0):
         raise NasframeError(
             f"{path}: annotation {box['id']}: the box {box['bbox']} is not within its image of "
             f"{width}x{height}"

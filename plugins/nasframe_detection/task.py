@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from nasframe import Loaded, NasframeError, Task
+from nasframe import Loaded, NasframeError, Task, read_image
 from nasframe_detection import CocoConfig
 from nasframe_detection.coco_file import Annotations, Picture, read_annotations
 from nasframe_detection.precision import backend, mean_average_precision
@@ -150,12 +149,14 @@ class _Pictures(Dataset[tuple[Tensor, Target]]):
         image_CHW, boxes_B4 = _decoded(picture), picture.boxes_B4
         if flip:
             image_CHW, boxes_B4 = mirrored(image_CHW, boxes_B4)
-        return image_CHW, {
+        target = {
             "boxes": boxes_B4,
             "labels": picture.labels_B,
             "area": picture.areas_B,
             "iscrowd": picture.crowds_B,
         }
+        # Copies: a worker shares the memory of what it sends, and each share is an open file.
+        return image_CHW, {name: tensor.clone() for name, tensor in target.items()}
 
 
 def mirrored(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,11 +167,7 @@ def mirrored(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _decoded(picture: Picture) -> Tensor:
-    try:
-        with Image.open(picture.file) as image:
-            pixels = np.array(image.convert("RGB"))
-    except Exception as error:  # each format has its own exceptions
-        raise NasframeError(f"{picture.file}: cannot be read as an image: {error}") from error
+    pixels = np.array(read_image(picture.file))
     height, width, _ = pixels.shape
     if (width, height) != (picture.width, picture.height):
         raise NasframeError(
@@ -199,7 +196,11 @@ def coco_task(config: CocoConfig) -> CocoTask:
         train, validation = _cut(train, config.validation)
     for part, name in ((train, "annotations"), (validation, "validation_annotations")):
         if not part.pictures:
-            raise NasframeError(f"task.{name}={getattr(config, name)}: has no images")
+            raise NasframeError(
+                f"task.{name}={getattr(config, name)}: has too few images"
+                if config.validation_annotations is None
+                else f"task.{name}={getattr(config, name)}: has no images"
+            )
     for other in (validation, test):
         if other and other.classes != train.classes:
             raise NasframeError(
