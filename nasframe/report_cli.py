@@ -16,7 +16,18 @@ from nasframe.arguments import count, file, guarded
 PICTURES = (".svg", ".png", ".pdf", ".html")
 """The kinds of picture, by the file's suffix."""
 
-_OF_STUDIES = ("pareto", "reference", "objective", "set", "top", "draw", "csv", "watch", "page")
+_OF_STUDIES = (
+    "pareto",
+    "reference",
+    "objective",
+    "set",
+    "top",
+    "draw",
+    "csv",
+    "markdown",
+    "watch",
+    "page",
+)
 """Options that go without ``--compare``."""
 
 _OF_COMPARISONS = ("at", "reach", "metric", "evaluate")
@@ -88,6 +99,7 @@ def _add_study(add: Callable[..., Any]) -> None:
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
     add("--draw", metavar="TRIAL", help="only draw this architecture: a trial, or tokens as 3-0-1")
     add("--csv", type=file, metavar="FILE", help="write all trials as a table")
+    add("--markdown", type=file, metavar="FILE", help="write what is shown as Markdown")
     add(
         "--watch",
         type=_seconds,
@@ -177,6 +189,7 @@ def _report(arguments: argparse.Namespace) -> None:
         figures=arguments.json,
         page=page,
         rows=arguments.csv,
+        text=arguments.markdown,
     )
 
 

@@ -113,13 +113,13 @@ def test_an_interrupt_that_a_child_raises_is_its_failure(name: str, tmp_path: Pa
 def test_a_step_that_takes_too_long_fails_and_the_next_one_has_its_time(
     name: str, tmp_path: Path, epochs: int
 ) -> None:
-    executor = make(name, tmp_path, timeout=0.5, epochs=epochs, seconds=4.0)
+    executor = make(name, tmp_path, timeout=1.5, epochs=epochs, seconds=6.0)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
     while isinstance(message := executor.wait()[0], Report):
         executor.reply(0, True)
     assert isinstance(message, Result)
-    assert message.error == "TimeoutError: took longer than trial_timeout=0.5 s"
-    assert message.seconds >= 0.5
+    assert message.error == "TimeoutError: took longer than trial_timeout=1.5 s"
+    assert message.seconds >= 1.5
     executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
     (result,) = executor.wait()
     assert isinstance(result, Result)

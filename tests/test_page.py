@@ -159,6 +159,17 @@ def test_a_watched_page_reads_itself_again_until_the_study_ends(tmp_path: Path) 
     assert len(content(page)["studies"][0]["columns"]["trial"]) >= 6
 
 
+def test_markdown_has_the_same_figures(place: Shell) -> None:
+    done = place("nasframe-report", "one", HOSTILE, "--markdown", "out.md", "--page", "out.html")
+    assert done.returncode == 0, done.stderr
+    text = (place.cwd / "out.md").read_text()
+    study = json.loads((place.cwd / "one.json").read_text())["studies"][0]
+    for network in study["networks"][:10]:
+        row = rf"^\| {network['number']} \| {network['reward']:.4f} \|"
+        assert len(re.findall(row, text, re.MULTILINE)) == 2
+    assert r"\<img src=x onerror=hacked()\>" in text and "<img" not in text
+
+
 def test_a_notebook_has_the_same_table(place: Shell) -> None:
     result = read_result(place.cwd / "one")
     table = result.dataframe()

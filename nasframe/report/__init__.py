@@ -2,8 +2,9 @@
 
 One study: ``inspection`` reads it, ``goals`` are the metrics of its front, which ``pareto``
 computes, ``settings`` make the objective under which ``rescoring`` ranks it; ``findings`` hold the
-figures, ``listing`` and ``scatter`` show them, and ``single`` is the command. The page is made by
-``page`` of ``record``, ``charts`` and ``drawn``; ``watching`` writes it while a study runs.
+figures, ``listing``, ``markdown`` and ``scatter`` show them, and ``single`` is the command. The
+page is made by ``page`` of ``record``, ``charts`` and ``drawn``; ``watching`` writes it while a
+study runs.
 
 Several together: which controller finds better networks, and how sure is that? A *contender* is
 all studies of one configuration, which differ in their seeds alone. ``studies`` reads,

@@ -46,7 +46,7 @@ def _best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table |
     yield from _title(f"The best {len(networks)}")
     table = _table(["trial", "reward", *shown])
     for network in networks:
-        metrics = (_figure(network.metrics[name]) for name in shown)
+        metrics = (figure(network.metrics[name]) for name in shown)
         table.add_row(str(network.number), number(network.reward), *metrics)
     yield table
     yield from _words(networks)
@@ -62,11 +62,11 @@ def _front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]
     yield from _title(f"Pareto front: {', '.join(map(str, front.goals))}")
     table = _table(["trial", *names, "reward"])
     for one in front.numbers:
-        metrics = (_figure(networks[one].metrics[name]) for name in names)
+        metrics = (figure(networks[one].metrics[name]) for name in names)
         table.add_row(str(one), *metrics, number(networks[one].reward))
     yield table
     values = zip(names, front.reference, strict=True)
-    limits = ", ".join(f"{name} {_figure(value)}" for name, value in values)
+    limits = ", ".join(f"{name} {figure(value)}" for name, value in values)
     worst = " (the worst values of these networks)" if front.worst else ""
     yield plain(f"Hypervolume: {front.hypervolume:.6g}, with the reference {limits}{worst}")
 
@@ -85,7 +85,7 @@ def _rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Iterator[T
             _judgement(one),
             str(own.rank),
             number(own.reward),
-            *(_figure(own.metrics[name]) for name in findings.shown),
+            *(figure(own.metrics[name]) for name in findings.shown),
         )
     yield table
     yield from _words([networks[one.number] for one in best])
@@ -128,7 +128,7 @@ def _table(names: Sequence[str]) -> Table:
     return table
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     """A metric: whole if it is a count, with enough digits if it is small."""
     if value == int(value) and abs(value) >= 10:
         return f"{value:,.0f}"

@@ -21,6 +21,7 @@ from nasframe.report.contenders import contest
 from nasframe.report.figures import Comparison
 from nasframe.report.inspection import inspect
 from nasframe.report.listing import listing
+from nasframe.report.markdown import markdown
 from nasframe.report.page import write as write_page
 from nasframe.report.parallel import each
 from nasframe.report.record import Record, Row, record
@@ -41,6 +42,7 @@ def report(
     figures: Path | None,
     page: Path,
     rows: Path | None,
+    text: Path | None = None,
 ) -> None:
     """Show studies and draw their fronts; nothing is shown if one of them is not as wanted.
 
@@ -55,6 +57,7 @@ def report(
         figures: where to write all figures as JSON.
         page: where to write the page.
         rows: where to write all trials as CSV.
+        text: where to write what is shown as Markdown.
 
     Raises:
         NasframeError: see ``inspect``; or if a file cannot be written.
@@ -90,6 +93,8 @@ def report(
             for findings, one in zip(found, records, strict=True)
         ]
         figures.write_text(json.dumps({"studies": studies}, default=str, allow_nan=False))
+    if text is not None:
+        text.write_text(markdown(found, words, top))
     if rows is not None:
         rows.write_text(_csv(records))
 
