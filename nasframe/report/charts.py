@@ -1,8 +1,8 @@
 """The charts of the page, in Vega-Lite; their data are put in by the page itself.
 
-``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes,
-``state``, and each metric; ``best`` the best reward so far where it has risen; ``front`` the trials
-of the Pareto fronts; ``shares`` how often each option of one choice was proposed.
+``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes and
+``state``; ``best`` the best reward so far where it has risen; ``trained`` and ``front`` have each
+metric, too; ``shares`` how often each option of one choice was proposed.
 """
 
 from __future__ import annotations
