@@ -27,7 +27,7 @@ WEIGHTS, NETWORK = "weights.safetensors", "network.json"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """A ``TaskShape`` without data."""
 
     kind: str
@@ -87,7 +87,7 @@ def build(
         network = _build(about, shape)
         begin(network)
         return network
-    network = _build(about, _Shape("image", shape.input_shape, shape.outputs))
+    network = _build(about, Shape("image", shape.input_shape, shape.outputs))
     begin(network)
     detector: DetectorConfig = restored("detector", about["detector"])
     return detector.build(network, shape)
@@ -130,7 +130,7 @@ def check_timm(name: str) -> None:
     if not timm.is_model(name):
         known = [network.name for network in networks()]
         near = get_close_matches(name, timm.list_models(), 3, 0.5)
-        raise NasframeError(f"no network is called {name!r}; {nearest(name, known + near)}")
+        raise NasframeError(f"no network is called {name!r}; {nearest(name, {*known, *near})}")
 
 
 def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
@@ -141,7 +141,7 @@ def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.
         task: the facts of its task.
         state: its weights by name.
     """
-    shape = _Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+    shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
     module = build(about, shape)
     module.load_state_dict(state)
     module.data_config = task["data_config"]

@@ -31,7 +31,7 @@ from nasframe import (
     published,
     retrain,
 )
-from nasframe.final import _Shape
+from nasframe.final import Shape
 from nasframe.weights import read_weights
 from nasframe_detection.backbone import backbone, stages
 from nasframe_detection.precision import mean_average_precision
@@ -137,13 +137,13 @@ def test_a_backbone_gives_the_maps_that_its_network_names(
 
 def test_ssdlite_on_a1_has_the_papers_size() -> None:
     """Table 3 of Tan et al. 2019: 4.9 million parameters with the 80 classes of COCO."""
-    shape = _Shape("detection", (3, 320, 320), 80)
+    shape = Shape("detection", (3, 320, 320), 80)
     detector = option("detector", "ssdlite").build(published("mnasnet_a1"), shape)  # type: ignore[attr-defined]
     assert sum(p.numel() for p in detector.parameters()) == pytest.approx(4.9e6, abs=5e4)
 
 
 def test_a_network_without_the_maps_is_refused() -> None:
-    shape = _Shape("detection", (3, 64, 64), 2)
+    shape = Shape("detection", (3, 64, 64), 2)
     small = published("nasnet_a", cells=1, filters=8, skeleton="cifar")
     detector: Any = option("detector", "ssdlite")
     with pytest.raises(NasframeError, match="maps of the strides 16 and 32, this network has 1 an"):

@@ -36,7 +36,7 @@ from nasframe import (
     published,
     run,
 )
-from nasframe.final import _Shape as TaskOf
+from nasframe.final import Shape as TaskOf
 from nasframe.manual import attributes
 from nasframe.plugins import GROUPS, Option, Published, networks, options
 from nasframe.retraining.fitting import fit

@@ -27,14 +27,15 @@ def words(config: Mapping[str, Any]) -> list[str]:
     """The words of the command line that give a stored configuration, its folder aside."""
     found = []
     for key, value in config.items():
-        if key in GROUPS and isinstance(value, Mapping) and TYPE in value:
-            found += _words(key, key, value)
-        elif key == "meters":
-            if value:
-                names = [_nearest("meters", part)[0] for part in value.values()]
-                found.append(f"meters=[{','.join(names)}]")
-            for name, part in value.items():
-                found += _words("meters", f"meters.{name}", part)[1:]
+        if key == "meters":
+            parts = {f"meters.{name}": _nearest("meters", part) for name, part in value.items()}
+            names = ",".join(name for name, _ in parts.values())
+            found += [f"meters=[{names}]"] if parts else []
+            for prefix, (_, different) in parts.items():
+                found += _settings(prefix, different)
+        elif key in GROUPS:
+            name, different = _nearest(key, value)
+            found += [f"{key}={name}", *_settings(key, different)]
         elif key not in (TYPE, "dir") and to_plain(USUAL.get(key)) != value:
             found.append(f"{key}={_literal(value)}")
     return [quote(word) for word in found]
@@ -43,10 +44,8 @@ def words(config: Mapping[str, Any]) -> list[str]:
 USUAL = {item.name: item.default for item in fields(StudyConfig)}
 
 
-def _words(group: str, key: str, part: Mapping[str, Any]) -> list[str]:
-    name, different = _nearest(group, part)
-    settings = [f"{key}.{name}={_literal(value)}" for name, value in different.items()]
-    return [f"{key}={name}", *settings]
+def _settings(prefix: str, different: Mapping[str, Any]) -> list[str]:
+    return [f"{prefix}.{name}={_literal(value)}" for name, value in different.items()]
 
 
 def _literal(value: Any) -> str:

@@ -65,10 +65,18 @@ def write(
         "colours": charts.colours(names),
         "charts": charts.specifications(names, findings, comparison),
     }
+    title = names[0] if len(names) == 1 else f"{len(names)} studies"
+    try:
+        write_whole(path, _filled(title, content).encode())
+    except OSError as error:
+        raise NasframeError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _filled(title: str, content: Mapping[str, Any]) -> str:
+    """The page, with everything that it needs in it."""
     parts = files("nasframe.report")
     bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # it needs none
     page = (parts / "page.html").read_text()
-    title = records[0].folder.name if len(records) == 1 else f"{len(records)} studies"
     for mark, text in {
         "TITLE": escape(title).replace("@", "&#64;"),
         "STYLE": (parts / "page.css").read_text(),
@@ -77,10 +85,7 @@ def write(
         "SCRIPT": (parts / "page.js").read_text(),
     }.items():
         page = page.replace(f"@@{mark}@@", text)
-    try:
-        write_whole(path, page.encode())
-    except OSError as error:
-        raise NasframeError(f"cannot write {path}: {error.strerror}") from error
+    return page
 
 
 def _safe(content: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from nasframe.report import chart, scatter
 from nasframe.report.comparison import compare
 from nasframe.report.contenders import contest
 from nasframe.report.figures import Comparison
+from nasframe.report.findings import Findings
 from nasframe.report.inspection import inspect
 from nasframe.report.listing import listing
 from nasframe.report.markdown import markdown
@@ -76,27 +77,35 @@ def report(
     console = Console(highlight=False)
     found = each(look, paths, "Reading studies")
     for findings in found:
-        for item in listing(findings, top):
-            console.print(item, soft_wrap=isinstance(item, Text))
-        if findings.front is not None:
-            path = picture or findings.folder / "pareto.svg"
-            chart.write(scatter.picture(findings, findings.front), path)
-            console.print(plain(f"Picture: {path}"), soft_wrap=True)
+        _show(findings, top, picture, console)
     records = each(record, paths, "Reading trials")
     comparison, words = _compared(folders, paths)
     by_folder = {findings.folder: findings for findings in found}
     write_page(records, by_folder, comparison, words, page)
     console.print(plain(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
-        studies = [
-            {**asdict(findings), "rows": [asdict(row) for row in one.rows]}
-            for findings, one in zip(found, records, strict=True)
-        ]
-        figures.write_text(json.dumps({"studies": studies}, default=str, allow_nan=False))
+        figures.write_text(_json(found, records))
     if text is not None:
         text.write_text(markdown(found, words, top))
     if rows is not None:
         rows.write_text(_csv(records))
+
+
+def _show(findings: Findings, top: int, picture: Path | None, console: Console) -> None:
+    for item in listing(findings, top):
+        console.print(item, soft_wrap=isinstance(item, Text))
+    if findings.front is not None:
+        path = picture or findings.folder / "pareto.svg"
+        chart.write(scatter.picture(findings, findings.front), path)
+        console.print(plain(f"Picture: {path}"), soft_wrap=True)
+
+
+def _json(found: Sequence[Findings], records: Sequence[Record]) -> str:
+    studies = [
+        {**asdict(findings), "rows": [asdict(row) for row in one.rows]}
+        for findings, one in zip(found, records, strict=True)
+    ]
+    return json.dumps({"studies": studies}, default=str, allow_nan=False)
 
 
 def _compared(

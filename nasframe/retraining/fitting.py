@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from nasframe.config import Precision
 from nasframe.errors import NasframeError, one_line
 from nasframe.recipe import RecipeConfig
 from nasframe.retraining.config import Strategy, TrainerConfig
-from nasframe.retraining.loggers import finish
+from nasframe.retraining.loggers import Curves
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.retraining.together import part
 from nasframe.training.evaluator import precision_of
@@ -28,7 +28,7 @@ from nasframe.training.trainer import Epochs, drive, on_one, quiet
 from nasframe.weights import write_whole
 
 CHECKPOINT = "checkpoint"
-ALONE = TrainerConfig()
+ALONE, NOWHERE = TrainerConfig(), Curves()
 
 
 def fit(
@@ -42,8 +42,7 @@ def fit(
     frozen: Sequence[nn.Module] = (),
     on_epoch: Callable[[list[Row]], None],
     together: TrainerConfig = ALONE,
-    logger: Logger | None = None,
-    settings: Mapping[str, Any] | None = None,
+    curves: Curves = NOWHERE,
 ) -> tuple[nn.Module, list[Row]]:
     """Train a network; the folder has a checkpoint of the last epoch until it is removed.
 
@@ -57,8 +56,7 @@ def fit(
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far, after each.
         together: the devices, if there are several.
-        logger: is told the same, if there is one.
-        settings: by name, which the logger shows.
+        curves: where they are written.
 
     Returns:
         The network to be kept, on the CPU, in evaluation mode; and a row for each epoch.
@@ -80,7 +78,7 @@ def fit(
         frozen=frozen,
         on_epoch=on_epoch,
         batches=batches,
-        settings=settings or {},
+        curves=curves,
     )
     final = child.final
     path = folder / f"{CHECKPOINT}.ckpt"
@@ -94,7 +92,7 @@ def fit(
         return part(task.validation_batches(size, child.device), child.global_rank, devices)
 
     with quiet():
-        trainer = _trainer(recipe, device, folder, together, logger)
+        trainer = _trainer(recipe, device, folder, together, curves.logger)
         start = path if path.is_file() else None
         try:
             drive(trainer, child, Epochs(training), Epochs(validation), start)
@@ -103,7 +101,7 @@ def fit(
         except Exception as error:
             raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
         finally:
-            finish(logger)
+            curves.end()
         rows = child.rows
         if devices > 1:  # it was in other processes
             rows = torch.load(path, weights_only=True)["rows"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning.loggers import CSVLogger
 from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
 from torch import nn
 
 from nasframe.api import Task
 from nasframe.recipe import RecipeConfig
+from nasframe.retraining.loggers import Curves
 from nasframe.retraining.ranking import badness
 from nasframe.retraining.together import whole
 from nasframe.training.module import ChildModule
@@ -39,7 +39,7 @@ class FullModule(ChildModule):
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far after each of them.
         batches: in an epoch, on one device.
-        settings: by name, which loggers show with the curves.
+        curves: where these are written.
 
     Attributes:
         ema: the network with averaged weights, if the recipe wants one.
@@ -57,7 +57,7 @@ class FullModule(ChildModule):
         frozen: Sequence[nn.Module],
         on_epoch: Callable[[list[Row]], None],
         batches: int,
-        settings: Mapping[str, Any],
+        curves: Curves,
     ) -> None:
         steps = recipe.epochs * -(-batches // recipe.accumulate)
         super().__init__(
@@ -73,7 +73,7 @@ class FullModule(ChildModule):
         self.rows: list[Row] = []
         self._seed = seed
         self._patience = recipe.patience
-        self._settings = dict(settings)
+        self._curves = curves
         self._frozen = frozen
         self._tell = on_epoch
         self._averaged = 0
@@ -93,12 +93,10 @@ class FullModule(ChildModule):
         return self._patience is None or len(self.rows) - 1 - best < self._patience
 
     def on_train_start(self) -> None:
-        """Do not go on with what had ended; a CSV logger begins anew, and is told it all again."""
+        """Do not go on with what had ended."""
         self.trainer.should_stop = not self.patient
-        for logger in self.loggers if self.trainer.is_global_zero else []:
-            logger.log_hyperparams(self._settings)
-        for row in self.rows if isinstance(self.logger, CSVLogger) else []:
-            self._log(row)
+        if self.trainer.is_global_zero:
+            self._curves.begin(self.rows)
 
     def on_train_epoch_start(self) -> None:
         """Begin with no state, no losses, and the epoch's own random numbers."""
@@ -140,15 +138,9 @@ class FullModule(ChildModule):
     def _note(self, metrics: dict[str, float]) -> bool:
         self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
         if self.trainer.is_global_zero:
-            self._log(self.rows[-1])
+            self._curves.add(self.rows[-1])
             self._tell(self.rows)
         return self.patient
-
-    def _log(self, row: Row) -> None:
-        values = {name: value for name, value in row.items() if name != "epoch"}
-        for logger in self.loggers:
-            logger.log_metrics(values, step=int(row["epoch"]))
-            logger.save()
 
     def _sums(self) -> tuple[float, Sequence[Any]]:
         self._tally = whole(self._tally, self.trainer.world_size, self.device)

@@ -27,7 +27,7 @@ from nasframe.retraining.card import model_card
 from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
-from nasframe.retraining.loggers import check_logger, make_logger
+from nasframe.retraining.loggers import check_logger, curves
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.together import apart, check_together, leave_cuda_alone
@@ -235,8 +235,7 @@ class _Job:
             frozen=frozen,
             on_epoch=on_epoch,
             together=self.config.trainer,
-            logger=make_logger(self.config.logger, folder),
-            settings=flat(to_plain(self.config)),
+            curves=curves(self.config.logger, folder, flat(to_plain(self.config))),
         )
         about = self._about(recipe)
         save_weights(final, folder / WEIGHTS, about)
