@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import ToyEvaluatorConfig, ToyMeterConfig, toy_study
+from toys import ToyEvaluatorConfig, ToyMeterConfig, next_message, toy_study
 
 from nasframe import Executor, Report, Result, Step, option
 from nasframe.executors.worker import child_seed, merge_meters
@@ -43,11 +43,11 @@ def executor(name: str, tmp_path: Path) -> Iterator[Executor]:
 def test_reports_then_the_result(executor: Executor) -> None:
     executor.submit(7, Step.TRAIN, (1, 2, 3, 4))
     for epoch in (1, 2, 3):
-        (message,) = executor.wait()
+        message = next_message(executor)
         assert isinstance(message, Report)
         assert (message.number, message.epoch) == (7, epoch)
         executor.reply(7, True)
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result)
     assert (result.number, result.step, result.error) == (7, Step.TRAIN, None)
     assert result.metrics["val_accuracy"] == pytest.approx(0.1)
@@ -55,16 +55,16 @@ def test_reports_then_the_result(executor: Executor) -> None:
 
 def test_a_child_that_is_told_to_stop_ends_with_what_it_reached(executor: Executor) -> None:
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
-    executor.wait()
+    next_message(executor)
     executor.reply(0, False)
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result)
     assert result.metrics["val_accuracy_epochs"] == pytest.approx((0.1 / 3,))
 
 
 def test_measure(executor: Executor) -> None:
     executor.submit(0, Step.MEASURE, (1, 2, 3, 4))
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result)
     assert result.metrics == {"cost": 10.0}
 
@@ -73,10 +73,10 @@ def test_measure(executor: Executor) -> None:
 def test_a_cancelled_step_gives_no_result(executor: Executor, reported: bool) -> None:
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
     if reported:
-        executor.wait()
+        next_message(executor)
     executor.cancel(0)
     executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result)
     assert (result.number, result.metrics) == (1, {"cost": 1.0})
 
@@ -84,7 +84,7 @@ def test_a_cancelled_step_gives_no_result(executor: Executor, reported: bool) ->
 def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     executor = make(name, tmp_path, fails=1)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
-    (result,) = executor.wait()
+    result = next_message(executor)
     executor.close()
     assert isinstance(result, Result)
     assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
@@ -93,7 +93,7 @@ def test_an_error_is_told_in_one_line(name: str, tmp_path: Path) -> None:
 def test_a_part_that_exits_while_it_is_made_ready_is_passed_over(name: str, tmp_path: Path) -> None:
     executor = make(name, tmp_path, unready=True)
     executor.submit(0, Step.MEASURE, (1, 2, 3, 4))
-    (result,) = executor.wait()
+    result = next_message(executor)
     executor.close()
     assert isinstance(result, Result) and result.error is None
 
@@ -101,10 +101,10 @@ def test_a_part_that_exits_while_it_is_made_ready_is_passed_over(name: str, tmp_
 def test_an_interrupt_that_a_child_raises_is_its_failure(name: str, tmp_path: Path) -> None:
     executor = make(name, tmp_path, interrupts=1)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result) and "KeyboardInterrupt" in (result.error or "")
     executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result) and result.error is None
     executor.close()
 
@@ -115,13 +115,13 @@ def test_a_step_that_takes_too_long_fails_and_the_next_one_has_its_time(
 ) -> None:
     executor = make(name, tmp_path, timeout=1.5, epochs=epochs, seconds=6.0)
     executor.submit(0, Step.TRAIN, (1, 2, 3, 4))
-    while isinstance(message := executor.wait()[0], Report):
+    while isinstance(message := next_message(executor), Report):
         executor.reply(0, True)
     assert isinstance(message, Result)
     assert message.error == "TimeoutError: took longer than trial_timeout=1.5 s"
     assert message.seconds >= 1.5
     executor.submit(1, Step.MEASURE, (0, 0, 0, 1))
-    (result,) = executor.wait()
+    result = next_message(executor)
     assert isinstance(result, Result)
     assert (result.number, result.metrics) == (1, {"cost": 1.0})
     executor.close()

@@ -363,3 +363,11 @@ def toy_study(dir: Path, **settings: Any) -> StudyConfig:
         "trials": 20,
     }
     return StudyConfig(**{**parts, "dir": dir, **settings})
+
+
+def next_message(executor: Executor) -> Report | Result:
+    """The next report or result: a list without one tells that there is more capacity."""
+    while not (messages := executor.wait()):
+        pass
+    (message,) = messages
+    return message
