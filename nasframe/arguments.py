@@ -22,7 +22,7 @@ def guarded(program: str, command: Callable[[], None]) -> None:
 
 
 def _complain(program: str, text: str) -> None:
-    from nasframe.console import plain
+    from nasframe.terminal import plain
 
     lines = (plain(line).plain for line in text.split("\n"))
     print(f"{program}:", "\n".join(lines), file=sys.stderr)

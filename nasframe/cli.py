@@ -66,7 +66,7 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
 
 
 def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
-    from nasframe.console import duration
+    from nasframe.terminal import duration
 
     start = time.monotonic()
     progress = _Before()

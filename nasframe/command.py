@@ -342,7 +342,7 @@ def tell(name: str, error: Exception) -> int:
 
 def say(line: str, error: Exception) -> None:
     """Say a line of an error, with the traceback if one wants to see it."""
-    from nasframe.console import plain
+    from nasframe.terminal import plain
 
     if os.environ.get("NASFRAME_DEBUG") == "1":
         traceback.print_exception(error)

@@ -1,43 +1,50 @@
-"""A study on the terminal: a bar, a line for each trial, and the best at the end.
+"""A study on the terminal: the children at work, a bar, a line for each trial, the best at the end.
 
-Piped into a file, the bar is left out and the lines stay.
+Piped into a file, children and bar are left out and the lines stay.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import Any
 
 from rich import progress
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from nasframe.api import Architecture, Report, Trial
+from nasframe.api import Architecture, Report, Step, Trial
+from nasframe.children import Children
 from nasframe.config import StudyConfig
 from nasframe.progress import Progress
 from nasframe.result import StudyResult
+from nasframe.terminal import duration, number, plain
 from nasframe.weights import weights_path
 
 _TOP = 5
 
 
-def plain(text: object) -> Text:
-    """Text from outside, without markup, colours or control characters."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+class _Bar(progress.Progress):
+    """A bar below the children at work."""
 
+    def __init__(self, children: Children, console: Console) -> None:
+        self._children = children
+        super().__init__(
+            progress.BarColumn(),
+            progress.TextColumn("{task.completed} of {task.fields[wanted]} trials"),
+            progress.TextColumn("{task.fields[failed]}"),
+            progress.TextColumn("best {task.fields[best]}"),
+            progress.TextColumn("{task.fields[left]}"),
+            console=console,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
 
-def duration(seconds: float) -> str:
-    """Seconds for people: ``42 s``, ``3 min 20 s``, ``5 h 12 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What is shown."""
+        yield self._children
+        yield from super().get_renderables()
 
 
 class ConsoleProgress(Progress):
@@ -52,19 +59,11 @@ class ConsoleProgress(Progress):
         self._needs = needs
         self._command = command
         self._console = Console(highlight=False)
-        self._bar = progress.Progress(
-            progress.TextColumn("[progress.description]{task.description}"),
-            progress.BarColumn(),
-            progress.TextColumn("{task.completed} of {task.fields[wanted]} trials"),
-            progress.TextColumn("best {task.fields[best]}"),
-            progress.TextColumn("{task.fields[left]}"),
-            console=self._console,
-            refresh_per_second=4,
-            disable=not self._console.is_terminal,
-        )
+        self._children = Children(needs)
+        self._bar = _Bar(self._children, self._console)
         self._task = progress.TaskID(0)
         self._best: float | None = None
-        self._done = 0
+        self._done = self._failed = 0
         self._estimated = False
         self._begun: float | None = None  # when the first trial began: workers take time to start
 
@@ -76,10 +75,11 @@ class ConsoleProgress(Progress):
         verb = f"Going on after {done} trials in" if done else "Searching in"
         self._console.print(plain(f"{verb} {config.dir}"))
         self._task = self._bar.add_task(
-            "starting",
+            "",
             total=config.trials,
             completed=done,
             wanted=config.trials or "?",
+            failed="",
             best=_reward(best),
             left="",
         )
@@ -89,16 +89,22 @@ class ConsoleProgress(Progress):
         """Print a line."""
         self._console.print(plain(f"Note: {text}"))
 
+    def begun(self, number: int, step: Step) -> None:
+        """Show the child."""
+        self._children.begun(number, step)
+
     def reported(self, report: Report) -> None:
         """Show which epoch the child has reached."""
-        self._bar.update(self._task, description=f"trial {report.number}, epoch {report.epoch}")
+        self._children.reported(report)
 
     def told(self, trial: Trial) -> None:
         """Print the trial's line and move the bar."""
+        self._children.ended(trial.number)
         self._console.print(plain(self._line(trial)), soft_wrap=True)
         if trial.duplicate_of is not None:
             return
         self._done += 1
+        self._failed += trial.error is not None and trial.stopped is None
         if self._begun is None:
             self._begun = monotonic() - trial.seconds
         if trial.reward is not None:
@@ -112,6 +118,7 @@ class ConsoleProgress(Progress):
         self._bar.update(
             self._task,
             completed=self._done,
+            failed=f"{self._failed} failed" if self._failed else "",
             best=_reward(self._best),
             left=f"{duration(left)} left",
         )
@@ -149,7 +156,7 @@ class ConsoleProgress(Progress):
         names = dict.fromkeys([*self._needs, "parameters"])
         shown = {name: trial.metrics[name] for name in names if name in trial.metrics}
         # Of a series the last value is shown, under the name that it has by itself.
-        numbers = {name.removesuffix("_epochs"): _number(value) for name, value in shown.items()}
+        numbers = {name.removesuffix("_epochs"): number(value) for name, value in shown.items()}
         return [*numbers.items(), ("seconds", f"{trial.seconds:.1f}")]
 
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
@@ -216,9 +223,3 @@ class ConsoleProgress(Progress):
 
 def _reward(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, tuple):
-        return _number(value[-1])
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.4f}"

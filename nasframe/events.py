@@ -34,10 +34,18 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A trial, and for how many seconds the study had run by then."""
+    """A trial.
+
+    Attributes:
+        trial: with its result.
+        elapsed: for how many seconds the study had run by then.
+        waited: for how many seconds it had been begun and was neither measured nor trained: for a
+            worker to start, for room on a cluster, for its result to be heard.
+    """
 
     trial: Trial
     elapsed: float
+    waited: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,10 @@ def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | No
             _require(is_finite(data["reward"]), "its reward is not finite")
             return Reported(report, float(data["reward"]), bool(data["go_on"]))
         case "told":
-            return Told(_trial(data, pending.pop(data["number"])), float(data["elapsed"]))
+            waited = data.get("waited", 0.0)
+            _require(is_finite(waited), "its numbers are not finite")
+            trial = _trial(data, pending.pop(data["number"]))
+            return Told(trial, float(data["elapsed"]), float(waited))
         case "resumed":
             last = {key: value for key, (_, value) in data["changes"].items()}
             # Those of the study alone have no dots; older versions wrote null for what they lacked.
@@ -186,7 +197,7 @@ def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
     }
 
 
-def told(trial: Trial, elapsed: float) -> dict[str, Any]:
+def told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
     """The line for a trial; what is absent is left out."""
     event = {
         "event": "told",
@@ -202,6 +213,7 @@ def told(trial: Trial, elapsed: float) -> dict[str, Any]:
         "devices": dict(trial.devices) or None,
         "seconds": trial.seconds,
         "elapsed": round(elapsed, 3),
+        "waited": round(waited, 3) or None,
         "time": _now(),
     }
     return {key: value for key, value in event.items() if value is not None}

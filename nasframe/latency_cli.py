@@ -146,7 +146,7 @@ def _tabulate(arguments: argparse.Namespace) -> None:
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    from nasframe.console import plain
+    from nasframe.terminal import plain
 
     table = Table(box=None, padding=(0, 1, 0, 0))
     for title in ("network", "runtime", "input"):

@@ -40,10 +40,14 @@ takes longer, so each is on the disk when it is told; look-ups in a table share 
 
 @dataclass(slots=True)
 class _Running:
-    """A trial that was begun: its canonical key, what is known of it, its reports by epoch."""
+    """A trial that was begun: its canonical key, what is known of it, its reports by epoch.
+
+    It was begun when the study had run for ``since`` seconds.
+    """
 
     key: Hashable
     trial: Trial
+    since: float
     reports: dict[int, Metrics] = field(default_factory=dict)
 
 
@@ -183,9 +187,13 @@ class Loop:
         else:
             self._newest = max(self._newest, number)
             self._twins[key] = []
-            self._running[number] = _Running(key, Trial(number, architecture, proposal.info))
-            step = Step.MEASURE if self.config.meters else Step.TRAIN
-            self._executor.submit(number, step, proposal.tokens)
+            trial = Trial(number, architecture, proposal.info)
+            self._running[number] = _Running(key, trial, self._elapsed())
+            self._submit(trial, Step.MEASURE if self.config.meters else Step.TRAIN)
+
+    def _submit(self, trial: Trial, step: Step) -> None:
+        self._executor.submit(trial.number, step, trial.architecture.tokens)
+        self.progress.begun(trial.number, step)
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
@@ -217,11 +225,12 @@ class Loop:
         trial = stepped(running.trial, result, self.objective)
         if result.step is Step.MEASURE and trial.error is None and trial.rejected is None:
             running.trial = trial
-            self._executor.submit(trial.number, Step.TRAIN, trial.architecture.tokens)
+            self._submit(trial, Step.TRAIN)
             return
         del self._running[trial.number]
         decided = self.decisions.pop(trial.number, {})
-        self._tell(trial if self.stopper is None else ended(trial, decided, self.stopper))
+        trial = trial if self.stopper is None else ended(trial, decided, self.stopper)
+        self._tell(trial, since=running.since)
         for number in self._twins.pop(running.key):
             self._tell_twin(number, running.key)
 
@@ -250,11 +259,12 @@ class Loop:
             )
         )
 
-    def _tell(self, trial: Trial) -> None:
+    def _tell(self, trial: Trial, since: float | None = None) -> None:
         elapsed = self._elapsed()
+        waited = 0.0 if since is None else max(0.0, elapsed - since - trial.seconds)
         self._at_stake += trial.seconds
         sync = self._at_stake >= _WORTH_A_SYNC
-        self.journal.append(events.told(trial, elapsed), sync=sync)
+        self.journal.append(events.told(trial, elapsed, waited), sync=sync)
         if sync:
             self._at_stake = 0.0
         self.ledger.told(trial, elapsed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nasframe.api import Architecture, Report, Trial
+from nasframe.api import Architecture, Report, Step, Trial
 from nasframe.config import StudyConfig
 from nasframe.result import StudyResult
 
@@ -17,6 +17,9 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
+
+    def begun(self, number: int, step: Step) -> None:
+        """A child is to be measured or trained."""
 
     def reported(self, report: Report) -> None:
         """A child has finished an epoch."""

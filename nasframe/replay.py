@@ -43,7 +43,7 @@ def replay(
         match event:
             case events.Asked(_, proposals):
                 ledger.asked(proposals)
-            case events.Told(trial, elapsed):
+            case events.Told(trial, elapsed, _):
                 ledger.told(trial, elapsed)
                 decisions.pop(trial.number, None)
             case events.Reported(report, reward, go_on) if stopper is not None:

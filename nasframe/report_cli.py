@@ -202,13 +202,13 @@ def _compare(arguments: argparse.Namespace) -> None:
     """Show what is known at once; policies are asked last, as that takes longest."""
     from rich.console import Console
 
-    from nasframe.console import plain
     from nasframe.report.chart import save
     from nasframe.report.comparison import compare
     from nasframe.report.contenders import contest
     from nasframe.report.policies import policies
     from nasframe.report.tables import policy_table, tables
     from nasframe.report.words import sentences
+    from nasframe.terminal import plain
 
     folders = arguments.compare
     studies = contest(folders, arguments.metric)

@@ -87,7 +87,7 @@ def _task(cfg: DictConfig) -> float | None:
 
 
 def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
-    from nasframe.console import duration
+    from nasframe.terminal import duration
 
     start = time.monotonic()
     lines: list[str] = []

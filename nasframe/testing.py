@@ -17,7 +17,7 @@ from nasframe import journal
 from nasframe.api import Architecture, Choice, Controller, Link, Proposal, Trial
 from nasframe.config import ControllerConfig
 
-_TIMES = ("time", "seconds", "elapsed")
+_TIMES = ("time", "seconds", "elapsed", "waited")
 _ORDER = ("study", "asked", "reported", "told")
 
 

@@ -51,7 +51,7 @@ def journal(folder: Path, told: Sequence[Trial], **settings: Any) -> Path:
     tokens = {trial.number: trial.architecture.tokens for trial in told}
     log.append(events.asked(0, [Proposal(tokens.get(n, (0,) * 6)) for n in numbers]))
     for trial in told:
-        log.append(events.told(trial, 0.0))
+        log.append(events.told(trial, 0.0, 0.0))
     log.close()
     return folder
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from toys import toy_study
 
-from nasframe import Architecture, Trial
-from nasframe.console import ConsoleProgress, duration, plain
+from nasframe import Architecture, Report, Step, Trial
+from nasframe.children import SHOWN, Children
+from nasframe.console import ConsoleProgress
+from nasframe.terminal import duration, plain
 
 PROGRAM = """
 import sys
@@ -20,7 +25,8 @@ from pathlib import Path
 from nasframe import NasframeError, run
 from nasframe.console import ConsoleProgress
 from toys import ToyEvaluatorConfig, toy_study
-config = toy_study(Path(sys.argv[1]), trials=6, evaluator=ToyEvaluatorConfig(full=int(sys.argv[2])))
+evaluator = ToyEvaluatorConfig(full=int(sys.argv[2]), epochs=2, seconds=1.2, fails=3)
+config = toy_study(Path(sys.argv[1]), trials=6, evaluator=evaluator)
 try:
     run(config, progress=ConsoleProgress(["val_accuracy"], "nasframe dir=a"))
 except NasframeError as error:
@@ -49,15 +55,18 @@ def on_a_terminal(*arguments: str) -> str:
     return written.decode()
 
 
-@pytest.mark.parametrize("full", ["-1", "2"])
+@pytest.mark.parametrize("full", ["-1", "0"])
 def test_the_cursor_is_shown_again_however_the_study_ends(tmp_path: Path, full: str) -> None:
     written = on_a_terminal(str(tmp_path), full)
     assert "of 6 trials" in written
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1
-    if full == "2":
+    assert "trial 0  training  " in written
+    assert re.search(r"trial 0  epoch 1  val accuracy 0\.\d{4}  [01] s", written)
+    if full == "0":
         assert "told: a child cannot write its files: [Errno 28] No space left" in written
     else:
         assert "6 of 6 trials" in written
+        assert "1 failed best" in written
         assert "Ended: 6 trials were run." in written
 
 
@@ -81,6 +90,38 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
     progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
     progress.closed()
     assert "The whole study will take about 1 min 08 s" in capsys.readouterr().out
+
+
+def test_children_at_work() -> None:
+    """Of many the first have a line; a series is shown by its last value, under its own name."""
+    children = Children(["val_accuracy_epochs"])
+    for trial in range(SHOWN + 3):
+        children.begun(trial, Step.MEASURE)
+    children.begun(1, Step.TRAIN)
+    children.reported(Report(1, 2, {"val_loss": 0.5, "val_accuracy": 0.25}))
+    children.ended(2)
+    children.ended(99)  # a duplicate
+    lines = shown(children)
+    assert lines[:3] == [
+        "trial 0  measuring                       0 s",
+        "trial 1  epoch 2    val accuracy 0.2500  0 s",
+        "trial 3  measuring                       0 s",
+    ]
+    assert len(lines) == SHOWN + 1
+    assert lines[-1] == "and 2 more"
+
+
+def test_a_child_without_the_wanted_metrics_shows_another() -> None:
+    children = Children(["latency_ms"])
+    children.begun(0, Step.TRAIN)
+    children.reported(Report(0, 1, {"[red]loss": 1234567.0}))
+    assert shown(children) == ["trial 0  epoch 1  [red]loss 1,234,567  0 s"]
+
+
+def shown(children: Children) -> list[str]:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(children)
+    return [line.rstrip() for line in console.export_text().splitlines()]
 
 
 @pytest.mark.parametrize(

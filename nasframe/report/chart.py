@@ -9,9 +9,9 @@ from typing import Any
 
 import altair as alt
 
-from nasframe.console import plain
 from nasframe.errors import NasframeError
 from nasframe.report.figures import Comparison, Curve, Row
+from nasframe.terminal import plain
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart with any colour vision (Okabe & Ito 2008)."""

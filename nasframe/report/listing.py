@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from nasframe.console import plain
 from nasframe.report.findings import Findings, Front, Network, Rescored, Rescoring
 from nasframe.report.words import number
+from nasframe.terminal import plain
 
 
 def listing(findings: Findings, top: int) -> Iterator[Table | Text]:

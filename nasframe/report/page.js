@@ -205,6 +205,7 @@ function facts(study, place) {
     ...Object.fromEntries(["trained", "stopped", "rejected", "failed"].map((state) => [state, String(count(state))])),
     "best reward": best ? figure(best.reward) : "none yet", "best trial": best ? String(best.trial) : "",
     "the study ran for": minutes(Math.max(...study.columns.elapsed)), "in training": minutes(training), "in measuring": minutes(Math.max(0, all - training)),
+    waiting: minutes(sum(study.columns.waited)),
   };
 }
 

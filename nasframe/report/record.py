@@ -35,6 +35,7 @@ class Row:
         reward: ``None`` if it has none.
         elapsed: seconds that the study had run by then.
         seconds: what its evaluation took.
+        waited: seconds for which it was begun, and neither measured nor trained.
         metrics: single values by name; of a series the last one.
         architecture: its tokens, as text.
         words: the architecture in words.
@@ -46,6 +47,7 @@ class Row:
     reward: float | None
     elapsed: float
     seconds: float
+    waited: float
     metrics: Mapping[str, float]
     architecture: str
     words: str
@@ -127,6 +129,7 @@ def _row(event: Told, space: SearchSpace | None) -> Row:
         reward=trial.reward,
         elapsed=event.elapsed,
         seconds=trial.seconds,
+        waited=event.waited,
         metrics=single_values(trial),
         architecture=trial.architecture.key,
         words=words,

@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from nasframe.console import plain
 from nasframe.errors import NasframeError
 from nasframe.report import chart, scatter
 from nasframe.report.comparison import compare
@@ -29,6 +28,7 @@ from nasframe.report.record import Record, Row, record
 from nasframe.report.studies import find
 from nasframe.report.words import sentences
 from nasframe.settings import made
+from nasframe.terminal import plain
 
 
 def report(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from nasframe.console import plain
 from nasframe.report.figures import Comparison
 from nasframe.report.policies import Policies
 from nasframe.report.words import number, ranked, with_margin
+from nasframe.terminal import plain
 
 
 def tables(comparison: Comparison) -> list[Table]:

@@ -62,7 +62,7 @@ def study(folder: Path, trials: int) -> None:
         accuracy = draw.betavariate(5, 2)
         metrics = {"val_accuracy": accuracy, "parameters": draw.randrange(10**6)}
         told = Trial(number, Architecture(tokens), metrics=metrics, reward=accuracy, seconds=1.0)
-        log.append(events.told(told, float(number)))
+        log.append(events.told(told, float(number), 0.0))
     log.close()
 
 

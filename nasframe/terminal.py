@@ -1,0 +1,29 @@
+"""How numbers, durations, and text from outside are shown on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+
+def plain(text: object) -> Text:
+    """Text from outside, without markup, colours or control characters."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``42 s``, ``3 min 20 s``, ``5 h 12 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def number(value: Any) -> str:
+    """A metric for people; of a series its last value."""
+    if isinstance(value, tuple):
+        return number(value[-1])
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.4f}"
