@@ -49,6 +49,7 @@ from nasframe.plugins import option as option
 from nasframe.plugins import published as published
 from nasframe.recipe import RecipeConfig as RecipeConfig
 from nasframe.recipe import Schedule as Schedule
+from nasframe.report.plots import plot as plot
 from nasframe.result import Candidate as Candidate
 from nasframe.result import StudyResult as StudyResult
 from nasframe.result import candidates as candidates

@@ -14,10 +14,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import Architecture, SearchSpace, TaskShape
+from nasframe.api import Architecture, TaskShape
 from nasframe.config import DetectorConfig
 from nasframe.errors import NasframeError, nearest, one_line
 from nasframe.plugins import networks, published, restored
+from nasframe.rebuilt import space_of
 from nasframe.weights import read_metadata, read_weights, write_whole
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def build(
 def _build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     if "network" in about:
         return _build_named(about["network"], about["settings"], shape)
-    space: SearchSpace = restored("search_space", about["search_space"]).build()
-    return space.build(Architecture(tuple(about["tokens"])), shape)
+    return space_of(about).build(Architecture(tuple(about["tokens"])), shape)
 
 
 def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:

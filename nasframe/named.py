@@ -13,6 +13,7 @@ from nasframe import journal
 from nasframe.errors import NasframeError
 from nasframe.final import check_timm
 from nasframe.plugins import networks, published, restored
+from nasframe.rebuilt import space_of
 from nasframe.result import read_result
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _of_study(name: str, folder: Path, number: str) -> Named:
     if header is None or number not in trials:
         raise NasframeError(f"{folder} has no finished trial {number!r}")
     config = header["config"]
-    space = restored("search_space", config["search_space"]).build()
+    space = space_of(config)
     task = restored("task", config["task"]).build()
     architecture = trials[number].architecture
     return Named(name, lambda: space.build(architecture, task).eval(), task)

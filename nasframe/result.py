@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
-from nasframe.api import SearchSpace, Trial
+from nasframe.api import Trial
+from nasframe.drawing import Drawing
 from nasframe.errors import NasframeError, one_line
 from nasframe.events import Told, history
 from nasframe.executors.worker import child_seed
 from nasframe.final import filled, is_final, load_final
 from nasframe.plugins import restored
+from nasframe.rebuilt import drawing, objective_of, space_of
 from nasframe.weights import read_weights, weights_path
 
 if TYPE_CHECKING:
@@ -47,6 +50,47 @@ class StudyResult:
         """The trials of the ``count`` best networks, each network once, the best first."""
         return rank(self.trials)[:count]
 
+    def pareto(self, *metrics: str) -> list[Trial]:
+        """The trials of the Pareto front: those whose networks no other one dominates.
+
+        Args:
+            metrics: two or more, as ``nasframe-report --pareto`` takes them: ``val_accuracy``,
+                ``energy_mj:min``. By default what the objective needs, with the latency if there
+                is one, else with the parameters.
+
+        Returns:
+            The best by the first metric first; nothing if no network was trained.
+
+        Raises:
+            NasframeError: if there are no such metrics, or it is not known what is better.
+        """
+        from nasframe.goals import parsed, usual
+        from nasframe.pareto import costs, front
+
+        trained = rank(self.trials)
+        if not trained:
+            return []
+        values = common_values(trained)
+        wanted = metrics or usual(objective_of(_config(self.folder)).needs, values[0])
+        return [trained[row] for row in front(costs(values, parsed(wanted, values[0])))]
+
+    def draw(self, number: int | None = None) -> Drawing:
+        """The architecture of a trial, to be drawn; a notebook shows it.
+
+        Args:
+            number: of the trial; if not given, of the best one.
+
+        Raises:
+            NasframeError: if there is no such trial, or the plugin of the space is missing.
+        """
+        trials = {trial.number: trial for trial in self.trials}
+        if number is None and self.best is not None:
+            number = self.best.number
+        if number is None or number not in trials:
+            which = "no trained network" if number is None else f"no trial {number}"
+            raise NasframeError(f"{self.folder} has {which}")
+        return drawing(space_of(_config(self.folder)), trials[number].architecture)
+
     def dataframe(self) -> pandas.DataFrame:
         """The trials as a table of pandas, which must be installed, by their numbers.
 
@@ -65,7 +109,7 @@ class StudyResult:
         return pandas.DataFrame(rows).set_index("trial") if rows else pandas.DataFrame()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: how many trials there are, and the best of them."""
+        """What a notebook shows: how many trials there are, the best of them, the best drawn."""
         head = "".join(f"<th>{name}</th>" for name in ("trial", "reward", "architecture"))
         rows = "".join(
             f"<tr><td>{trial.number}</td><td>{trial.reward:.4f}</td>"
@@ -73,7 +117,10 @@ class StudyResult:
             for trial in self.top(5)
         )
         words = f"{len(self.trials)} proposals in {self.folder}. {self.ended}"
-        return f"<p>{escape(words)}</p><table><tr>{head}</tr>{rows}</table>"
+        picture = ""
+        with suppress(NasframeError):  # the plugin of the space, or what draws, is missing
+            picture = self.draw().svg()
+        return f"<p>{escape(words)}</p><table><tr>{head}</tr>{rows}</table>{picture}"
 
 
 def rank(trials: Iterable[Trial]) -> list[Trial]:
@@ -101,6 +148,13 @@ def single_values(trial: Trial) -> dict[str, float]:
     """The metrics of a trial; of a series the last value."""
     series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
     return {name: float(values[-1]) for name, values in series.items() if values}
+
+
+def common_values(trials: Sequence[Trial]) -> list[dict[str, float]]:
+    """Of each trial the metrics that all have; of a series the last value."""
+    values = [single_values(trial) for trial in trials]
+    common = [name for name in values[0] if all(name in one for one in values)] if values else []
+    return [{name: one[name] for name in common} for one in values]
 
 
 def read_result(folder: Path | str) -> StudyResult:
@@ -146,11 +200,10 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
         NasframeError: if there is no such study, or its search space cannot be built.
     """
     folder = Path(folder)
-    header = next(journal.read(folder), None)
-    if header is None:
+    if next(journal.read(folder), None) is None:
         return []
-    config = header["config"]
-    space: SearchSpace = restored("search_space", config["search_space"]).build()
+    config = _config(folder)
+    space = space_of(config)
     found: dict[Hashable, Candidate] = {}
     for trial in rank(read_result(folder).trials):
         # By today's key: what an older version took for two networks may be known to be one.
@@ -161,6 +214,19 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
             number = int(epochs) if isinstance(epochs, int | float) else None
             found[key] = Candidate(trial, key, number, seed)
     return list(found.values())[:count]
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    """The configuration of a study.
+
+    Raises:
+        NasframeError: if there is none, or it has no finished trial.
+    """
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"{folder} holds no finished trial yet")
+    config: Mapping[str, Any] = header["config"]
+    return config
 
 
 def load(folder: Path | str, number: int | None = None) -> nn.Module:
@@ -180,9 +246,7 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     folder = Path(folder)
     if is_final(folder):
         return load_final(folder if number is None else folder / f"trial-{number}")
-    header = next(journal.read(folder), None)
-    if header is None:
-        raise NasframeError(f"{folder} holds no finished trial yet")
+    config = _config(folder)
     trials = {trial.number: trial for trial in rank(read_result(folder).trials)}
     kept = [n for n in trials if weights_path(folder, n).is_file()]
     if number is None and kept:
@@ -196,7 +260,7 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
         )
     path = weights_path(folder, number)
     state, metadata = read_weights(path)
-    space = header["config"]["search_space"]
+    space = config["search_space"]
     restored("search_space", space)  # says so if its plugin is not installed
     about = {"search_space": space, "tokens": trials[number].architecture.tokens}
     try:

@@ -16,7 +16,6 @@ from throwaway import shell
 from nasframe import Architecture, Box, Choice, Drawing, Look, NasframeError, option
 from nasframe.drawing import listed
 from nasframe.plugins import options
-from nasframe.report.pictures import svg
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "facts" / "published.json"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -35,7 +34,7 @@ def space(name: str, **settings: Any) -> Any:
 
 def drawn(drawing: Drawing) -> tuple[list[str], Counter[tuple[str, str]]]:
     """The labels and the arrows of the picture itself, by the names of boxes."""
-    root = ElementTree.fromstring(svg(drawing))
+    root = ElementTree.fromstring(drawing.svg())
     names = {f"n{place}": box.name for place, box in enumerate(drawing.boxes)}
     labels, arrows = [], []
     for group in root.iter(f"{SVG}g"):
@@ -160,7 +159,7 @@ HOSTILE = [
 
 def test_text_stays_text() -> None:
     boxes = tuple(Box(label, label, Look.operation, label) for label in HOSTILE)
-    picture = svg(Drawing(boxes, ()))
+    picture = Drawing(boxes, ()).svg()
     root = ElementTree.fromstring(picture)
     assert not [node for node in root.iter() if node.tag.endswith("script")]
     labels = {label.replace("\u200b", "") for label in drawn(Drawing(boxes, ()))[0]}

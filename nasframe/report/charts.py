@@ -1,8 +1,9 @@
 """The charts of the page, in Vega-Lite; their data are put in by the page itself.
 
 ``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes and
-``state``; ``best`` the best reward so far where it has risen; ``trained`` and ``front`` have each
-metric, too; ``shares`` how often each option of one choice was proposed.
+``state``; ``best_trial`` and ``best_elapsed`` the best reward so far where it has risen, in the
+order of that field; ``trained`` and ``front`` have each metric, too; ``shares`` how often each
+option of one choice was proposed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 
@@ -23,13 +24,22 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9
 HEIGHT = 280
 
 
+class Course(NamedTuple):
+    """Against what rewards are drawn: a field of the rows, and its title."""
+
+    field: str
+    title: str
+
+
+COURSES = {"trials": Course("trial", "trials"), "time": Course("elapsed", "minutes")}
+
+
 def specifications(
     studies: Sequence[str], findings: Mapping[Path, Findings], comparison: Comparison | None
 ) -> dict[str, dict[str, Any]]:
     """The charts by their names; those of a front and a comparison only if there is one."""
     charts = {
-        "trials": _course(studies, "trial", "trials"),
-        "time": _course(studies, "elapsed", "minutes"),
+        **{name: _sized(course(studies, name)) for name in COURSES},
         "shares": _shares(),
     }
     fronts = [found.front for found in findings.values() if found.front is not None]
@@ -50,25 +60,35 @@ def colours(studies: Sequence[str]) -> list[str]:
     return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
 
 
-def _colour(studies: Sequence[str]) -> alt.Color:
+def _colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
     """The page itself says which colour is whose."""
     scale = alt.Scale(domain=list(studies), range=colours(studies))
-    return alt.Color("study:N", scale=scale, legend=None)
+    legend = alt.Legend(title=None, labelLimit=400) if own_legend else None
+    return alt.Color("study:N", scale=scale, legend=legend)
 
 
-def _course(studies: Sequence[str], field: str, title: str) -> Any:
-    """Every reward, and the best one so far."""
+def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
+    """Every reward, and the best one so far.
+
+    Args:
+        studies: their names.
+        name: of ``COURSES``.
+        own_legend: whether the chart itself says which colour is whose.
+    """
+    field, title = COURSES[name]
+    colour = _colour(studies, own_legend=own_legend)
     x = alt.X(f"{field}:Q", title=title)
     points = alt.Chart(alt.NamedData("trials")).transform_filter("isValid(datum.reward)")
     points = points.mark_circle(size=22, opacity=0.55).encode(
         x=x,
         y=alt.Y("reward:Q", title="reward", scale=alt.Scale(zero=False)),
-        color=_colour(studies),
+        color=colour,
         tooltip=["study:N", "trial:Q", "reward:Q", "state:N"],
     )
-    line = alt.Chart(alt.NamedData("best")).mark_line(interpolate="step-after", strokeWidth=2)
-    best = line.encode(x=x, y="reward:Q", color=_colour(studies), detail="study:N")
-    return _sized(points + best)
+    line = alt.Chart(alt.NamedData(f"best_{field}"))
+    line = line.mark_line(interpolate="step-after", strokeWidth=2)
+    layers: alt.LayerChart = points + line.encode(x=x, y="reward:Q", color=colour, detail="study:N")
+    return layers
 
 
 def _front(studies: Sequence[str], x: str, y: str) -> Any:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from nasframe import journal
-from nasframe.api import Architecture, SearchSpace
-from nasframe.building import blaming, built
-from nasframe.drawing import Drawing
+from nasframe.api import Architecture
 from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
-from nasframe.plugins import restored
-from nasframe.report.pictures import svg
+from nasframe.rebuilt import drawing, space_of
 from nasframe.report.studies import find
 from nasframe.result import read_result
 from nasframe.weights import write_whole
@@ -34,39 +31,17 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     studies = find(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
-    space, architecture = space_of(studies[0]), _architecture(studies[0], which)
+    header = next(journal.read(studies[0]), None)
+    if header is None:
+        raise NasframeError(f"{studies[0]} has no trial yet")
+    space, architecture = space_of(header["config"]), _architecture(studies[0], which)
     try:
         check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
     except NasframeError as error:
         raise NasframeError(f"--draw {which}: {error}") from error
     path = path or studies[0] / f"architecture-{which[:60]}.svg"
-    write_whole(path, svg(drawing(space, architecture)).encode())
+    write_whole(path, drawing(space, architecture).svg().encode())
     return path
-
-
-def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
-    """What the space says of a picture of the architecture.
-
-    Raises:
-        NasframeError: if it fails.
-    """
-    with blaming(f"{type(space).__name__}.draw"):
-        return built(space.draw, Drawing, architecture)
-
-
-def space_of(folder: Path) -> SearchSpace:
-    """The search space of a study.
-
-    Raises:
-        NasframeError: if it has no trial yet, or the plugin of the space is missing.
-    """
-    header = next(journal.read(folder), None)
-    if header is None:
-        raise NasframeError(f"{folder} has no trial yet")
-    space: SearchSpace = built(
-        restored("search_space", header["config"]["search_space"]).build, SearchSpace
-    )
-    return space
 
 
 def _architecture(folder: Path, which: str) -> Architecture:

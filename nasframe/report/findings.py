@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasframe.report.goals import Goal
+from nasframe.goals import Goal
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from nasframe import journal
-from nasframe.api import Architecture, Objective, SearchSpace, Trial
-from nasframe.building import blaming, built
+from nasframe import journal, pareto
+from nasframe.api import Architecture, Trial
+from nasframe.building import blaming
 from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError
-from nasframe.plugins import restored
-from nasframe.report import pareto
+from nasframe.goals import latencies, parsed, present, usual
+from nasframe.rebuilt import objective_of, space_of
 from nasframe.report.findings import Findings, Front, Network, Stopping
-from nasframe.report.goals import latencies, parsed, present, usual
 from nasframe.report.names import named
 from nasframe.report.rescoring import rescored
-from nasframe.result import rank, read_result, single_values
+from nasframe.result import common_values, rank, read_result
 
 
 def inspect(
@@ -44,7 +43,7 @@ def inspect(
             cannot be built, or it does not have what is wanted.
     """
     config, told = _read(folder)
-    own: Objective = built(restored("objective", config["objective"]).build, Objective)
+    own = objective_of(config)
     new = [trial for trial in told if trial.duplicate_of is None]
     failed = sum(trial.error is not None and trial.stopped is None for trial in new)
     rejected = sum(trial.rejected is not None for trial in new)
@@ -94,8 +93,7 @@ def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping
 def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
     """Tells architectures in words; by their tokens if the plugin of the space is missing."""
     try:
-        part = restored("search_space", config["search_space"])
-        space: SearchSpace = built(part.build, SearchSpace)
+        space = space_of(config)
     except NasframeError:
         return lambda architecture: architecture.key
 
@@ -109,16 +107,14 @@ def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
 def _networks(
     trained: Sequence[Trial], describe: Callable[[Architecture], str]
 ) -> tuple[Network, ...]:
-    values = [single_values(trial) for trial in trained]
-    common = [name for name in values[0] if all(name in one for one in values)]
     networks = []
-    for place, (trial, one) in enumerate(zip(trained, values, strict=True), 1):
+    for place, (trial, values) in enumerate(zip(trained, common_values(trained), strict=True), 1):
         assert trial.reward is not None
         network = Network(
             number=trial.number,
             rank=place,
             reward=trial.reward,
-            metrics={name: one[name] for name in common},
+            metrics=values,
             tokens=trial.architecture.tokens,
             words=describe(trial.architecture),
         )
@@ -145,7 +141,7 @@ def _front(
 ) -> Front:
     goals = parsed(metrics, networks[0].metrics)
     signs_M = np.array([goal.sign for goal in goals])
-    costs_NM = signs_M * np.array([[n.metrics[goal.name] for goal in goals] for n in networks])
+    costs_NM = pareto.costs([network.metrics for network in networks], goals)
     if reference is None:
         reference_M = costs_NM.max(0)
     elif len(reference) == len(goals):

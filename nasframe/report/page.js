@@ -59,11 +59,11 @@ async function show(name, datasets) {
 }
 
 const slim = (row) => ({ place: row.place, study: row.study, trial: row.trial, reward: row.reward, elapsed: row.elapsed, state: row.state });
-function best() {
-  const found = [];
+function best(field) {
+  const found = [], rows = [...ROWS].sort((a, b) => a[field] - b[field]);
   DATA.studies.forEach((study, place) => {
     let most = -Infinity, last = null;
-    for (const row of ROWS) {
+    for (const row of rows) {
       if (row.place !== place) continue;
       last = row;
       if (trained(row) && row.reward > most) { most = row.reward; found.push(slim(row)); }
@@ -75,7 +75,7 @@ function best() {
 
 function charts() {
   const trials = ROWS.filter((row) => row.state !== "duplicate").map(slim);
-  const datasets = { trials, best: best() };
+  const datasets = { trials, best_trial: best("trial"), best_elapsed: best("elapsed") };
   const all = ROWS.filter(trained);
   const front = DATA.studies.flatMap((study, place) => study.front.map((number) => ROW_OF.get(place + ":" + number)));
   at("front-section").hidden = !DATA.charts.front;

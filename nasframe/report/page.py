@@ -17,12 +17,11 @@ import vl_convert
 from nasframe.api import Architecture
 from nasframe.errors import NasframeError
 from nasframe.plain import flat
+from nasframe.rebuilt import drawing, space_of
 from nasframe.report import charts
-from nasframe.report.drawn import drawing, space_of
 from nasframe.report.figures import Comparison
 from nasframe.report.findings import Findings
 from nasframe.report.names import words
-from nasframe.report.pictures import svg
 from nasframe.report.record import Record, Row
 from nasframe.weights import write_whole
 
@@ -104,7 +103,7 @@ def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, A
         "shares": [asdict(one) for one in record.shares],
         "front": list(findings.front.numbers) if findings and findings.front else [],
         "best": [network.number for network in findings.networks] if findings else [],
-        "drawings": {} if findings is None else drawings(record.folder, findings, drawn),
+        "drawings": {} if findings is None else drawings(header["config"], findings, drawn),
         "config": {key: str(value) for key, value in flat(header["config"]).items()},
         "versions": {**header["versions"], **header["plugins"]},
         "device": header["device"]["cpu"],
@@ -112,15 +111,15 @@ def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, A
     }
 
 
-def drawings(folder: Path, findings: Findings, most: int) -> dict[int, str]:
+def drawings(config: Mapping[str, Any], findings: Findings, most: int) -> dict[int, str]:
     """Pictures of the best networks and of the front, by the numbers of their trials."""
     try:
-        space = space_of(folder)
+        space = space_of(config)
     except NasframeError:
         return {}
     front = set(findings.front.numbers) if findings.front else set()
     shown = [n for place, n in enumerate(findings.networks) if place < most or n.number in front]
-    return {n.number: svg(drawing(space, Architecture(n.tokens))) for n in shown[: 2 * most]}
+    return {n.number: drawing(space, Architecture(n.tokens)).svg() for n in shown[: 2 * most]}
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:

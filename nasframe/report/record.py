@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ import numpy as np
 
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
-from nasframe.building import built
 from nasframe.errors import NasframeError
 from nasframe.events import Told, history
-from nasframe.plugins import restored
+from nasframe.rebuilt import space_of
 from nasframe.result import outcome, rank, single_values
 
 BINS = 20
@@ -100,20 +100,12 @@ def record(folder: Path) -> Record:
     )
     if header is None or not told:
         raise NasframeError(f"{folder} has no trial yet")
-    space = _space(header["config"])
+    space = None
+    with suppress(NasframeError):  # without its plugin only tokens are told
+        space = space_of(header["config"])
     rows = tuple(_row(event, space) for event in told)
     shares = () if space is None else tuple(_shares([event.trial for event in told], space))
     return Record(folder, header, rows, shares)
-
-
-def _space(config: Mapping[str, Any]) -> SearchSpace | None:
-    try:
-        space: SearchSpace = built(
-            restored("search_space", config["search_space"]).build, SearchSpace
-        )
-    except NasframeError:
-        return None
-    return space
 
 
 def _row(event: Told, space: SearchSpace | None) -> Row:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import altair as alt
 
+from nasframe.goals import Goal
 from nasframe.report.findings import Findings, Front, Network
-from nasframe.report.goals import Goal
 from nasframe.terminal import plain
 
 _BLUE, _GREY = "#0072B2", "#999999"

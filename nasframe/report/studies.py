@@ -18,7 +18,7 @@ from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError, nearest
 from nasframe.events import Resumed, Told, history
-from nasframe.plugins import restored
+from nasframe.rebuilt import space_of
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -133,7 +133,7 @@ def _repeats(told: Sequence[Trial]) -> int:
 def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Whether every architecture was tried; no if the plugin of the space is not installed."""
     with suppress(NasframeError):
-        space = _space(json.dumps(config["search_space"]))
+        space = _space(json.dumps({"search_space": config["search_space"]}))
         full = len(space.choices)
         return sum(len(trial.architecture.tokens) == full for trial in trials) >= space.size
     return False
@@ -141,6 +141,4 @@ def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
 
 @cache
 def _space(part: str) -> SearchSpace:
-    space = restored("search_space", json.loads(part)).build()
-    assert isinstance(space, SearchSpace)
-    return space
+    return space_of(json.loads(part))

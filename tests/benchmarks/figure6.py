@@ -22,7 +22,7 @@ import altair as alt
 import numpy as np
 
 from nasframe import journal, read_result
-from nasframe.report.pareto import front
+from nasframe.pareto import front
 
 BLUE, GREEN, GREY, RED = "#0072B2", "#009E73", "#BBBBBB", "#D55E00"
 Points: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]

@@ -6,9 +6,20 @@ M metrics.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
-from nasframe.report.studies import Floats
+import numpy as np
+import numpy.typing as npt
+
+from nasframe.goals import Goal
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+def costs(networks: Sequence[Mapping[str, float]], goals: Sequence[Goal]) -> Floats:
+    """A row for each network, of whose metrics those of the goals are taken."""
+    return np.array([[goal.sign * one[goal.name] for goal in goals] for one in networks])
 
 
 def front(costs_NM: Floats) -> list[int]:
