@@ -240,6 +240,16 @@ class ExecutorConfig(Config, ABC):
         """Make the executor."""
 
 
+class Logger(Enum):
+    """Where curves are written beside nasframe's own files, by Lightning's loggers."""
+
+    none = "none"
+    csv = "csv"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+    wandb = "wandb"
+
+
 @dataclass(kw_only=True)
 class StudyConfig(Config):
     """One search.
@@ -260,6 +270,8 @@ class StudyConfig(Config):
         retries: how often a trial is tried again whose worker was lost: killed, or crashed.
         max_failures: the study ends after so many failed trials in a row.
         max_duplicates: the study ends after so many proposals in a row without a new network.
+        logger: where curves of the study are written beside its journal: ``csv``, ``tensorboard``,
+            ``mlflow`` or ``wandb`` (Lightning's loggers), or ``none``.
     """
 
     search_space: SearchSpaceConfig
@@ -283,6 +295,7 @@ class StudyConfig(Config):
     retries: int = setting(1, least=0, free=True)
     max_failures: int = setting(10, least=1, free=True)
     max_duplicates: int = setting(1000, least=1, free=True)
+    logger: Logger = setting(Logger.none, free=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,7 +9,7 @@ from typing import Any
 from nasframe import events, header, journal
 from nasframe.api import Controller, Executor, Objective
 from nasframe.building import built
-from nasframe.config import StudyConfig
+from nasframe.config import Logger, StudyConfig
 from nasframe.enqueue import read_architectures
 from nasframe.errors import NasframeError, nearest
 from nasframe.executors.worker import Worker, merge_meters
@@ -39,6 +39,10 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
             process is at work in it, or data or disk cannot be used.
     """
     progress = progress or Progress()
+    if config.logger is not Logger.none:
+        from nasframe.logged import Logged
+
+        progress = Logged(progress, config)
     # A folder that is in use is refused at once; a new one is made when all else is right.
     log = Journal(config.dir) if (config.dir / FILE).exists() else None
     try:

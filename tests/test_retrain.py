@@ -588,7 +588,7 @@ def test_loggers_are_told_each_epoch(logger: str, study: Path, tmp_path: Path) -
 def test_a_missing_logger_is_named(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasframe.retraining.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("nasframe.curves.find_spec", lambda name: None)
     refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install wandb")
 
 

@@ -8,19 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from nasframe.config import Config, DetectorConfig, SearchSpaceConfig, TaskConfig, setting
+from nasframe.config import Config, DetectorConfig, Logger, SearchSpaceConfig, TaskConfig, setting
 from nasframe.errors import NasframeError
 from nasframe.recipe import RecipeConfig
-
-
-class Logger(Enum):
-    """Where curves are written beside ``curves.csv``, by Lightning's loggers."""
-
-    none = "none"
-    csv = "csv"
-    tensorboard = "tensorboard"
-    mlflow = "mlflow"
-    wandb = "wandb"
 
 
 class Strategy(Enum):

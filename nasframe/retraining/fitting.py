@@ -17,10 +17,10 @@ from torch.multiprocessing.spawn import ProcessException
 
 from nasframe.api import Task
 from nasframe.config import Precision
+from nasframe.curves import Curves
 from nasframe.errors import NasframeError, one_line
 from nasframe.recipe import RecipeConfig
 from nasframe.retraining.config import Strategy, TrainerConfig
-from nasframe.retraining.loggers import Curves
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.retraining.together import part
 from nasframe.training.evaluator import precision_of

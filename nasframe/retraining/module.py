@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,8 @@ from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
 from torch import nn
 
 from nasframe.api import Task
+from nasframe.curves import Curves
 from nasframe.recipe import RecipeConfig
-from nasframe.retraining.loggers import Curves
 from nasframe.retraining.ranking import badness
 from nasframe.retraining.together import whole
 from nasframe.training.module import ChildModule
@@ -96,7 +96,7 @@ class FullModule(ChildModule):
         """Do not go on with what had ended."""
         self.trainer.should_stop = not self.patient
         if self.trainer.is_global_zero:
-            self._curves.begin(self.rows)
+            self._curves.begin([stepped(row) for row in self.rows])
 
     def on_train_epoch_start(self) -> None:
         """Begin with no state, no losses, and the epoch's own random numbers."""
@@ -138,10 +138,15 @@ class FullModule(ChildModule):
     def _note(self, metrics: dict[str, float]) -> bool:
         self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
         if self.trainer.is_global_zero:
-            self._curves.add(self.rows[-1])
+            self._curves.add(*stepped(self.rows[-1]))
             self._tell(self.rows)
         return self.patient
 
     def _sums(self) -> tuple[float, Sequence[Any]]:
         self._tally = whole(self._tally, self.trainer.world_size, self.device)
         return super()._sums()
+
+
+def stepped(row: Mapping[str, float]) -> tuple[int, Mapping[str, float]]:
+    """The epoch of a row, and the rest of it."""
+    return int(row["epoch"]), {name: value for name, value in row.items() if name != "epoch"}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nasframe.api import Task
 from nasframe.cpu import threads
+from nasframe.curves import check_logger, curves
 from nasframe.errors import NasframeError, one_line
 from nasframe.final import NETWORK, WEIGHTS, build, is_detector, load_final, read_json, write_json
 from nasframe.journal import BusyError
@@ -27,7 +28,6 @@ from nasframe.retraining.card import model_card
 from nasframe.retraining.chosen import Chosen, chosen
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.fitting import fit, remove_checkpoint
-from nasframe.retraining.loggers import check_logger, curves
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.together import apart, check_together, leave_cuda_alone
