@@ -75,6 +75,17 @@ def test_the_documented_study_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert names["network"].data_config["input_size"] == [1, 8, 8]
 
 
+def test_the_documented_notebook_shows_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = module("docs/report.md", "nasframe.plot")
+    assert len(names["table"]) == len(names["result"].trials) >= 30
+    assert set(names["front"]) <= set(names["result"].trials)
+    for text in (names["picture"].svg(), Path("runs/notebook/chart.svg").read_text()):
+        assert text.startswith("<svg") and text.rstrip().endswith("</svg>")
+
+
 def test_the_documented_comparison_runs(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "compare.md").read_text()
     (block,) = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
