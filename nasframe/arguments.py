@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from nasframe.errors import NasframeError
+from nasframe.errors import NasframeError, nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in a line, with the nearest option, instead of all options there are."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with 2."""
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            message = f"there is no {unknown[1]}; {nearest(unknown[1], options)}"
+        _complain(self.prog, f"{message} ({self.prog} --help tells all options)")
+        sys.exit(2)
 
 
 def guarded(program: str, command: Callable[[], None]) -> None:

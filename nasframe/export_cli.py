@@ -7,7 +7,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 
-from nasframe.arguments import file, guarded
+from nasframe.arguments import Parser, file, guarded
 from nasframe.errors import NasframeError
 
 FORMATS = ("onnx", "state_dict", "torch", "source")
@@ -15,7 +15,7 @@ FORMATS = ("onnx", "state_dict", "torch", "source")
 
 def main() -> None:
     """Run the command line; the status is 0, 2 (a mistake) or 130 (after Ctrl-C)."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nasframe-export",
         description="Write a trained network in formats that run elsewhere. Each file is compared "
         "with the network before it takes its place.",

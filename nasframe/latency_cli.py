@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nasframe.arguments import count, file, guarded
+from nasframe.arguments import Parser, count, file, guarded
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nasframe-latency",
         description="Measure how long networks take here, in turns with each other and with a "
         "reference network. Their weights are random.",

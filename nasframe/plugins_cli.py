@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 
+from nasframe.arguments import Parser
 from nasframe.errors import NasframeError
 from nasframe.plugins import Offers, Plugin, networks, options, survey
 
 
 def main() -> None:
     """Run the command line; the status is 1 if a plugin or the environment has a problem."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nasframe-plugins",
         description="List the installed plugins of nasframe and the options that they offer.",
     )

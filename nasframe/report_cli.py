@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nasframe.arguments import count, file, guarded
+from nasframe.arguments import Parser, count, file, guarded
 
 PICTURES = (".svg", ".png", ".pdf", ".html")
 """The kinds of picture, by the file's suffix."""
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nasframe-report",
         description="Report what studies found: their best networks and Pareto fronts. "
         "With --compare: which contender finds better networks, and how sure that is.",

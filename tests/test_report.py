@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from journals import config, edited, journal, trials
 from throwaway import distribution, shell
 
-from nasframe import NasframeError, option, read_result, run
+from nasframe import NasframeError, goals, option, pareto, read_result, run
 from nasframe.journal import FILE
-from nasframe.report import goals, pareto, scatter
+from nasframe.report import scatter
 from nasframe.report.findings import Findings
 from nasframe.report.inspection import inspect
 from nasframe.report_cli import main
@@ -641,6 +641,14 @@ def test_a_study_without_a_front_is_reported(tmp_path: Path, command: Command) -
     assert not (folder / "pareto.svg").exists()
     status, out, err = command(folder, "--picture", tmp_path / "a.svg")
     assert (status, out) == (2, "") and "takes two different metrics" in err
+
+
+def test_a_mistyped_option_is_told_with_the_nearest_one(command: Command) -> None:
+    status, out, err = command("anywhere", "--paretto", "a,b")
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("nasframe-report: there is no --paretto; did you mean --pareto")
+    assert line.endswith("(nasframe-report --help tells all options)")
 
 
 def test_names_from_a_journal_are_shown_as_they_are(tmp_path: Path, command: Command) -> None:
