@@ -7,7 +7,6 @@ import inspect
 import random
 from contextlib import nullcontext
 from dataclasses import MISSING, fields, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,9 @@ from toys import toy_study
 
 from nasframe import (
     Architecture,
-    Choice,
     Context,
-    Controller,
     Evaluator,
     Executor,
-    Link,
     Meter,
     NasframeError,
     Objective,
@@ -114,31 +110,16 @@ def test_each_setting_is_documented(item: Option) -> None:
 
 
 @pytest.mark.parametrize("item", complete("search_space"))
-def test_nasframe_search_spaces(item: Option, tmp_path: Path) -> None:
-    """Each space gives a network that trains, from its architecture and nothing else."""
+def test_nasframe_search_spaces(item: Option) -> None:
+    """Each space gives a network for a task of its kind; the rest is in its contract."""
     space = config(item).build()
     assert isinstance(space, SearchSpace)
-    assert len({choice.name for choice in space.choices}) == len(space.choices)
     task = option("task", TASKS[space.kinds[0]]).build()
-    evaluator = option("evaluator", "train", epochs=1).build(space, task)
-    architecture = some_architecture(space, 1)
-    assert hash(space.canonical(architecture)) is not None
-    assert "\n" not in space.describe(architecture)
-    metrics = evaluator.evaluate(architecture, alone(tmp_path))
-    assert metrics["val_loss_epochs"] == (metrics["val_loss"],)
-
-
-@pytest.mark.parametrize("item", complete("search_space"))
-def test_links_stand_at_the_anchor_of_their_target(item: Option) -> None:
-    space = config(item).build()
-    links = [(i, c) for i, c in enumerate(space.choices) if isinstance(c, Link)]
-    for target, group in groupby(links, key=lambda link: link[1].target):
-        places, members = zip(*group, strict=True)
-        assert places == tuple(range(target, target + len(places)))
-        sources = [link.source for link in members]
-        assert sources == sorted(set(sources))
-        assert 0 <= sources[0] and sources[-1] < target
-        assert all(link.options == (False, True) for link in members)
+    network = space.build(some_architecture(space, 1), task)
+    with torch.no_grad():
+        given = network.eval()(*task.example())
+    logits = given[0] if isinstance(given, tuple) else given
+    assert logits.shape[-1] == task.outputs and logits.isfinite().all()
 
 
 @pytest.mark.parametrize("item", named("task"))
@@ -169,38 +150,10 @@ def nothing_there(expected: bool) -> Any:
 
 
 @pytest.mark.parametrize("item", named("controller"))
-def test_nasframe_controllers(item: Option) -> None:
-    """Each controller proposes what is in range, changes nothing by it, and is exact in replay."""
-    choices = tuple(Choice(f"c{i}", tuple(range(2 + i % 3))) for i in range(7))
-
-    def active(number: int) -> int:
-        return 3 if number < 10 else len(choices)
-
-    one, other = (config(item).build(choices, 5, active) for _ in range(2))
-    assert isinstance(one, Controller)
-    first = 0
-    for _ in range(4):
-        numbers = range(first, first + one.batch)
-        proposals = one.ask(numbers)
-        assert proposals == one.ask(numbers)
-        for number, proposal in zip(numbers, proposals, strict=True):
-            assert len(proposal.tokens) == active(number)
-            pairs = zip(proposal.tokens, choices, strict=False)
-            assert all(0 <= token < len(choice.options) for token, choice in pairs)
-        trials = [
-            Trial(
-                number=number,
-                architecture=Architecture(proposal.tokens),
-                info=proposal.info,
-                reward=None if number % 5 == 4 else proposal.tokens[0] / 2,
-                error="failed" if number % 5 == 4 else None,
-            )
-            for number, proposal in zip(numbers, proposals, strict=True)
-        ]
-        one.tell(trials)
-        other.tell(trials)
-        first = numbers[-1] + 1
-        assert one.ask([first]) == other.ask([first])
+def test_nasframe_controllers(item: Option, tmp_path: Path) -> None:
+    """Each controller searches in a space of toys; the rest is in its contract."""
+    result = run(toy_study(tmp_path, controller=config(item), trials=12))
+    assert len(result.top(100)) == 12
 
 
 @pytest.mark.parametrize("item", named("objective"))
@@ -243,13 +196,11 @@ def space_for(evaluator: str, folder: Path) -> SearchSpace:
 
 
 @pytest.mark.parametrize("item", complete("meters"))
-def test_nasframe_meters(item: Option, tmp_path: Path) -> None:
-    """Each meter gives exactly the metrics that it promises."""
+def test_nasframe_meters(item: Option) -> None:
+    """Each meter says what it gives; that it does is in its contract."""
     space = option("search_space", "nasnet_small").build()
     meter = config(item).build(space, option("task", "digits").build())
-    assert isinstance(meter, Meter)
-    metrics = meter.measure(some_architecture(space, 3), alone(tmp_path))
-    assert sorted(metrics) == sorted(meter.provides)
+    assert isinstance(meter, Meter) and meter.provides
 
 
 @pytest.mark.parametrize("item", named("stopper"))

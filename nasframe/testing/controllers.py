@@ -1,51 +1,20 @@
-"""What tests of nasframe and of its plugins share."""
+"""What a controller must keep to."""
 
 from __future__ import annotations
 
 import math
 import random
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 from typing import Any, ClassVar
 from unittest import SkipTest
 
-from nasframe import journal
 from nasframe.api import Architecture, Choice, Controller, Link, Proposal, Trial
 from nasframe.config import ControllerConfig
-
-_TIMES = ("time", "seconds", "elapsed", "waited")
-_ORDER = ("study", "asked", "reported", "told")
-
-
-def journal_events(folder: Path) -> list[dict[str, Any]]:
-    """The events of a study ordered by number, times aside.
-
-    Two studies took the same course, on whatever executor and after whatever kills, if these are
-    equal. Left out are times (and metrics that end in ``seconds`` or ``per_second``), the study's
-    folder and executor, and when it was resumed.
-    """
-    events = [_timeless(event) for event in journal.read(folder) if event["event"] in _ORDER]
-    for event in events:
-        for key in ("dir", "executor"):
-            event.get("config", {}).pop(key, None)
-    return sorted(
-        events,
-        key=lambda e: (e.get("number", -1), _ORDER.index(e["event"]), e.get("epoch", 0)),
-    )
-
-
-def _timeless(event: dict[str, Any]) -> dict[str, Any]:
-    result = {key: value for key, value in event.items() if key not in _TIMES}
-    if "metrics" in result:
-        metrics = result["metrics"].items()
-        ends = ("seconds", "per_second")
-        result["metrics"] = {key: value for key, value in metrics if not key.endswith(ends)}
-    return result
-
+from nasframe.testing.part import PartContract
 
 _CHOICES = (
     Choice("layer0.kernel", (1, 3, 5)),
@@ -74,10 +43,8 @@ def _growing(number: int) -> int:
     return _SHALLOW if number < _GROWS else len(_CHOICES)
 
 
-class ControllerContract(ABC):
-    """What a controller must keep to, as tests: inherit this in a class named ``Test...``.
-
-    pytest then runs them. The class attributes are what a controller may say of itself.
+class ControllerContract(PartContract):
+    """What a controller must keep to, as tests; see ``PartContract``.
 
     Attributes:
         learns: whether it learns a bandit: each choice has one best option, whatever the others

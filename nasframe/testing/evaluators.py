@@ -1,0 +1,102 @@
+"""What an evaluator must keep to."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nasframe.api import Evaluator, Metrics
+from nasframe.config import EvaluatorConfig
+from nasframe.plugins import option
+from nasframe.study import run
+from nasframe.testing.measuring import MeasuringContract, alone, drawn
+from nasframe.testing.studies import journal_events
+from nasframe.testing.toys import ToyObjectiveConfig, toy_study
+
+_TIMES = ("seconds", "per_second")
+
+
+class EvaluatorContract(MeasuringContract):
+    """What an evaluator must keep to, as tests; see ``PartContract``."""
+
+    @abstractmethod
+    def config(self) -> EvaluatorConfig:
+        """The settings of the evaluator to be tested; let it take a few seconds at most."""
+
+    def test_it_gives_what_it_promises(self, tmp_path: Path) -> None:
+        evaluator = self._evaluator()
+        assert evaluator.provides, "it provides nothing"
+        (architecture,) = drawn(self.space(), 1)
+        metrics = evaluator.evaluate(architecture, alone(tmp_path))
+        missing = set(evaluator.provides) - set(metrics)
+        assert not missing, f"it promised {', '.join(sorted(missing))}"
+
+    def test_the_same_child_has_the_same_metrics(self, tmp_path: Path) -> None:
+        """On a CPU, times aside: a child that was lost is evaluated again."""
+        (architecture,) = drawn(self.space(), 1)
+        found = [
+            _timeless(self._evaluator().evaluate(architecture, alone(tmp_path))) for _ in range(2)
+        ]
+        assert found[0] == found[1], "evaluated twice, it gave other metrics"
+
+    def test_it_reports_each_epoch(self, tmp_path: Path) -> None:
+        evaluator = self._evaluator()
+        told: list[tuple[int, Metrics]] = []
+
+        def report(epoch: int, metrics: Metrics) -> bool:
+            told.append((epoch, metrics))
+            return True
+
+        (architecture,) = drawn(self.space(), 1)
+        evaluator.evaluate(architecture, replace(alone(tmp_path), report=report))
+        wanted = list(range(1, evaluator.epochs + 1)) if evaluator.reports else []
+        epochs = [epoch for epoch, _ in told]
+        assert epochs == wanted, f"it reported the epochs {epochs}, not {wanted}"
+        for _, metrics in told:
+            assert set(evaluator.reports) <= set(metrics), f"it reported {sorted(metrics)}"
+
+    def test_a_child_that_is_stopped_ends_with_what_it_has_reached(self, tmp_path: Path) -> None:
+        evaluator = self._evaluator()
+        told: list[int] = []
+
+        def report(epoch: int, metrics: Metrics) -> bool:
+            told.append(epoch)
+            return False
+
+        (architecture,) = drawn(self.space(), 1)
+        metrics = evaluator.evaluate(architecture, replace(alone(tmp_path), report=report))
+        assert told == ([1] if evaluator.reports else []), f"told to stop, it reported {told}"
+        assert set(evaluator.provides) <= set(metrics)
+
+    def test_its_fingerprint_is_a_text(self) -> None:
+        one, other = (self._evaluator().fingerprint() for _ in range(2))
+        assert one is None or isinstance(one, str), f"fingerprint: {one!r:.80}"
+        assert one == other, "made again, it has another fingerprint: nothing would be cached"
+
+    def test_a_study_is_the_same_with_workers(self, tmp_path: Path) -> None:
+        """In this process, and in workers of their own."""
+        courses = []
+        for executor in ("serial", "process"):
+            settings: dict[str, Any] = {"workers": 1} if executor == "process" else {}
+            study = toy_study(
+                tmp_path / executor,
+                search_space=self.space(),
+                task=self.task(),
+                evaluator=self.config(),
+                objective=ToyObjectiveConfig(metric=self._evaluator().provides[0]),
+                executor=option("executor", executor, **settings),
+                trials=2,
+            )
+            for trial in run(study).trials:
+                assert trial.error is None, f"{trial.architecture}: {trial.error}"
+            courses.append(journal_events(study.dir)[1:])
+        assert courses[0] == courses[1]
+
+    def _evaluator(self) -> Evaluator:
+        return self.config().build(self.space().build(), self.task().build())
+
+
+def _timeless(metrics: Metrics) -> Metrics:
+    return {name: value for name, value in metrics.items() if not name.endswith(_TIMES)}

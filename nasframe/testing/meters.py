@@ -1,0 +1,54 @@
+"""What a meter must keep to."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from nasframe.api import Meter
+from nasframe.config import MeterConfig
+from nasframe.study import run
+from nasframe.testing.measuring import MeasuringContract, alone, drawn
+from nasframe.testing.toys import toy_study
+
+
+class MeterContract(MeasuringContract):
+    """What a meter must keep to, as tests; see ``PartContract``."""
+
+    @abstractmethod
+    def config(self) -> MeterConfig:
+        """The settings of the meter to be tested."""
+
+    def test_it_gives_what_it_promises(self, tmp_path: Path) -> None:
+        meter = self._meter()
+        assert meter.provides, "it provides nothing"
+        assert meter.device is None or isinstance(meter.device, str)
+        for architecture in drawn(self.space(), 1):
+            metrics = meter.measure(architecture, alone(tmp_path))
+            assert sorted(metrics) == sorted(meter.provides), f"it gave {sorted(metrics)}"
+
+    def test_without_a_device_it_gives_the_same_again(self, tmp_path: Path) -> None:
+        """What depends on the device says so: numbers of two devices cannot be compared."""
+        one, other = self._meter(), self._meter()
+        if one.device is not None:
+            return
+        for architecture in drawn(self.space(), 2):
+            first = one.measure(architecture, alone(tmp_path))
+            for again in (one, other):
+                metrics = again.measure(architecture, alone(tmp_path))
+                assert metrics == first, f"{metrics}, and before {first}: give device"
+
+    def test_it_measures_in_a_study(self, tmp_path: Path) -> None:
+        study = toy_study(
+            tmp_path,
+            search_space=self.space(),
+            task=self.task(),
+            meters={"it": self.config()},
+            trials=2,
+        )
+        for trial in run(study).trials:
+            assert trial.error is None, f"{trial.architecture}: {trial.error}"
+            assert set(self._meter().provides) <= set(trial.metrics)
+
+    def _meter(self) -> Meter:
+        return self.config().build(self.space().build(), self.task().build())

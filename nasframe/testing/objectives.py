@@ -1,0 +1,75 @@
+"""What an objective must keep to."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nasframe.api import Metrics
+from nasframe.config import ObjectiveConfig
+from nasframe.testing.part import PartContract
+
+
+class _Watched(Mapping[str, Any]):
+    """Metrics that know which of them were read."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = dict(metrics)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self._metrics[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._metrics)
+
+    def __len__(self) -> int:
+        return len(self._metrics)
+
+
+class ObjectiveContract(PartContract):
+    """What an objective must keep to, as tests; see ``PartContract``."""
+
+    @abstractmethod
+    def config(self) -> ObjectiveConfig:
+        """The settings of the objective to be tested."""
+
+    def metrics(self) -> list[Metrics]:
+        """Metrics of some architectures, with all that the objective needs."""
+        needs = self.config().build().needs
+        return [dict.fromkeys(needs, value) for value in (0.25, 0.5, 1.0)]
+
+    def test_a_reward_is_a_number(self) -> None:
+        objective = self.config().build()
+        for metrics in self.metrics():
+            reward = objective.score(metrics)
+            assert isinstance(reward, int | float), f"of {metrics} it makes {reward!r}"
+            assert math.isfinite(reward), f"of {metrics} it makes {reward}"
+
+    def test_it_reads_what_it_needs_and_nothing_else(self) -> None:
+        """A study refuses to begin if nothing provides what an objective says that it needs."""
+        objective = self.config().build()
+        assert objective.needs, "it needs nothing"
+        assert set(objective.limits) <= set(objective.needs), "limits are among the needs"
+        for metrics in self.metrics():
+            watched = _Watched({"other": 1.0, **metrics})
+            objective.score(watched)
+            objective.rejects(watched)
+            more = watched.read - set(objective.needs)
+            assert not more, f"it reads {', '.join(sorted(more))}, which are not in its needs"
+
+    def test_the_same_metrics_give_the_same_reward(self) -> None:
+        """Also of another objective with the same settings: a report scores again."""
+        one, other = self.config().build(), self.config().build()
+        for metrics in self.metrics():
+            rewards = [one.score(metrics), one.score(dict(metrics)), other.score(metrics)]
+            assert len(set(rewards)) == 1, f"of {metrics} it makes {rewards}"
+
+    def test_a_rejection_has_a_reason(self) -> None:
+        objective = self.config().build()
+        for metrics in self.metrics():
+            reason = objective.rejects(metrics)
+            assert reason is None or (isinstance(reason, str) and reason), f"rejects: {reason!r}"
