@@ -59,4 +59,6 @@ from nasframe.retraining import RetrainConfig as RetrainConfig
 from nasframe.retraining import Retrained as Retrained
 from nasframe.retraining import retrain as retrain
 from nasframe.study import run as run
+from nasframe.tasks.config import ImageTaskConfig as ImageTaskConfig
+from nasframe.tasks.image_data import ImageData as ImageData
 from nasframe.weights import load_weights as load_weights

@@ -1,30 +1,40 @@
-"""The console script ``nasframe-plugins``: what is installed, and whether it works."""
+"""The console script ``nasframe-plugins``: what is installed, whether it works; a new one."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 
-from nasframe.arguments import Parser
+from nasframe.arguments import Parser, guarded
 from nasframe.errors import NasframeError
 from nasframe.plugins import Offers, Plugin, networks, options, survey
+from nasframe.scaffold import KINDS, make, usage
 
 
 def main() -> None:
     """Run the command line; the status is 1 if a plugin or the environment has a problem."""
     parser = Parser(
         prog="nasframe-plugins",
-        description="List the installed plugins of nasframe and the options that they offer.",
+        description="List the installed plugins of nasframe and what they offer; make a new one.",
     )
     parser.add_argument(
         "--doctor",
         action="store_true",
         help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
     )
+    parser.add_argument("--new", metavar="NAME", help="write the package of a new plugin here")
+    parser.add_argument("--kind", choices=KINDS, help="of which kind its part is")
     arguments = parser.parse_args()
+    if (arguments.new is None) is not (arguments.kind is None):
+        parser.error("--new NAME goes with --kind")
+    if arguments.new is not None:
+        guarded(parser.prog, partial(_make, arguments.new, arguments.kind))
+        return
     found = survey()
     _print_plugins(found)
     problems = plugin_problems(found)
@@ -35,6 +45,13 @@ def main() -> None:
     for problem in problems:
         print(f"Problem: {problem}", file=sys.stderr)
     sys.exit(1 if problems else 0)
+
+
+def _make(name: str, kind: str) -> None:
+    folder = make(name, kind, Path())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        print(path)
+    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\nnasframe {usage(name, kind)}")
 
 
 def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:

@@ -24,7 +24,8 @@ from torchvision import datasets
 from nasframe import NasframeError, option
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.folder import _decode
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.image_data import ImageData
+from nasframe.tasks.images import ImageTask
 from nasframe.tasks.split import stratified
 
 CPU = torch.device("cpu")

@@ -41,7 +41,8 @@ from nasframe import (
     threads,
 )
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.image_data import ImageData
+from nasframe.tasks.images import ImageTask
 from nasframe.training.formats import FORMATS, measure_formats
 from nasframe.training.module import Cancelled
 from nasframe.training.optimizer import half_cosine

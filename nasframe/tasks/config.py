@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from enum import Enum
 from functools import partial
@@ -15,6 +16,7 @@ from nasframe.errors import NasframeError
 if TYPE_CHECKING:
     from nasframe.api import Task
     from nasframe.tasks.augment import Augmentation
+    from nasframe.tasks.image_data import ImageData, Labelled
 
 
 @dataclass(kw_only=True)
@@ -36,6 +38,26 @@ class ImageTaskConfig(TaskConfig, ABC):
     flip: bool = False
     cutout: int = setting(0, least=0)
 
+    def task(
+        self,
+        load: Callable[[], ImageData],
+        input_shape: tuple[int, int, int],
+        outputs: int,
+        load_test: Callable[[], Labelled] | None = None,
+    ) -> Task:
+        """Classification of images of one size, which stay in memory.
+
+        Args:
+            load: reads the data; called once, on first use.
+            input_shape: channels, height and width.
+            outputs: the number of classes.
+            load_test: reads the test images (N, H, W, C) and their labels; ``None`` if there are
+                none. A search does not call it.
+        """
+        from nasframe.tasks.images import ImageTask
+
+        return ImageTask(load, input_shape, outputs, self.augmentation(), load_test)
+
     def augmentation(self) -> Augmentation:
         """Make the augmentation."""
         from nasframe.tasks.augment import Augmentation
@@ -53,9 +75,8 @@ class DigitsConfig(ImageTaskConfig):
     def build(self) -> Task:
         """Make the task."""
         from nasframe.tasks.digits import load_digits, load_test_digits
-        from nasframe.tasks.images import ImageTask
 
-        return ImageTask(load_digits, (1, 8, 8), 10, self.augmentation(), load_test_digits)
+        return self.task(load_digits, (1, 8, 8), 10, load_test_digits)
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasframe.tasks.images import ImageData, Labelled
+from nasframe.tasks.image_data import ImageData, Labelled
 from nasframe.tasks.split import stratified
 
 VALIDATION = 359

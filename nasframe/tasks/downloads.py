@@ -12,7 +12,8 @@ from torchvision import datasets
 
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask, Labelled
+from nasframe.tasks.image_data import ImageData, Labelled
+from nasframe.tasks.images import ImageTask
 from nasframe.tasks.split import stratified, validation_count
 
 KNOWN: dict[str, tuple[str, tuple[int, int, int], int]] = {

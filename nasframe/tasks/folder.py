@@ -13,7 +13,8 @@ from PIL import Image
 from nasframe.errors import NasframeError
 from nasframe.loading import read_image
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask, Labelled
+from nasframe.tasks.image_data import ImageData, Labelled
+from nasframe.tasks.images import ImageTask
 from nasframe.tasks.split import stratified, validation_count
 
 if TYPE_CHECKING:

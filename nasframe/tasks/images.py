@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,23 +18,10 @@ from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.classification import Classification
 from nasframe.tasks.digest import digest
+from nasframe.tasks.image_data import ImageData, Labelled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class ImageData:
-    """Training and validation images (N, H, W, C), ``uint8`` or ``float32``, and their labels."""
-
-    x_train: NDArray[Any]
-    y_train: NDArray[Any]
-    x_validation: NDArray[Any]
-    y_validation: NDArray[Any]
-
-
-Labelled: TypeAlias = "tuple[NDArray[Any], NDArray[Any]]"
-"""Images (N, H, W, C) and their labels (N)."""
 
 
 @dataclass(frozen=True, slots=True)

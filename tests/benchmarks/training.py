@@ -32,7 +32,8 @@ from torchvision import transforms
 from nasframe import Architecture, Choice, Context, SearchSpace, Task, TaskShape, option
 from nasframe.config import Precision
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.images import ImageData, ImageTask
+from nasframe.tasks.image_data import ImageData
+from nasframe.tasks.images import ImageTask
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import half_cosine, make_optimizer
 from nasframe.training.trainer import Epochs
