@@ -18,7 +18,7 @@ def built(build: Callable[..., Part], kind: type, *arguments: object) -> Part:
     Raises:
         NasframeError: if ``build`` raises or returns something else.
     """
-    name = build.__qualname__
+    name = _of_package(build.__qualname__, build.__module__)
     with blaming(name):
         part = build(*arguments)
     if not isinstance(part, kind):
@@ -34,6 +34,22 @@ def blaming(name: str) -> Iterator[None]:
     except NasframeError:
         raise
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename}:{frame.lineno}"
-        raise NasframeError(f"{name} raised {one_line(error)} ({place})") from error
+        raise NasframeError(raised(name, error)) from error
+
+
+def raised(name: str, error: Exception) -> str:
+    """That a part has raised something, and where."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{name} raised {one_line(error)} ({frame.filename}:{frame.lineno})"
+
+
+def called(part: object, method: str = "") -> str:
+    """A part for people: its class, and the package that it comes from."""
+    kind = type(part)
+    name = f"{kind.__qualname__}.{method}" if method else kind.__qualname__
+    return _of_package(name, kind.__module__)
+
+
+def _of_package(name: str, module: str) -> str:
+    package = module.partition(".")[0]
+    return f"{name.rpartition('<locals>.')[2]} ({package})"

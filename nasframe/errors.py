@@ -13,11 +13,17 @@ class NasframeError(ValueError):
     """
 
 
+class ChildError(Exception):
+    """What is wrong with one child, in words that need no name before them."""
+
+
 def one_line(error: BaseException) -> str:
     """An exception in one line of at most 400 characters; our own need no name before them."""
     text = " ".join(str(error).split())
     if isinstance(error, NasframeError):
         return text
+    if isinstance(error, ChildError):
+        return text[:400]
     name = type(error).__name__
     return f"{name}: {text}"[:400] if text else name
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 
 from nasframe.api import Controller, Proposal, SearchSpace, Trial
-from nasframe.building import blaming
+from nasframe.building import blaming, called
 
 
 class Ledger:
@@ -87,7 +87,7 @@ class Ledger:
         if self._untold is not None:
             self._untold.append(trials)
             return
-        with blaming(f"{type(self._controller).__name__}.tell"):
+        with blaming(called(self._controller, "tell")):
             self._controller.tell(trials)
 
     def _count_failures(self) -> None:

@@ -22,7 +22,7 @@ from nasframe.api import (
     Stopper,
     Trial,
 )
-from nasframe.building import blaming
+from nasframe.building import blaming, called
 from nasframe.config import StudyConfig
 from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
@@ -149,7 +149,7 @@ class Loop:
         if first == 0 and self.enqueued:
             proposals = [Proposal(tokens) for tokens in self.enqueued]
         else:
-            with blaming(type(self.controller).__name__):
+            with blaming(called(self.controller, "batch")):
                 numbers = range(first, first + (self.config.batch or self.controller.batch))
             proposals = self._ask_controller(numbers)
         self.journal.append(events.asked(first, proposals))
@@ -157,11 +157,11 @@ class Loop:
         self._queue.extend(range(first, self.ledger.next_number))
 
     def _ask_controller(self, numbers: range) -> list[Proposal]:
-        name = type(self.controller).__name__
-        with blaming(f"{name}.ask"):
+        name = called(self.controller, "ask")
+        with blaming(name):
             proposals = self.controller.ask(numbers)
         if not isinstance(proposals, list) or not all(isinstance(p, Proposal) for p in proposals):
-            raise NasframeError(f"{name}.ask must return a list of Proposal, not {proposals!r:.80}")
+            raise NasframeError(f"{name} must return a list of Proposal, not {proposals!r:.80}")
         if not numbers or len(proposals) != len(numbers):
             raise NasframeError(
                 f"{name} was asked for {len(numbers)} proposals and gave {len(proposals)}"
@@ -179,7 +179,9 @@ class Loop:
         self._begun = max(self._begun, number)
         proposal = self.ledger.pending[number]
         architecture = Architecture(proposal.tokens)
-        key = self.space.canonical(architecture)
+        with blaming(called(self.space, "canonical")):
+            key = self.space.canonical(architecture)
+            hash(key)
         if key in self.ledger.known:
             self._tell_twin(number, key)
         elif key in self._twins:

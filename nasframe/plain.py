@@ -23,9 +23,13 @@ _CHECKED = (*_NUMBERS, str, list, dict, NoneType, Enum, Path)
 
 
 def to_plain(value: Any) -> Any:
-    """A configuration as dictionaries, lists, strings and numbers."""
+    """A configuration as dictionaries, lists, strings and numbers.
+
+    Raises:
+        NasframeError: naming the setting that is nothing of this.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        items = {item.name: to_plain(getattr(value, item.name)) for item in fields(value)}
+        items = {item.name: _setting(value, item.name) for item in fields(value)}
         return {TYPE: type_name(type(value)), **items}
     if isinstance(value, Enum):
         return value.name
@@ -35,7 +39,19 @@ def to_plain(value: Any) -> Any:
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
-    return value
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"{value!r:.80}")
+
+
+def _setting(config: Any, name: str) -> Any:
+    try:
+        return to_plain(getattr(config, name))
+    except TypeError as error:
+        raise NasframeError(
+            f"{type_name(type(config))}.{name} is {error}, which a journal cannot keep: settings "
+            "are numbers, texts, paths, and lists and dictionaries of them"
+        ) from error
 
 
 def type_name(kind: type) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -64,6 +65,22 @@ class Plugin:
     name: str
     distribution: str
     version: str
+
+
+HEAVY = ("torch", "torchvision", "pytorch_lightning", "timm", "sklearn", "onnxruntime", "ray")
+"""What takes seconds to import; every command loads every plugin."""
+
+_weighs: dict[Plugin, list[str]] = {}
+
+
+def weight_problems() -> list[str]:
+    """Which of the loaded plugins have made every command wait for something heavy."""
+    return [
+        f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) imports "
+        f"{' and '.join(loaded)} when it is loaded, so that every command waits for that: import "
+        "it in build()"
+        for plugin, loaded in _weighs.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +159,12 @@ def _describe(point: EntryPoint) -> Plugin:
 
 
 def _load(point: EntryPoint, plugin: Plugin) -> Any:
+    light = [name for name in HEAVY if name not in sys.modules]
     try:
-        return point.load()
+        module = point.load()
+        if loaded := [name for name in light if name in sys.modules]:
+            _weighs[plugin] = loaded
+        return module
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise NasframeError(

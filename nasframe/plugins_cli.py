@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nasframe.arguments import Parser, guarded
 from nasframe.errors import NasframeError
-from nasframe.plugins import Offers, Plugin, networks, options, survey
+from nasframe.plugins import Offers, Plugin, networks, options, survey, weight_problems
 from nasframe.scaffold import KINDS, make, usage
 
 
@@ -64,7 +64,7 @@ def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]
         networks()
     except NasframeError as error:
         return [str(error)]
-    return []
+    return weight_problems()
 
 
 def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasframe.api import Architecture, Objective, SearchSpace
-from nasframe.building import blaming, built
+from nasframe.building import blaming, built, called
 from nasframe.config import ObjectiveConfig, SearchSpaceConfig
 from nasframe.drawing import Drawing
 from nasframe.plugins import restored
@@ -38,5 +38,5 @@ def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
     Raises:
         NasframeError: if it fails.
     """
-    with blaming(f"{type(space).__name__}.draw"):
+    with blaming(called(space, "draw")):
         return built(space.draw, Drawing, architecture)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from nasframe.api import Objective, Result, Step, Trial
-from nasframe.errors import one_line
+from nasframe.api import Metrics, Objective, Result, Step, Trial
+from nasframe.building import called
+from nasframe.errors import ChildError, one_line
 from nasframe.events import is_finite
 
 
@@ -36,8 +37,10 @@ def judged(trial: Trial, objective: Objective) -> Trial:
         return trial
     try:
         reason = objective.rejects(trial.metrics)
+        if reason is not None and not isinstance(reason, str):
+            raise ChildError(f"must return why not, or None, not {reason!r:.80}")
     except Exception as error:
-        return replace(trial, error=f"objective: {one_line(error)}")
+        return replace(trial, error=f"{called(objective, 'rejects')}: {one_line(error)}")
     return trial if reason is None else replace(trial, rejected=reason, reward=0.0)
 
 
@@ -49,9 +52,22 @@ def scored(trial: Trial, objective: Objective) -> Trial:
     if missing:
         return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
     try:
-        reward = float(objective.score(trial.metrics))
+        return replace(trial, reward=_reward(objective, trial.metrics))
     except Exception as error:
-        return replace(trial, error=f"objective: {one_line(error)}")
-    if not math.isfinite(reward):
-        return replace(trial, error=f"the reward is {reward}")
-    return replace(trial, reward=reward)
+        return replace(trial, error=f"{called(objective, 'score')}: {one_line(error)}")
+
+
+def _reward(objective: Objective, metrics: Metrics) -> float:
+    try:
+        reward = objective.score(metrics)
+    except KeyError as error:
+        if error.args and error.args[0] not in objective.needs:
+            raise ChildError(f"reads {error}, which is not among its needs") from error
+        raise
+    try:
+        value = float(reward)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise ChildError(f"the reward is {reward!r:.80}, which is not a finite number")
+    return value

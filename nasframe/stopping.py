@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nasframe.api import Metrics, Objective, Report, Result, Step, Stopper, Trial
-from nasframe.building import blaming
+from nasframe.building import blaming, called
+from nasframe.errors import NasframeError
 from nasframe.scoring import stepped
 
 Decisions: TypeAlias = dict[int, dict[int, bool]]
@@ -40,8 +41,12 @@ def ask(stopper: Stopper, report: Report, reward: float) -> bool:
     Raises:
         NasframeError: if it raises something, and is to be blamed for it.
     """
-    with blaming(f"{type(stopper).__name__}.decide"):
-        return bool(stopper.decide(report.number, report.epoch, reward, report.metrics))
+    name = called(stopper, "decide")
+    with blaming(name):
+        go_on = stopper.decide(report.number, report.epoch, reward, report.metrics)
+    if go_on not in (True, False):
+        raise NasframeError(f"{name} must return whether the child goes on, not {go_on!r:.80}")
+    return bool(go_on)
 
 
 def ended(trial: Trial, decided: Mapping[int, bool], stopper: Stopper) -> Trial:

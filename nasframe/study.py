@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from nasframe import events, header, journal
 from nasframe.api import Controller, Executor, Objective
 from nasframe.building import built
+from nasframe.checks import check_fit, check_space, check_stopping, late_limits
 from nasframe.config import Logger, StudyConfig
 from nasframe.enqueue import read_architectures
-from nasframe.errors import NasframeError, nearest
-from nasframe.executors.worker import Worker, merge_meters
+from nasframe.errors import NasframeError
+from nasframe.executors.worker import Worker
 from nasframe.journal import FILE, Journal
 from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
 from nasframe.loop import Loop
-from nasframe.plugins import option, options
 from nasframe.progress import Progress
 from nasframe.replay import replay
 from nasframe.result import StudyResult, read_result
@@ -65,6 +64,7 @@ class _Study:
         self._progress = progress
         self._space = space
         self._objective = built(config.objective.build, Objective)
+        check_space(space)
         check_fit(worker, self._objective)
         self._notes = late_limits(worker, self._objective)
         self._stopper = config.stopper.build()
@@ -171,81 +171,3 @@ def _changes(config: StudyConfig) -> dict[str, Any]:
         with suppress(Exception):  # what is wrong with the line, the replay tells
             changes |= {key: values[1] for key, values in event["changes"].items()}
     return changes
-
-
-def check_fit(worker: Worker, objective: Objective) -> None:
-    """Check that the task fits the space, and that something gives what the objective needs.
-
-    Raises:
-        NasframeError: if not.
-    """
-    space, task = worker.space, worker.task
-    if task.kind not in space.kinds:
-        raise NasframeError(
-            f"search_space: {type(space).__name__} builds networks for {' and '.join(space.kinds)} "
-            f"tasks, but task {type(task).__name__} is of kind {task.kind}"
-            + _fitting("search_space", lambda other: task.kind in other.kinds)
-        )
-    meters = {name: dict.fromkeys(m.provides, 0.0) for name, m in worker.meters.items()}
-    provided = {*worker.evaluator.provides, *merge_meters(meters)}
-    for name in objective.needs:
-        if name not in provided:
-            raise NasframeError(
-                f"objective needs {name}, which neither the evaluator nor a meter provides; "
-                f"{nearest(name, provided)}"
-                + _measuring(name, worker)
-                + _fitting("objective", lambda other: provided >= set(other.needs))
-            )
-
-
-def check_stopping(worker: Worker, objective: Objective) -> None:
-    """Check that there is a reward after each epoch, for the stopper to judge by.
-
-    Raises:
-        NasframeError: if not.
-    """
-    reports = worker.evaluator.reports
-    if not reports:
-        raise NasframeError(
-            f"stopper: evaluator {type(worker.evaluator).__name__} reports no epochs, so that "
-            "nothing can be stopped: stopper=none"
-        )
-    known = {*reports, *(f"{name}_epochs" for name in reports)}
-    known |= {name for meter in worker.meters.values() for name in meter.provides}
-    for name in objective.needs:
-        if name not in known:
-            raise NasframeError(
-                f"stopper: objective needs {name}, which is known only when a child was trained "
-                f"to its end{_measuring(name, worker)}: stopper=none"
-            )
-
-
-def _fitting(group: str, fits: Callable[[Any], bool]) -> str:
-    """A hint at the options of a group that would do, as they are."""
-    names = _options(group, fits)
-    return f". Here {group}={' or '.join(names)} would fit" if names else ""
-
-
-def _measuring(metric: str, worker: Worker) -> str:
-    """A hint at the meters that give a metric."""
-    names = _options("meters", lambda meter: metric in meter.provides, worker.space, worker.task)
-    return f". meters=[{'] or ['.join(names)}] would give it" if names else ""
-
-
-def late_limits(worker: Worker, objective: Objective) -> list[str]:
-    """What to say of limits that are known after the training alone."""
-    measured = {name for meter in worker.meters.values() for name in meter.provides}
-    return [
-        f"{name} is limited, and known only after the evaluation{hint} before it"
-        for name in objective.limits
-        if name not in measured and (hint := _measuring(name, worker))
-    ]
-
-
-def _options(group: str, fits: Callable[[Any], bool], *parts: Any) -> list[str]:
-    names = []
-    for item in options():
-        with suppress(Exception):  # some want settings
-            if item.group == group and fits(option(group, item.name).build(*parts)):
-                names.append(item.name)
-    return names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from concurrent.futures import Future
@@ -22,7 +23,7 @@ from pebble import ProcessExpired, ProcessPool
 from nasframe.api import Executor, Report, Result, Step
 from nasframe.config import Parts
 from nasframe.cpu import cores
-from nasframe.errors import one_line
+from nasframe.errors import NasframeError, one_line
 from nasframe.executors import workplace
 from nasframe.executors.worker import late
 
@@ -166,6 +167,14 @@ class ProcessExecutor(Executor):
         if multiprocessing.get_start_method(allow_none=True) not in (None, *known):
             # A worker of joblib has a method of its own, which the processes that it spawns lack.
             multiprocessing.set_start_method("spawn", force=True)
+        try:
+            pickle.dumps(parts)
+        except Exception as error:
+            raise NasframeError(
+                f"executor=process cannot send the settings to workers: {one_line(error)}\n"
+                "Their classes must stand in a module, and their values be plain; or take "
+                "executor=serial"
+            ) from error
         self._timeout, self._retries = parts.trial_timeout, parts.retries
         self._messages: SimpleQueue[workplace.News | _Ended] = SimpleQueue()
         threads = max(1, cores() // workers)

@@ -26,9 +26,9 @@ from nasframe.api import (
     Step,
     Task,
 )
-from nasframe.building import built
+from nasframe.building import built, called
 from nasframe.config import Parts
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import ChildError, NasframeError, one_line
 from nasframe.executors.recall import Recall
 from nasframe.weights import weights_path
 
@@ -153,15 +153,15 @@ class Worker:
 
     def _evaluate(self, architecture: Architecture, context: Context) -> tuple[Metrics, bool]:
         def evaluate(context: Context) -> Metrics:
-            return _mapping(self.evaluator, self.evaluator.evaluate(architecture, context))
+            metrics = _mapping(self.evaluator, self.evaluator.evaluate(architecture, context))
+            missing = [name for name in self.evaluator.provides if name not in metrics]
+            if missing:
+                raise ChildError(f"{called(self.evaluator)} promised {missing[0]}: it is not there")
+            return metrics
 
         if self.recall is None:
             return evaluate(context), False
         return self.recall.evaluate(architecture, context, evaluate)
-
-
-class _ToldError(Exception):
-    """What is wrong with a part, in words that need no name before them."""
 
 
 def _measured(name: str, meter: Meter, architecture: Architecture, context: Context) -> Metrics:
@@ -171,18 +171,17 @@ def _measured(name: str, meter: Meter, architecture: Architecture, context: Cont
     except (Exception, SystemExit) as error:
         if _is_fatal(error):
             raise
-        text = str(error) if isinstance(error, _ToldError) else one_line(error)
-        raise _ToldError(f"meter {name}: {text}"[:400]) from error
+        raise ChildError(f"meter {name}: {one_line(error)}") from error
     fault = _fault(meter, metrics)
     if fault is not None:
-        raise _ToldError(f"meter {name}: {fault}"[:400])
+        raise ChildError(f"meter {name}: {called(meter)}: {fault}")
     return metrics
 
 
 def _fault(meter: Meter, metrics: Metrics) -> str | None:
     for name in meter.provides:
         if name not in metrics:
-            return f"{name} was promised, and is not among its metrics"
+            return f"it promised {name}, which is not there"
     for name, value in metrics.items():
         numbers = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(n, int | float) and -math.inf < n < math.inf for n in numbers):
@@ -194,8 +193,11 @@ def _fault(meter: Meter, metrics: Metrics) -> str | None:
 
 def _mapping(part: Evaluator | Meter, metrics: Metrics) -> Metrics:
     if not isinstance(metrics, Mapping):
-        raise TypeError(f"{type(part).__name__} must return metrics by name, not {metrics!r:.80}")
-    return _plain(metrics)
+        raise ChildError(f"{called(part)} must return metrics by name, not {metrics!r:.80}")
+    try:
+        return _plain(metrics)
+    except ChildError as error:
+        raise ChildError(f"{called(part)}: {error}") from error
 
 
 def _plain(metrics: Metrics) -> Metrics:
@@ -206,7 +208,7 @@ def _plain(metrics: Metrics) -> Metrics:
 def _value(name: str, value: Any) -> float | tuple[float, ...]:
     numbers = value if isinstance(value, tuple) else (value,)
     if not all(isinstance(number, int | float) for number in numbers):
-        raise _ToldError(f"{name} is {value!r}, which is not a finite number"[:400])
+        raise ChildError(f"{name} is {value!r:.80}, and not a float, an int or a tuple of them")
     own = tuple(int(n) if isinstance(n, int) else float(n) for n in numbers)
     return own if isinstance(value, tuple) else own[0]
 
@@ -227,4 +229,4 @@ def _message(error: BaseException) -> str:
             f"a child cannot write its files: {error}\n"
             "What was told before is kept: make room and run the same command again"
         )
-    return str(error) if isinstance(error, NasframeError | _ToldError) else one_line(error)
+    return str(error) if isinstance(error, NasframeError) else one_line(error)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasframe import journal, pareto
 from nasframe.api import Architecture, Trial
-from nasframe.building import blaming
+from nasframe.building import blaming, called
 from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError
 from nasframe.goals import latencies, parsed, present, usual
@@ -98,7 +98,7 @@ def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
         return lambda architecture: architecture.key
 
     def in_words(architecture: Architecture) -> str:
-        with blaming(f"{type(space).__name__}.describe"):
+        with blaming(called(space, "describe")):
             return space.describe(architecture)
 
     return in_words

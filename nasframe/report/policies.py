@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nasframe import journal
 from nasframe.api import Architecture, Controller, Objective, Step, Trial
-from nasframe.building import blaming, built
+from nasframe.building import blaming, built, called
 from nasframe.config import StudyConfig
 from nasframe.enqueue import check_tokens
 from nasframe.errors import NasframeError
@@ -102,7 +102,7 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
     replay(folder, space, ledger, config)
     ledger.learn()
     number = ledger.next_number
-    with blaming(f"{type(controller).__name__}.argmax"):
+    with blaming(called(controller, "argmax")):
         tokens = controller.argmax(number)
         if tokens is None:
             return None

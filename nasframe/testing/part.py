@@ -12,9 +12,7 @@ from unittest import SkipTest
 
 from nasframe.config import Config
 from nasframe.plain import from_plain, to_plain, type_name
-
-HEAVY = ("torch", "torchvision", "pytorch_lightning", "timm", "sklearn", "onnxruntime", "ray")
-"""What ``nasframe --help`` and the Tab key must not wait for."""
+from nasframe.plugins import HEAVY
 
 _PROGRAM = "import sys, {module}; print(*(name for name in {heavy} if name in sys.modules))"
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
+from nasframe.building import called, raised
 from nasframe.compiling import compile_apart
 from nasframe.config import Precision
 from nasframe.cpu import cpu_name, threads
-from nasframe.errors import NasframeError
+from nasframe.errors import ChildError, NasframeError
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import check_optimizer, half_cosine, make_optimizer
 from nasframe.training.surroundings import check_environment, find_device, seeded
@@ -87,10 +88,17 @@ class TrainEvaluator(Evaluator):
 
     def _build(self, architecture: Architecture) -> nn.Module:
         """The network, made on the CPU so that it begins with the same weights on any device."""
-        network = self._space.build(architecture, self._task)
+        name = called(self._space, "build")
+        try:
+            network = self._space.build(architecture, self._task)
+        except NasframeError:
+            raise
+        except Exception as error:
+            raise ChildError(raised(name, error)) from error
         if not isinstance(network, nn.Module):
-            name = type(self._space).__name__
-            raise TypeError(f"{name}.build must return an nn.Module, not {network!r:.80}")
+            raise ChildError(f"{name} must return an nn.Module, not {network!r:.80}")
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise ChildError(f"{name} returned a network without weights to train")
         return laid_out(network, channels_last=self._config.channels_last)
 
     def _fit(
