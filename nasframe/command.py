@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import quote
 
 import hydra
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -100,6 +101,7 @@ def start(
             sys.exit()
         mistakes.check_words(sys.argv[1:], program.schema, program.budget, program.example)
         register_configs(program.schema, f"{program.config}_schema")
+        yaml.add_representer(type(Path()), lambda dumper, path: dumper.represent_str(str(path)))
         sys.argv[1:] = prepare(sys.argv[1:])
         if {"--multirun", "-m"} & set(sys.argv):
             words = _deferred(sys.argv[1:], groups(program.schema))
@@ -383,6 +385,9 @@ def _mistake(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return mistakes.unknown_option(group, name, error.options)
+    if foreign := re.search(r"In '(.*?)': .*Key '(\w+)' not in '(\w+)Config'", str(error), re.S):
+        name, key, kind = foreign.groups()
+        return f"{name.replace('/', '=')} sets {key}, which {kind} does not have: take another one"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", str(error)):
         return (
             f"{ambiguous[1]} gives several values: add -m to run a study for each, or write "

@@ -388,6 +388,7 @@ def test_experiments_compose(tmp_path: Path) -> None:
     for line in ("trials: 8000", "flavour: google", "size: 224", "optimizer: rmsproptf"):
         assert line in done.stdout
     assert "validation: 0.039027" in done.stdout
+    assert f"path: {tmp_path}\n" in done.stdout, "a path is a text like any other"
     assert round(0.039027 * 1_281_167) == 50_000
     small = run("nasframe", "experiment=mnasnet_imagenet_small", "--cfg", "job")
     assert small.returncode == 0, small.stderr

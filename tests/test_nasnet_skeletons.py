@@ -235,7 +235,7 @@ def test_images_that_are_too_small_are_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"auxiliary": True, "stages": 2}, "stages=2 must be at least 3"),
+        ({"auxiliary": True, "stages": 2}, "give at least stages=3, not 2, or auxiliary=false"),
         ({"skeleton": Skeleton.imagenet, "filters": 7}, "filters=7: must be at least 8"),
         ({"normal_outputs": []}, "normal_outputs=.*: must be some of the states 0 to 6"),
         ({"reduction_outputs": [3, 7]}, "reduction_outputs=.*: must be some of the states 0 to 6"),

@@ -431,6 +431,7 @@ def together(study: Path, folder: Path, devices: int, **settings: Any) -> Any:
     return config(study, folder, trial=0, recipe=recipe, trainer=several, **settings)
 
 
+@pytest.mark.slow
 def test_two_devices_train_one_network(study: Path, tmp_path: Path) -> None:
     """As processes on the CPU; in a process of its own, since this one may have used threads."""
     run_ = shell(tmp_path)
@@ -758,32 +759,39 @@ def test_damaged_results_are_named(study: Path, tmp_path: Path) -> None:
 # The command line
 
 
-def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path) -> None:
+MISTAKES: dict[tuple[str, ...], str] = {
+    (): "give study=DIR, architectures=FILE or network=NAME",
+    ("network=nasnet_a",): "task is required: give task=NAME",
+    ("architectures=a", "task=digits"): "search_space is required: give search_space=NAME",
+    ("network=nasnet_b", "task=digits"): "no network is called 'nasnet_b'",
+    ("network=nasnet_a", "task=text"): "of kind sequence, and the networks are for image",
+    ("network=nasnet_a", "task=digits", "settings.cell=3"): "nasnet_a has no 'cell'",
+    ("study={}", "network=nasnet_a"): "give one of study=DIR, architectures=FILE and",
+    ("study=nowhere",): "no study in nowhere",
+    ("study={}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
+    ("study={}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
+    ("study={}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
+    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
+    ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
+    ("study={}", "device=cuda:77"): "device=cuda:77: this machine has",
+    ("study={}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
+    ("study={}", "recipe.epoch=3"): "unknown key recipe.epoch",
+    ("study={}", "recipe.epochs=0"): "recipe.epochs=0: must be at least 1",
+    ("study={}", "tops=3"): "unknown key tops; did you mean top",
+    ("study={}", "-m", "study=a,b"): "study cannot be swept over",
+    ("study={}", "search_space.dropout=2"): "search_space.dropout=2",
+}
+"""Words of the command line, and what is said of them; ``{}`` is a study."""
+
+
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path, step: int) -> None:
     run_ = shell(tmp_path)
     (tmp_path / "empty").mkdir()
-    for words, reason in {
-        (): "give study=DIR, architectures=FILE or network=NAME",
-        ("network=nasnet_a",): "task is required: give task=NAME",
-        ("architectures=a", "task=digits"): "search_space is required: give search_space=NAME",
-        ("network=nasnet_b", "task=digits"): "no network is called 'nasnet_b'",
-        ("network=nasnet_a", "task=text"): "of kind sequence, and the networks are for image",
-        ("network=nasnet_a", "task=digits", "settings.cell=3"): "nasnet_a has no 'cell'",
-        (f"study={study}", "network=nasnet_a"): "give one of study=DIR, architectures=FILE and",
-        ("study=nowhere",): "no study in nowhere",
-        (f"study={study}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
-        (f"study={study}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
-        (f"study={study}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
-        ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
-        ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
-        (f"study={study}", "device=cuda:77"): "device=cuda:77: this machine has",
-        (f"study={study}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
-        (f"study={study}", "recipe.epoch=3"): "unknown key recipe.epoch",
-        (f"study={study}", "recipe.epochs=0"): "recipe.epochs=0: must be at least 1",
-        (f"study={study}", "tops=3"): "unknown key tops; did you mean top",
-        (f"study={study}", "-m", "study=a,b"): "study cannot be swept over",
-        (f"study={study}", "search_space.dropout=2"): "search_space.dropout=2",
-    }.items():
-        done = run_("nasframe-retrain", *words, "dir=it")
+    for words, reason in list(MISTAKES.items())[::step]:
+        done = run_(
+            "nasframe-retrain", *(word.replace("{}", str(study)) for word in words), "dir=it"
+        )
         assert done.returncode == 2 and done.stdout == "", words
         assert done.stderr.startswith("nasframe-retrain: ") and reason in done.stderr, done.stderr
         assert done.stderr.count("\n") <= 2 and not (run_.cwd / "it").exists()

@@ -25,13 +25,18 @@ WORDS = {
 """Of a short search with each kind."""
 
 
+REST = [kind for kind in KINDS if kind not in ("controller", "task")]
+
+
 def installed(folder: Path, made: Path, name: str) -> None:
     """As pip would leave it."""
     distribution(folder, made.name, {name: f"nasframe_{name}"})
     (made / f"nasframe_{name}").rename(folder / f"nasframe_{name}")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["controller", "task", *(pytest.param(k, marks=pytest.mark.slow) for k in REST)]
+)
 def test_a_new_plugin_passes_its_tests_and_searches(kind: str, tmp_path: Path) -> None:
     name = f"my_{kind}"
     made = make(name, kind, tmp_path)

@@ -221,6 +221,7 @@ def test_precision_is_of_the_computation_not_of_the_weights(name: str, dtype: An
     assert seen == {(torch.float32, dtype)}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, when it compiles
 def test_compiled_children_compute_the_same_and_each_is_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

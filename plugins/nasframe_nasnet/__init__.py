@@ -89,8 +89,8 @@ class NASNetConfig(SearchSpaceConfig):
                 )
         if self.auxiliary and self.stages < 3:
             raise NasframeError(
-                "auxiliary=true: its place is before the second Reduction cell; "
-                f"stages={self.stages} must be at least 3"
+                "auxiliary=true: its place is before the second Reduction cell; give at least "
+                f"stages=3, not {self.stages}, or auxiliary=false (of a recipe: recipe.auxiliary)"
             )
         if self.skeleton is Skeleton.imagenet and self.filters < 8:
             raise NasframeError(
@@ -179,10 +179,19 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
     )
     return {
         "nasnet_cifar10": cifar10,
-        "nasnet_cifar10_small": replace(cifar10, epochs=30, drop_path_keep=0.9, cutout=8),
+        # Small images leave no room for the auxiliary classifier.
+        "nasnet_cifar10_small": replace(
+            cifar10, epochs=30, drop_path_keep=0.9, cutout=8, auxiliary=False
+        ),
         "nasnet_imagenet": imagenet,
         # The rate and the average are those of fewer images in a step, and of fewer steps.
         "nasnet_imagenet_small": replace(
-            imagenet, epochs=30, batch_size=32, lr=0.03, ema=0.99, drop_path_keep=0.9
+            imagenet,
+            epochs=30,
+            batch_size=32,
+            lr=0.03,
+            ema=0.99,
+            drop_path_keep=0.9,
+            auxiliary=False,
         ),
     }

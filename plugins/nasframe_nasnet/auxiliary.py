@@ -27,7 +27,8 @@ def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Mod
     if min(size) < WINDOW:
         raise NasframeError(
             f"auxiliary=true: the map before the second Reduction cell is {size[0]}x{size[1]}, "
-            "and must be 5x5 or larger: the images are too small"
+            "and must be 5x5 or larger: take larger images, or auxiliary=false (of a recipe: "
+            "recipe.auxiliary)"
         )
     height, width = ((side - WINDOW) // 3 + 1 for side in size)
     return ReluFirst(
