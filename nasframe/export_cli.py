@@ -15,6 +15,12 @@ FORMATS = ("onnx", "state_dict", "torch", "source")
 
 def main() -> None:
     """Run the command line; the status is 0, 2 (a mistake) or 130 (after Ctrl-C)."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    guarded(parser.prog, partial(_export, arguments))
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="nasframe-export",
         description="Write a trained network in formats that run elsewhere. Each file is compared "
@@ -32,8 +38,7 @@ def main() -> None:
         "--out", type=file, metavar="FILE", help="without its suffix (model in the folder, or NAME)"
     )
     add("--weights", type=Path, metavar="FILE", help="of a published network")
-    arguments = parser.parse_args()
-    guarded(parser.prog, partial(_export, arguments))
+    return parser
 
 
 def _formats(text: str) -> list[str]:

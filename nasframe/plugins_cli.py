@@ -18,17 +18,7 @@ from nasframe.scaffold import KINDS, make, usage
 
 def main() -> None:
     """Run the command line; the status is 1 if a plugin or the environment has a problem."""
-    parser = Parser(
-        prog="nasframe-plugins",
-        description="List the installed plugins of nasframe and what they offer; make a new one.",
-    )
-    parser.add_argument(
-        "--doctor",
-        action="store_true",
-        help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
-    )
-    parser.add_argument("--new", metavar="NAME", help="write the package of a new plugin here")
-    parser.add_argument("--kind", choices=KINDS, help="of which kind its part is")
+    parser = _parser()
     arguments = parser.parse_args()
     if (arguments.new is None) is not (arguments.kind is None):
         parser.error("--new NAME goes with --kind")
@@ -45,6 +35,21 @@ def main() -> None:
     for problem in problems:
         print(f"Problem: {problem}", file=sys.stderr)
     sys.exit(1 if problems else 0)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nasframe-plugins",
+        description="List the installed plugins of nasframe and what they offer; make a new one.",
+    )
+    parser.add_argument(
+        "--doctor",
+        action="store_true",
+        help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
+    )
+    parser.add_argument("--new", metavar="NAME", help="write the package of a new plugin here")
+    parser.add_argument("--kind", choices=KINDS, help="of which kind its part is")
+    return parser
 
 
 def _make(name: str, kind: str) -> None:

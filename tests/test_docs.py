@@ -30,7 +30,7 @@ def module(page: str, containing: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("page", "name"), [("README.md", "HillConfig"), ("docs/plugins.md", "GreedyConfig")]
+    ("page", "name"), [("README.md", "HillConfig"), ("docs/write_controller.md", "GreedyConfig")]
 )
 def test_documented_controllers_search(tmp_path: Path, page: str, name: str) -> None:
     names = module(page, name)
@@ -44,7 +44,7 @@ def test_documented_controllers_search(tmp_path: Path, page: str, name: str) -> 
 
 def test_a_documented_controller_follows_a_growing_space() -> None:
     choices = tuple(Choice(f"c{i}", (0, 1, 2)) for i in range(7))
-    config = module("docs/plugins.md", "GreedyConfig")["GreedyConfig"]()
+    config = module("docs/write_controller.md", "GreedyConfig")["GreedyConfig"]()
     controller = config.build(choices, 0, lambda number: 3 if number < 10 else 7)
     controller.tell([Trial(0, Architecture((1, 1, 1)), reward=0.5)])
     (proposal,) = controller.ask([10])
@@ -52,13 +52,20 @@ def test_a_documented_controller_follows_a_growing_space() -> None:
 
 
 def test_the_documented_space_trains(tmp_path: Path) -> None:
-    names = module("docs/plugins.md", "MLPSpace")
+    names = module("docs/write_space.md", "MLPSpace")
     space = names["nasframe_search_spaces"]()["mlp"](layers=2).build()
     task = option("task", "digits").build()
     evaluator = option("evaluator", "train", epochs=3).build(space, task)
     context = Context(tmp_path, "cpu", 0, lambda epoch, metrics: True, lambda: False)
     metrics = evaluator.evaluate(Architecture((2, 2)), context)
     assert metrics["val_accuracy"] > 0.9
+
+
+def test_the_example_is_documented_as_it_is() -> None:
+    code = (ROOT / "docs" / "example-plugin" / "nasframe_example" / "mixer.py").read_text()
+    assert code in blocks("docs/write_space.md")
+    files = (ROOT / "docs" / "example-plugin" / "nasframe_example").glob("*.py")
+    assert all(len(file.read_text().splitlines()) <= 60 for file in files)
 
 
 def test_the_documented_network_is_made() -> None:
