@@ -85,13 +85,13 @@ def check_stopping(worker: Worker, objective: Objective) -> None:
 def _fitting(group: str, fits: Callable[[Any], bool]) -> str:
     """A hint at the options of a group that would do, as they are."""
     names = _options(group, fits)
-    return f". Here {group}={' or '.join(names)} would fit" if names else ""
+    return f"; here {group}={' or '.join(names)} would fit" if names else ""
 
 
 def _measuring(metric: str, worker: Worker) -> str:
     """A hint at the meters that give a metric."""
     names = _options("meters", lambda meter: metric in meter.provides, worker.space, worker.task)
-    return f". meters=[{'] or ['.join(names)}] would give it" if names else ""
+    return f"; meters=[{'] or ['.join(names)}] would give it" if names else ""
 
 
 def late_limits(worker: Worker, objective: Objective) -> list[str]:

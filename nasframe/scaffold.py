@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -74,8 +75,8 @@ def make(name: str, kind: str, parent: Path) -> Path:
 
 
 def usage(name: str, kind: str) -> str:
-    """The words of a command line that use the part."""
-    return KINDS[kind].words.format(name)
+    """The word of a command line that uses the part."""
+    return shlex.quote(KINDS[kind].words.format(name))
 
 
 def _check(name: str, kind: str) -> None:

@@ -13,6 +13,7 @@ from nasframe.config import Logger, StudyConfig
 from nasframe.enqueue import read_architectures
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
+from nasframe.final import is_final
 from nasframe.journal import FILE, Journal
 from nasframe.keeper import Keeper
 from nasframe.ledger import Ledger
@@ -42,6 +43,8 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
         from nasframe.logged import Logged
 
         progress = Logged(progress, config)
+    if is_final(config.dir):
+        raise NasframeError(f"{config.dir} holds a network trained in full: choose another dir")
     # A folder that is in use is refused at once; a new one is made when all else is right.
     log = Journal(config.dir) if (config.dir / FILE).exists() else None
     try:

@@ -117,8 +117,8 @@ def _tell(table: Table, check: int | None) -> None:
     line, reference_ms = table.line(), table.reference_ms
     print(f"{table.path}: {len(table.ratios)} blocks, measured on {table.header['device']}")
     print(
-        f"A network takes {line.constant:.3g} ms, and {line.slope / reference_ms:.3f} times what "
-        f"its blocks do; the reference network {reference_ms:.3g} ms"
+        f"A latency is {line.constant:.3g} ms and {line.slope / reference_ms:.3f} times what the "
+        f"blocks take; that of the reference network is {reference_ms:.3g} ms"
     )
     if check is not None:
         found = agreement(table, range(FITTED, FITTED + check))

@@ -23,6 +23,7 @@ from small import SPACE, search
 from throwaway import shell
 from torch import Tensor, nn
 from torch.nn import functional as F
+from toys import toy_study
 
 import nasframe
 import nasframe.export
@@ -743,6 +744,14 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
     assert all(seen)
     torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=1e-9)
     assert rows[-1]["lr"] == pytest.approx(recipe.lr * recipe.factor(16, 17))
+
+
+def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:
+    retrain(config(study, tmp_path / "it", recipe={"epochs": 1}), silent)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(NasframeError, match="holds a network trained in full: choose another dir"):
+        nasframe.run(toy_study(tmp_path / "it"))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_damaged_results_are_named(study: Path, tmp_path: Path) -> None:

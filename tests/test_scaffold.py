@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_a_new_plugin_passes_its_tests_and_searches(kind: str, tmp_path: Path) -
     (tmp_path / "work").mkdir()
     shell = Shell(tmp_path / "work", site, {})
     assert name in shell("nasframe", "--help").stdout
-    words = (usage(name, kind), *WORDS[kind], "executor=serial", "trials=2", "dir=it")
+    words = (*shlex.split(usage(name, kind)), *WORDS[kind], "executor=serial", "trials=2", "dir=it")
     done = shell("nasframe", *words)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "Ended: 2 trials were run. 2 trials, 0 failed" in done.stdout

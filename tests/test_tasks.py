@@ -467,6 +467,8 @@ def test_a_folder_has_one_folder_a_class(folder: Path) -> None:
     (folder / "ant" / "notes.txt").write_text("no image")
     (folder / ".cache").mkdir()
     task = option("task", "imagefolder", path=folder, size=10, validation=0.25).build()
+    classes = ["ant", "bee", "cat"]
+    assert task.data_config["classes"] == classes
     assert (task.input_shape, task.outputs) == ((3, 10, 10), 3)
     x, y = epoch(task)
     assert x.shape == (18, 3, 10, 10) and len(validation(task)[0]) == 6

@@ -66,12 +66,12 @@ def model_card(network: Mapping[str, Any]) -> str:
 def _inputs(network: Mapping[str, Any]) -> str:
     task = network["task"]
     shape = tuple(task["input_shape"])
+    names = ", ".join(task["data_config"].get("classes", ()))
     if network.get("detector") is None:
         return (
             f"Inputs of the shape {shape} behind the batch; {task['outputs']} values for each: "
-            f"{task['kind']}."
+            f"{task['kind']}." + (f" In their order: {names}." if names else "")
         )
-    names = ", ".join(task["data_config"]["classes"])
     kind = network["detector"]["type"].partition(":")[2].removesuffix("Config")
     return (
         f"A list of images of any size, (3, height, width) in values from 0 to 1, which it brings "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass
 from enum import Enum
 from functools import partial
@@ -44,6 +44,7 @@ class ImageTaskConfig(TaskConfig, ABC):
         input_shape: tuple[int, int, int],
         outputs: int,
         load_test: Callable[[], Labelled] | None = None,
+        classes: Sequence[str] | None = None,
     ) -> Task:
         """Classification of images of one size, which stay in memory.
 
@@ -53,10 +54,11 @@ class ImageTaskConfig(TaskConfig, ABC):
             outputs: the number of classes.
             load_test: reads the test images (N, H, W, C) and their labels; ``None`` if there are
                 none. A search does not call it.
+            classes: the names of the labels, if they have some.
         """
         from nasframe.tasks.images import ImageTask
 
-        return ImageTask(load, input_shape, outputs, self.augmentation(), load_test)
+        return ImageTask(load, input_shape, outputs, self.augmentation(), load_test, classes)
 
     def augmentation(self) -> Augmentation:
         """Make the augmentation."""

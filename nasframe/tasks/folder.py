@@ -100,7 +100,8 @@ def folder_task(path: Path, size: int, validation: float, augmentation: Augmenta
     found = list_folder(path, validation)
     test = partial(_load_test, found, size) if found.test else None
     load = partial(_load, found, size)
-    return ImageTask(load, (3, size, size), len(found.classes), augmentation, test)
+    names = [folder.name for folder in found.classes]
+    return ImageTask(load, (3, size, size), len(names), augmentation, test, names)
 
 
 def _listed(folders: list[Path]) -> tuple[list[Path], NDArray[np.int64]]:

@@ -5,7 +5,7 @@ Shapes: N images of a set, B of a batch, H x W pixels, C channels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,7 @@ class ImageTask(Classification):
         outputs: the number of classes.
         augmentation: how training images are varied.
         load_test: reads the test images, of the type of the others; ``None`` if there are none.
+        classes: the names of the labels, if they have some.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ImageTask(Classification):
         outputs: int,
         augmentation: Augmentation,
         load_test: Callable[[], Labelled] | None = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
         _, height, width = input_shape
         side = augmentation.upsample
@@ -78,12 +80,13 @@ class ImageTask(Classification):
         self.outputs = outputs
         self._load = load
         self._load_test = load_test
+        self._classes = classes
         self._augmentation = augmentation
         self._resident: dict[torch.device, _Resident] = {}
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """``input_size``, ``mean`` and ``std`` of images on the scale from 0 to 1, ``crop_pct``."""
+        """In timm's words, of images from 0 to 1; the names of ``classes``, if they are known."""
         return self._prepared[1]
 
     def fingerprint(self) -> str:
@@ -147,7 +150,8 @@ class ImageTask(Classification):
         mean, std = (tuple((values / peak).tolist()) for values in (mean_C, std_C))
         crop = max(size) / (augmentation.upsample or max(size))
         config = {"input_size": self.input_shape, "mean": mean, "std": std, "crop_pct": crop}
-        return resident, config
+        named = {} if self._classes is None else {"classes": list(self._classes)}
+        return resident, {**config, **named}
 
 
 def _in_order(

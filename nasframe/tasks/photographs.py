@@ -63,13 +63,14 @@ class PhotographTask(Classification):
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """ImageNet's mean and standard deviation, whatever the images are."""
+        """ImageNet's mean and deviation, whatever the images are; the names of ``classes``."""
         return {
             "input_size": self.input_shape,
             "mean": IMAGENET_DEFAULT_MEAN,
             "std": IMAGENET_DEFAULT_STD,
             "crop_pct": CROP,
             "interpolation": "bicubic",
+            "classes": [folder.name for folder in self._folder.classes],
         }
 
     def train_batches(
