@@ -177,6 +177,11 @@ class ConsoleProgress(Progress):
             ),
             soft_wrap=True,
         )
+        if contended := sum(map(_contended, new)):
+            self.note(
+                f"{contended} latencies were measured while others kept the processor busy: take "
+                "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
+            )
         best = result.top(_TOP)
         if best:
             self._print_table(best, describe)
@@ -219,6 +224,11 @@ class ConsoleProgress(Progress):
         trials, hours = self._config.trials, self._config.hours
         words = "" if trials is None else f" trials={more * trials}"
         return words if hours is None else f"{words} hours={more * hours:g}"
+
+
+def _contended(trial: Trial) -> bool:
+    """Whether a meter says that it was not alone; its name may stand before the metric's."""
+    return any(v == 1 for k, v in trial.metrics.items() if k.endswith("latency_contended"))
 
 
 def _reward(value: float | None) -> str:

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from toys import toy_study
 
-from nasframe import Architecture, Report, Step, Trial
+from nasframe import Architecture, Report, Step, StudyResult, Trial
 from nasframe.children import SHOWN, Children
 from nasframe.console import ConsoleProgress
 from nasframe.terminal import duration, plain
@@ -90,6 +90,24 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
     progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
     progress.closed()
     assert "The whole study will take about 1 min 08 s" in capsys.readouterr().out
+
+
+def test_latencies_of_a_busy_machine_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = ConsoleProgress(["latency_ms"], "nasframe")
+    progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
+    trials = [
+        Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": 2.0, name: float(value)})
+        for n, (name, value) in enumerate(
+            [("torch.latency_contended", 1), ("latency_contended", 1), ("latency_contended", 0)]
+        )
+    ]
+    progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Note: 2 latencies were measured while others kept the processor busy" in said
+    progress.ended(StudyResult(tmp_path, tuple(trials[2:]), "1 trial was run"), lambda a: a.key)
+    assert "Note" not in capsys.readouterr().out
 
 
 def test_children_at_work() -> None:

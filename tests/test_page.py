@@ -71,6 +71,8 @@ def test_the_page_says_what_the_journal_implies(place: Shell) -> None:
     assert (columns.state == "duplicate").tolist() == twins.tolist()
     assert (columns.state == "failed").tolist() == (failed & ~twins).tolist()
     assert columns.elapsed.tolist() == told.elapsed.tolist()
+    waited = told.waited.fillna(0) if "waited" in told else 0 * told.elapsed
+    assert columns.waited.tolist() == waited.tolist()
     new = told[~twins & ~failed].sort_values(["reward", "number"], ascending=[False, True])
     assert study["best"] == new.number.tolist()
     values = pd.DataFrame(new.metrics.tolist(), index=new.number.tolist())
