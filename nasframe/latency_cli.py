@@ -40,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME",
         help="a network that a plugin publishes (nasframe-plugins lists them), with settings as in "
-        "nasnet_a:cells=4,filters=44; a timm model; or STUDY_FOLDER:NUMBER for a trial of a study; "
-        "with --table an architecture (3-0-1)",
+        "nasnet_a:cells=4,filters=44; a timm model; STUDY_FOLDER:NUMBER for a trial of a study; a "
+        "folder of nasframe-retrain; with --table an architecture (3-0-1)",
     )
     add("--runtime", type=_runtimes, default=["torch"], help="torch, onnx or torch,onnx (torch)")
     add("--size", type=count, help="height and width of images (each network's own)")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe import journal
 from nasframe.errors import NasframeError
-from nasframe.final import check_timm
+from nasframe.final import check_timm, is_detector, is_final, load_final
 from nasframe.plugins import networks, published, restored
 from nasframe.rebuilt import space_of
 from nasframe.result import read_result
@@ -57,8 +57,8 @@ def find(name: str, size: int | None = None) -> Named:
 
     Args:
         name: of a network that a plugin publishes, with settings as in
-            ``nasnet_a:cells=4,filters=44``; else of a timm model; or ``FOLDER:NUMBER`` for a trial
-            of a study.
+            ``nasnet_a:cells=4,filters=44``; else of a timm model; ``FOLDER:NUMBER`` for a trial
+            of a study; or a folder of ``nasframe-retrain``.
         size: height and width of the images, of published networks and timm's; by default the
             network's own.
 
@@ -66,6 +66,8 @@ def find(name: str, size: int | None = None) -> Named:
         NasframeError: if there is no such network or setting, with the nearest names; or if it is
             none for images.
     """
+    if is_final(Path(name)):
+        return _of_final(name)
     folder, colon, number = name.rpartition(":")
     if colon and "=" not in number:
         return _of_study(name, Path(folder), number)
@@ -107,6 +109,13 @@ def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     check_timm(name)
     config: Any = timm.get_pretrained_cfg(name)
     return partial(timm.create_model, name), config.input_size
+
+
+def _of_final(name: str) -> Named:
+    network: Any = load_final(Path(name))
+    if "input_size" not in network.data_config or is_detector(Path(name)):
+        raise NasframeError(f"{name} is no network for images of one size")
+    return Named(name, partial(load_final, Path(name)), Images(network.data_config["input_size"]))
 
 
 def _of_study(name: str, folder: Path, number: str) -> Named:

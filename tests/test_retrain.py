@@ -37,6 +37,7 @@ from nasframe import (
     retrain,
 )
 from nasframe.latency.lock import held
+from nasframe.named import find
 from nasframe.retraining.config import TrainerConfig
 from nasframe.retraining.fitting import _precision, fit
 from nasframe.retraining.together import check_together
@@ -748,6 +749,11 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
 
 def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:
     retrain(config(study, tmp_path / "it", recipe={"epochs": 1}), silent)
+    found = find(str(tmp_path / "it"))
+    assert found.inputs.input_shape == (1, 8, 8)
+    with torch.no_grad():
+        x = torch.rand(2, 1, 8, 8)
+        assert found.make()(x).equal(load(tmp_path / "it")(x)), "it can be measured, too"
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(NasframeError, match="holds a network trained in full: choose another dir"):
         nasframe.run(toy_study(tmp_path / "it"))
