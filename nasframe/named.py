@@ -115,7 +115,9 @@ def _of_final(name: str) -> Named:
     network: Any = load_final(Path(name))
     if "input_size" not in network.data_config or is_detector(Path(name)):
         raise NasframeError(f"{name} is no network for images of one size")
-    return Named(name, partial(load_final, Path(name)), Images(network.data_config["input_size"]))
+    return Named(
+        name, partial(load_final, Path(name)), Images(tuple(network.data_config["input_size"]))
+    )
 
 
 def _of_study(name: str, folder: Path, number: str) -> Named:
