@@ -387,7 +387,8 @@ def _mistake(error: BaseException) -> str:
         return mistakes.unknown_option(group, name, error.options)
     if foreign := re.search(r"In '(.*?)': .*Key '(\w+)' not in '(\w+)Config'", str(error), re.S):
         name, key, kind = foreign.groups()
-        return f"{name.replace('/', '=')} sets {key}, which {kind} does not have: take another one"
+        name = name.replace("/", "=")
+        return f"{name} sets {key}, which {kind} does not have: leave one of the two out"
     if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", str(error)):
         return (
             f"{ambiguous[1]} gives several values: add -m to run a study for each, or write "

@@ -17,6 +17,7 @@ from rich.table import Table
 from nasframe.api import Architecture, Report, Step, Trial
 from nasframe.children import Children
 from nasframe.config import StudyConfig
+from nasframe.goals import latencies
 from nasframe.progress import Progress
 from nasframe.result import StudyResult
 from nasframe.terminal import duration, number, plain
@@ -153,7 +154,7 @@ class ConsoleProgress(Progress):
         return f"{start}reward {trial.reward:.4f}  {numbers}{how}"
 
     def _numbers(self, trial: Trial) -> list[tuple[str, str]]:
-        names = dict.fromkeys([*self._needs, "parameters"])
+        names = dict.fromkeys([*self._needs, "parameters", *latencies(trial.metrics)])
         shown = {name: trial.metrics[name] for name in names if name in trial.metrics}
         # Of a series the last value is shown, under the name that it has by itself.
         numbers = {name.removesuffix("_epochs"): number(value) for name, value in shown.items()}

@@ -110,6 +110,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     runtimes = {name: _runtime(name, arguments) for name in arguments.runtime}
     rows = measured(found, runtimes, arguments.batch, arguments.seconds)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # names stay whole
     console.print(_table(rows))
     for device in dict.fromkeys(row["device"] for row in rows):
         console.print(f"Measured on {device}", soft_wrap=True)

@@ -132,9 +132,8 @@ def test_a_bug_is_told_in_short_and_in_full_on_request(toy: Shell) -> None:
     done = toy("nasframe", *args)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    blamed = (
-        'nasframe: ToyEvaluatorConfig.build raised KeyError: "a mistake of the plugin\'s author"'
-    )
+    blamed = "nasframe: ToyEvaluatorConfig.build (toy_plugin) raised KeyError: "
+    blamed += '"a mistake of the plugin\'s author"'
     assert line.startswith(blamed) and "toy_plugin.py:" in line
     full = toy("nasframe", *args, NASFRAME_DEBUG="1").stderr
     assert "Traceback" in full and "toy_plugin.py" in full

@@ -29,6 +29,7 @@ from nasframe import (
     option,
     run,
 )
+from nasframe.building import called
 from nasframe.cli import to_config
 from nasframe.command import register_configs
 from nasframe.plugins import options
@@ -227,18 +228,19 @@ WEIGHTED = WeightedConfig(targets={"latency_ms": 5.0}, weights={"latency_ms": -1
 @pytest.mark.parametrize(
     ("latency_ms", "error"),
     [
-        (0.0, "objective: ValueError: latency_ms is 0.0: must be a positive number"),
-        (-1.0, "objective: ValueError: latency_ms is -1.0: must be a positive number"),
-        (math.inf, "objective: ValueError: latency_ms is inf: must be a positive number"),
-        (math.nan, "objective: ValueError: latency_ms is nan: must be a positive number"),
-        ((1.0, 2.0), "objective: ValueError: latency_ms must be one number, not a series"),
+        (0.0, "ValueError: latency_ms is 0.0: must be a positive number"),
+        (-1.0, "ValueError: latency_ms is -1.0: must be a positive number"),
+        (math.inf, "ValueError: latency_ms is inf: must be a positive number"),
+        (math.nan, "ValueError: latency_ms is nan: must be a positive number"),
+        ((1.0, 2.0), "ValueError: latency_ms must be one number, not a series"),
     ],
 )
 def test_a_latency_that_is_none_fails_the_trial(
     config: ObjectiveConfig, latency_ms: Any, error: str
 ) -> None:
     trial = Trial(0, Architecture(()), metrics={"val_accuracy": 0.9, "latency_ms": latency_ms})
-    assert scored(trial, config.build()).error == error
+    objective = config.build()
+    assert scored(trial, objective).error == f"{called(objective, 'score')}: {error}"
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,9 @@ def test_a_meter_that_gives_nan_saves_the_training(tmp_path: Path) -> None:
     )
     result = run(config)
     failed = [t for t in result.trials if t.architecture.tokens[0] == 1]
-    assert {t.error for t in failed} == {"meter toy: cost is nan, which is not a finite number"}
+    assert {t.error for t in failed} == {
+        "meter toy: ToyMeter (nasframe): cost is nan, which is not a finite number"
+    }
     assert not any(line.startswith("1") for line in log.read_text().split())
 
 
@@ -244,7 +246,7 @@ def test_an_objective_that_raises_fails_the_trial(tmp_path: Path) -> None:
         max_failures=2,
     )
     errors = [trial.error for trial in run(config).trials]
-    assert errors == 2 * ["objective: ZeroDivisionError: on purpose"]
+    assert errors == 2 * ["ToyObjective.rejects (nasframe): ZeroDivisionError: on purpose"]
 
 
 class Odd(Controller):
@@ -263,12 +265,12 @@ class Odd(Controller):
 @pytest.mark.parametrize(
     ("tokens", "info", "message"),
     [
-        ((0, 0, 0, 9), {}, r"Odd: proposal 0 token 9 of c3 is out of range: 0 to 4"),
-        ((0, 0, 0), {}, r"Odd: proposal 0 has 3 tokens where 4 choices are to be made"),
-        ((0, 0, 0, np.int64(1)), {}, r"Odd: proposal 0 token np.int64\(1\) of c3 is not an int"),
-        ((0, 0, 0, 1.0), {}, r"Odd: proposal 0 token 1.0 of c3 is not an int"),
-        ((0, 0, 0, 1), {"p": float("nan")}, r"Odd: proposal 0 has info that is no finite float"),
-        (None, {}, r"Odd was asked for 2 proposals and gave 0"),
+        ((0, 0, 0, 9), {}, r"proposal 0 token 9 of c3 is out of range: 0 to 4"),
+        ((0, 0, 0), {}, r"proposal 0 has 3 tokens where 4 choices are to be made"),
+        ((0, 0, 0, np.int64(1)), {}, r"proposal 0 token np.int64\(1\) of c3 is not an int"),
+        ((0, 0, 0, 1.0), {}, r"proposal 0 token 1.0 of c3 is not an int"),
+        ((0, 0, 0, 1), {"p": float("nan")}, r"proposal 0 has info that is no finite float"),
+        (None, {}, r"was asked for 2 proposals and gave 0"),
     ],
 )
 def test_a_controller_that_proposes_nonsense_is_named(
@@ -279,7 +281,7 @@ def test_a_controller_that_proposes_nonsense_is_named(
         def build(self, *_: Any) -> Controller:
             return Odd([] if tokens is None else 2 * [Proposal(tokens, info)])
 
-    with pytest.raises(NasframeError, match=message):
+    with pytest.raises(NasframeError, match=rf"Odd.ask \(test_resume\):? {message}"):
         run(toy_study(tmp_path, controller=OddConfig()))
 
 
@@ -308,13 +310,13 @@ class Bad(Controller):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("build", r"BadConfig.build raised ImportError: no foo \(.*test_resume.py:\d+\)"),
-        ("returned", r"BadConfig.build must return a Controller, not None"),
-        ("batch", r"Bad raised TypeError: .* \(.*loop.py:\d+\)"),
-        ("ask", r"Bad.ask raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
-        ("none", r"Bad.ask must return a list of Proposal, not None"),
-        ("tuples", r"Bad.ask must return a list of Proposal, not \[\(0, 0, 0, 0\), "),
-        ("tell", r"Bad.tell raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
+        ("build", r"BadConfig.build \(test_resume\) raised ImportError: no foo \(.*resume.py:\d+"),
+        ("returned", r"BadConfig.build \(test_resume\) must return a Controller, not None"),
+        ("batch", r"Bad.batch \(test_resume\) raised TypeError: .* \(.*loop.py:\d+\)"),
+        ("ask", r"Bad.ask \(test_resume\) raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
+        ("none", r"Bad.ask \(test_resume\) must return a list of Proposal, not None"),
+        ("tuples", r"Bad.ask \(test_resume\) must return a list of Proposal, not \[\(0, 0"),
+        ("tell", r"Bad.tell \(test_resume\) raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
     ],
 )
 def test_whoever_wrote_a_controller_is_told_where_it_is_wrong(
@@ -344,9 +346,12 @@ class OddEvaluator(Evaluator):
 @pytest.mark.parametrize(
     ("gives", "error"),
     [
-        ("0.5", "TypeError: OddEvaluator must return metrics by name, not '0.5'"),
-        ({"acc": 0.5}, "val_accuracy was promised, and is not among the metrics"),
-        ({"val_accuracy": "0.5"}, "val_accuracy is '0.5', which is not a finite number"),
+        ("0.5", "OddEvaluator (test_resume) must return metrics by name, not '0.5'"),
+        ({"acc": 0.5}, "OddEvaluator (test_resume) promised val_accuracy: it is not there"),
+        (
+            {"val_accuracy": "0.5"},
+            "OddEvaluator (test_resume): val_accuracy is '0.5', and not a float, an int",
+        ),
         ({"val_accuracy": 10**400}, "val_accuracy is 1000000000"),
     ],
 )

@@ -243,7 +243,9 @@ class Broken(Stopper):
 
 
 def test_a_stopper_that_raises_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match=r"Broken.decide raised KeyError.*test_stoppers.py"):
+    with pytest.raises(
+        NasframeError, match=r"Broken.decide \(test_stoppers\) raised KeyError.*stoppers.py"
+    ):
         run(study(tmp_path, "asha", stopper=BrokenConfig()))
 
 

@@ -208,7 +208,7 @@ def _plain(metrics: Metrics) -> Metrics:
 def _value(name: str, value: Any) -> float | tuple[float, ...]:
     numbers = value if isinstance(value, tuple) else (value,)
     if not all(isinstance(number, int | float) for number in numbers):
-        raise ChildError(f"{name} is {value!r:.80}, and not a float, an int or a tuple of them")
+        raise ChildError(f"{name} is {value!r:.80}, and not a float, an int or a tuple: float(x)")
     own = tuple(int(n) if isinstance(n, int) else float(n) for n in numbers)
     return own if isinstance(value, tuple) else own[0]
 

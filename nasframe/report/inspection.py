@@ -50,7 +50,9 @@ def inspect(
     trained = rank(new)
     if not trained:
         counts = f"of {len(new)} trials {failed} failed, {rejected} were not trained"
-        raise NasframeError(f"{folder} has no trained network: {counts}")
+        reasons = [reason for trial in new if (reason := trial.error or trial.rejected)]
+        last = f"; the last: {reasons[-1]}" if reasons else ""
+        raise NasframeError(f"{folder} has no trained network: {counts}{last}")
     networks = _networks(trained, _describer(config))
     known = networks[0].metrics
     rescoring = None if objective is None else rescored(trained, known, objective)

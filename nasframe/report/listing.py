@@ -32,6 +32,11 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
             f"{saved.trials} stopped early: {saved.epochs:,} of {saved.all_epochs:,} epochs were "
             f"trained, {share:.0%} saved"
         )
+    if contended := sum(map(_contended, findings.networks)):
+        yield plain(
+            f"{contended} latencies were measured while others kept the processor busy: hold "
+            "ratios against each other, or measure on a quiet machine"
+        )
     networks = {network.number: network for network in findings.networks}
     yield from _best(findings.networks[:top], findings.shown)
     if findings.front is not None:
@@ -40,6 +45,10 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         yield plain(f"No Pareto front: {findings.without_front}")
     if findings.rescoring is not None:
         yield from _rescoring(findings, findings.rescoring, top)
+
+
+def _contended(network: Network) -> bool:
+    return any(v == 1 for k, v in network.metrics.items() if k.endswith("latency_contended"))
 
 
 def _best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table | Text]:

@@ -141,7 +141,9 @@ function choose(place, number, scroll = false) {
 let chosen = null;
 
 // The table
-const METRICS = [...new Set(ROWS.flatMap((row) => Object.keys(row.metrics)))].filter((name) => !name.endsWith("_epochs")).slice(0, 8);
+const KNOWN = [...new Set(ROWS.flatMap((row) => Object.keys(row.metrics)))].filter((name) => !name.endsWith("_epochs"));
+const FIRST = [...DATA.studies.flatMap((study) => study.shown), ...KNOWN.filter((name) => name.endsWith("latency_contended"))];
+const METRICS = [...new Set([...FIRST, ...KNOWN])].slice(0, Math.max(8, new Set(FIRST).size));
 const COLUMNS = [
   ...(DATA.studies.length > 1 ? [["study", "study"]] : []),
   ["trial", "trial"], ["state", "state"], ["reward", "reward"],

@@ -102,12 +102,13 @@ def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, A
         },
         "shares": [asdict(one) for one in record.shares],
         "front": list(findings.front.numbers) if findings and findings.front else [],
+        "shown": list(findings.shown) if findings else [],
         "best": [network.number for network in findings.networks] if findings else [],
         "drawings": {} if findings is None else drawings(header["config"], findings, drawn),
-        "config": {key: str(value) for key, value in flat(header["config"]).items()},
+        "config": {key: str(value) for key, value in flat(record.config).items()},
         "versions": {**header["versions"], **header["plugins"]},
         "device": header["device"]["cpu"],
-        "command": f"nasframe {' '.join(words(header['config']))} dir=AGAIN",
+        "command": f"nasframe {' '.join(words(record.config))} dir=AGAIN",
     }
 
 

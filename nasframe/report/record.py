@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from nasframe import journal
 from nasframe.api import SearchSpace, Trial
 from nasframe.errors import NasframeError
-from nasframe.events import Told, history
+from nasframe.events import Resumed, Told, history
 from nasframe.rebuilt import space_of
 from nasframe.result import outcome, rank, single_values
 
@@ -77,12 +78,14 @@ class Record:
     Attributes:
         folder: where it is.
         header: the first line of its journal: configuration, versions, device.
+        config: the configuration with which it went on last.
         rows: its trials, in the order of their numbers.
         shares: of the choices; none if the plugin of the search space is missing.
     """
 
     folder: Path
     header: Mapping[str, Any]
+    config: Mapping[str, Any]
     rows: tuple[Row, ...]
     shares: tuple[Shares, ...]
 
@@ -94,9 +97,9 @@ def record(folder: Path) -> Record:
         NasframeError: if it has no trial yet, or its journal is damaged.
     """
     header = next(journal.read(folder), None)
+    events = list(history(folder)) if header is not None else []
     told = sorted(
-        (event for event in history(folder) if isinstance(event, Told)),
-        key=lambda event: event.trial.number,
+        (event for event in events if isinstance(event, Told)), key=lambda event: event.trial.number
     )
     if header is None or not told:
         raise NasframeError(f"{folder} has no trial yet")
@@ -105,7 +108,14 @@ def record(folder: Path) -> Record:
         space = space_of(header["config"])
     rows = tuple(_row(event, space) for event in told)
     shares = () if space is None else tuple(_shares([event.trial for event in told], space))
-    return Record(folder, header, rows, shares)
+    changes = [event.changes for event in events if isinstance(event, Resumed)]
+    config = reduce(lambda config, change: {**config, **_own(change)}, changes, header["config"])
+    return Record(folder, header, config, rows, shares)
+
+
+def _own(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the study itself; another executor is told by its settings, which have dots."""
+    return {key: value for key, value in changes.items() if "." not in key}
 
 
 def _row(event: Told, space: SearchSpace | None) -> Row:

@@ -82,6 +82,8 @@ def report(
     comparison, words = _compared(folders, paths)
     by_folder = {findings.folder: findings for findings in found}
     write_page(records, by_folder, comparison, words, page)
+    for sentence in words:
+        console.print(plain(sentence), soft_wrap=True)
     console.print(plain(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
         figures.write_text(_json(found, records))

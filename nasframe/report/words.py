@@ -78,9 +78,13 @@ def _finding(comparison: Comparison, pair: Difference) -> str:
     seeds = _count(pair.difference.count, "seed", "seeds")
     figures = f"{size}, {_p(pair.p)}, {seeds}"
     mark = comparison.marks[-1]
-    if pair.p < SIGNIFICANCE:
+    margin = pair.difference.margin
+    apart = margin is not None and abs(pair.difference.mean) > margin
+    if pair.p < SIGNIFICANCE and apart:
         return f"{better} over {other} at {mark} trials: {figures}."
     text = f"{better} and {other} at {mark} trials: no difference can be concluded: {figures}."
+    if pair.p < SIGNIFICANCE:  # two tests that see the same seeds differently
+        return f"{text} By p there is one, but the interval includes 0: more seeds would tell."
     if pair.least_p < SIGNIFICANCE:
         return text
     comparisons = len(comparison.differences)

@@ -69,8 +69,8 @@ def _inputs(network: Mapping[str, Any]) -> str:
     names = ", ".join(task["data_config"].get("classes", ()))
     if network.get("detector") is None:
         return (
-            f"Inputs of the shape {shape} behind the batch; {task['outputs']} values for each: "
-            f"{task['kind']}." + (f" In their order: {names}." if names else "")
+            f"Inputs of the shape {shape} behind the batch ({task['kind']}s); "
+            f"{task['outputs']} values for each." + (f" In their order: {names}." if names else "")
         )
     kind = network["detector"]["type"].partition(":")[2].removesuffix("Config")
     return (

@@ -83,6 +83,8 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
             raise NasframeError(f"{config.dir}: no network could be trained: recipe.lr is too high")
         ranking = tuple(sorted(found, key=lambda pair: badness(pair[1])))
         metrics = _finish(config, task, device, ranking)
+        if not any(name.startswith("test_") for name in metrics):
+            tell("The task has no test set: nothing was tested")
     return Retrained(config.dir, ranking[0][0], metrics, ranking)
 
 

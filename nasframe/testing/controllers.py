@@ -218,10 +218,11 @@ def _reward(tokens: Sequence[int]) -> float:
 def _check(tokens: Sequence[int], number: int) -> None:
     """Whether tokens are an architecture of the growing space at a number."""
     active = _growing(number)
-    assert len(tokens) == active, f"{number}: {active} choices are active: {tokens}"
+    proposal = f"proposal {number} in a space of the contract's own"
+    assert len(tokens) == active, f"{proposal}: {active} choices are active: {tokens}"
     for token, choice in zip(tokens, _CHOICES, strict=False):
         fits = isinstance(token, int) and 0 <= token < len(choice.options)
-        assert fits, f"{number}: {token!r} is no option of {choice}"
+        assert fits, f"{proposal}: {token!r} is no option of {choice}"
 
 
 def _mirrored(trial: Trial) -> Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import isfinite
 from pathlib import Path
 
 from nasframe.api import Meter
@@ -26,6 +27,10 @@ class MeterContract(MeasuringContract):
         for architecture in drawn(self.space(), 1):
             metrics = meter.measure(architecture, alone(tmp_path))
             assert sorted(metrics) == sorted(meter.provides), f"it gave {sorted(metrics)}"
+            for name, value in metrics.items():
+                numbers = value if isinstance(value, tuple) else (value,)
+                finite = all(isinstance(n, int | float) and isfinite(n) for n in numbers)
+                assert finite, f"{name} is {value!r}, which is not a finite number"
 
     def test_without_a_device_it_gives_the_same_again(self, tmp_path: Path) -> None:
         """What depends on the device says so: numbers of two devices cannot be compared."""
@@ -43,7 +48,7 @@ class MeterContract(MeasuringContract):
             tmp_path,
             search_space=self.space(),
             task=self.task(),
-            meters={"it": self.config()},
+            meters={"yours": self.config()},
             trials=2,
         )
         for trial in run(study).trials:
