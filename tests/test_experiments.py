@@ -122,6 +122,7 @@ def test_small_experiments_search(tmp_path: Path) -> None:
     assert all(trial.error is None and 0 < trial.reward for trial in trials)
 
 
+@pytest.mark.slow
 def test_spaces_for_sequences_train_under_every_controller(tmp_path: Path) -> None:
     words = ("task=text", "objective=perplexity", "search_space.units=16", "evaluator.epochs=1")
     spaces, controllers = ",".join(SEQUENCES), ",".join(CONTROLLERS)
@@ -134,10 +135,10 @@ def test_spaces_for_sequences_train_under_every_controller(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["search_space=nas_rnn"], "Here search_space=mnasnet or mnasnet_flat or nas_cnn"),
-        (["task=text"], "Here search_space=nas_rnn or nas_rnn_extended would fit"),
-        (["search_space=nas_rnn", "task=text"], "Here objective=perplexity would fit"),
-        (["objective=perplexity"], "Here objective=accuracy or weighted would fit"),
+        (["search_space=nas_rnn"], "here search_space=mnasnet or mnasnet_flat or nas_cnn"),
+        (["task=text"], "here search_space=nas_rnn or nas_rnn_extended would fit"),
+        (["search_space=nas_rnn", "task=text"], "here objective=perplexity would fit"),
+        (["objective=perplexity"], "here objective=accuracy or weighted would fit"),
     ],
 )
 def test_what_does_not_go_together_is_told_with_what_does(

@@ -227,6 +227,7 @@ def test_interruptions_do_not_count_unless_they_are_the_rule() -> None:
     assert timing.ratio.width == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_the_ratio_is_covered_on_a_machine_whose_noise_lasts() -> None:
     """Also with the rule that stops: it must not wait for an interval narrow by chance."""
 

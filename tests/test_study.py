@@ -107,7 +107,8 @@ def test_a_failed_child_does_not_end_the_search(tmp_path: Path) -> None:
 
 def test_a_reward_that_is_not_a_number_is_a_failure(tmp_path: Path) -> None:
     result = run(toy_study(tmp_path, objective=ToyObjectiveConfig(nan=True), max_failures=3))
-    assert [trial.error for trial in result.trials] == ["the reward is nan"] * 3
+    error = "ToyObjective.score (nasframe): the reward is nan, which is not a finite number"
+    assert [trial.error for trial in result.trials] == [error] * 3
 
 
 def test_a_full_disk_in_a_child_ends_the_study_and_tells_nothing(tmp_path: Path) -> None:
