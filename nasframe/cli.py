@@ -12,9 +12,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nasframe import manual, study
-from nasframe.command import Ended, Program, attempt, start, tell, values
+from nasframe.command import Ended, Program, attempt, start, values
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
+from nasframe.explained import tell
 from nasframe.journal import FILE
 from nasframe.progress import Progress
 

@@ -1,7 +1,7 @@
-"""What the two programs that Hydra assembles share: how they begin, end, and explain mistakes.
+"""What the two programs that Hydra assembles share: how they begin and end.
 
 Before Hydra reads the command line, its ConfigStore is filled with the options of every plugin.
-What a program does sees typed dataclasses only. Exceptions of Hydra are told in one or two lines.
+What a program does sees typed dataclasses only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -27,21 +26,17 @@ import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    MissingMandatoryValue,
     OmegaConfBaseException,
-    ValidationError,
 )
 
 from nasframe import mistakes
 from nasframe.config import Config, StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
+from nasframe.explained import explain, first_line, say, tell
 from nasframe.journal import BusyError
 from nasframe.plugins import groups, options
 
@@ -217,7 +212,7 @@ def register_configs(schema: type[Config] = StudyConfig, name: str = "study_sche
             store.store(item.name, item.node, item.group, package, item.plugin)
         except OmegaConfBaseException as error:
             raise NasframeError(
-                f"plugin {item.plugin!r}: {item.group}={item.name}: {_first_line(error)}\n"
+                f"plugin {item.plugin!r}: {item.group}={item.name}: {first_line(error)}\n"
                 f"Repair it, or skip it with NASFRAME_BLOCK={item.plugin}"
             ) from error
 
@@ -333,75 +328,3 @@ def _to_object(node: DictConfig, key: str) -> Any:
     except NasframeError as error:
         joint = "." if re.match(r"\w+=", str(error)) else ": "
         raise NasframeError(f"{key}{joint}{error}") from error
-
-
-def tell(name: str, error: Exception) -> int:
-    """Say, in the name of a command, what went wrong; returns the exit status."""
-    message, status = explain(error)
-    say(f"{name}: {message}", error)
-    return status
-
-
-def say(line: str, error: Exception) -> None:
-    """Say a line of an error, with the traceback if one wants to see it."""
-    from nasframe.terminal import plain
-
-    if os.environ.get("NASFRAME_DEBUG") == "1":
-        traceback.print_exception(error)
-    lines = (plain(text).plain for text in line.split("\n"))
-    print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def explain(error: Exception) -> tuple[str, int]:
-    """What went wrong, in a line or two, and the exit status: 2 if the user can put it right."""
-    if isinstance(error, NasframeError):
-        return str(error), 2
-    foreign = isinstance(error, HydraException | OmegaConfBaseException)
-    if foreign or _raiser(error) in ("hydra", "omegaconf", "yaml"):
-        return _mistake(error), 2
-    if isinstance(error, OSError):
-        return str(error), 2
-    what = f"{type(error).__name__}: {_first_line(error)}"
-    return f"{what}\nThis looks like a bug; NASFRAME_DEBUG=1 shows where it is", 1
-
-
-def _raiser(error: Exception) -> str:
-    """The package whose code raised the exception."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return str(frames[-1].f_globals["__name__"]).partition(".")[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")
-
-
-def _mistake(error: BaseException) -> str:
-    """What is wrong with the command line, for an exception of Hydra or OmegaConf."""
-    if isinstance(error, OverrideParseException):
-        return (
-            f"cannot read {error.override!r}: a setting is KEY=VALUE; a value with special "
-            f"characters needs quotes inside of quotes: 'KEY=\"VALUE\"'"
-        )
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return mistakes.unknown_option(group, name, error.options)
-    if foreign := re.search(r"In '(.*?)': .*Key '(\w+)' not in '(\w+)Config'", str(error), re.S):
-        name, key, kind = foreign.groups()
-        name = name.replace("/", "=")
-        return f"{name} sets {key}, which {kind} does not have: leave one of the two out"
-    if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", str(error)):
-        return (
-            f"{ambiguous[1]} gives several values: add -m to run a study for each, or write "
-            "KEY=[VALUE,VALUE] for a list"
-        )
-    error = error.__cause__ or error
-    if not isinstance(error, OmegaConfBaseException):
-        return " ".join(str(error).split("\n")[:2]).strip()
-    key, reason = str(error.full_key), _first_line(error)
-    if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return mistakes.unknown_key(key, error.object_type)
-    if isinstance(error, MissingMandatoryValue):
-        return f"{key} is required: give {key}=VALUE"
-    if isinstance(error, ValidationError):
-        return mistakes.wrong_value(key, error.value, error.object_type, reason)
-    return reason

@@ -15,8 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nasframe import journal, manual
-from nasframe.command import Ended, Program, attempt, is_setting, start, tell, values
+from nasframe.command import Ended, Program, attempt, is_setting, start, values
 from nasframe.errors import NasframeError
+from nasframe.explained import tell
 from nasframe.final import NETWORK, read_json
 from nasframe.plugins import restored
 from nasframe.recipe import RecipeConfig
