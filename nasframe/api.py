@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nasframe.drawing import Drawing, listed
@@ -323,10 +324,12 @@ class Objective(ABC):
     Attributes:
         needs: the names of the metrics that it reads.
         limits: those of them that ``rejects`` reads.
+        targets: those of them that are to be at most so much, for who is told that none is.
     """
 
     needs: tuple[str, ...]
     limits: tuple[str, ...] = ()
+    targets: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
     def score(self, metrics: Metrics) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from nasframe.errors import NasframeError, one_line
@@ -38,8 +40,11 @@ def blaming(name: str) -> Iterator[None]:
 
 
 def raised(name: str, error: Exception) -> str:
-    """That a part has raised something, and where."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    """That a part of a package has raised something, and where: in its own code, if it is there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = re.search(r"\((\w+)\)$", name)
+    own = [f for f in frames if package and package[1] in Path(f.filename).with_suffix("").parts]
+    frame = (own or frames)[-1]
     return f"{name} raised {one_line(error)} ({frame.filename}:{frame.lineno})"
 
 

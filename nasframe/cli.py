@@ -39,7 +39,8 @@ def _run(cfg: DictConfig) -> float:
     from nasframe.console import ConsoleProgress
 
     config = to_config(cfg, Path(cfg.dir))
-    progress = ConsoleProgress(config.objective.build().needs, _command(config.dir))
+    objective = config.objective.build()
+    progress = ConsoleProgress(objective.needs, _command(config.dir), objective.targets)
     result = study.run(config, progress=progress)
     if result.interrupted:
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from rich import progress
@@ -17,9 +17,9 @@ from rich.table import Table
 from nasframe.api import Architecture, Report, Step, Trial
 from nasframe.children import Children
 from nasframe.config import StudyConfig
-from nasframe.goals import latencies
+from nasframe.goals import latencies, missed
 from nasframe.progress import Progress
-from nasframe.result import StudyResult
+from nasframe.result import StudyResult, rank
 from nasframe.terminal import duration, number, plain
 from nasframe.weights import weights_path
 
@@ -53,11 +53,14 @@ class ConsoleProgress(Progress):
 
     Args:
         needs: the metrics to show beside the reward.
+        targets: see ``Objective``.
         command: the command line that goes on with this study, but for its budget.
     """
 
-    def __init__(self, needs: Sequence[str], command: str) -> None:
-        self._needs = needs
+    def __init__(
+        self, needs: Sequence[str], command: str, targets: Mapping[str, float] | None = None
+    ) -> None:
+        self._needs, self._targets = needs, targets or {}
         self._command = command
         self._console = Console(highlight=False)
         self._children = Children(needs)
@@ -183,6 +186,8 @@ class ConsoleProgress(Progress):
                 f"{contended} latencies were measured while others kept the processor busy: take "
                 "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
             )
+        if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
+            self.note(text)
         best = result.top(_TOP)
         if best:
             self._print_table(best, describe)

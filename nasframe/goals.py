@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from nasframe.api import Metrics
 from nasframe.errors import NasframeError
 
 _MORE = {"accuracy"}
@@ -77,6 +78,24 @@ def _more(name: str) -> bool | None:
 def latencies(metrics: Collection[str]) -> list[str]:
     """The names of the latencies among some metrics; of two meters each has its prefix."""
     return [name for name in metrics if name.rpartition(".")[2] == "latency_ms"]
+
+
+def missed(targets: Mapping[str, float], networks: Sequence[tuple[int, Metrics]]) -> str | None:
+    """That no network keeps to a target, and which one comes nearest; ``None`` if some do.
+
+    Args:
+        targets: the most that each metric is to be.
+        networks: the numbers of their trials, and what is known of them.
+    """
+    for name, most in targets.items():
+        values = [(v, n) for n, m in networks if isinstance(v := m.get(name), int | float)]
+        if values and min(values)[0] > most:
+            least, number = min(values)
+            return (
+                f"None of {len(values)} networks has {name} at {most:g} or less; the least is "
+                f"{least:.4g}, of trial {number}"
+            )
+    return None
 
 
 def usual(needs: Sequence[str], metrics: Collection[str]) -> list[str]:

@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from toys import toy_study
 from nasframe import Architecture, Report, Step, StudyResult, Trial
 from nasframe.children import SHOWN, Children
 from nasframe.console import ConsoleProgress
+from nasframe.goals import missed
 from nasframe.terminal import duration, plain
 
 PROGRAM = """
@@ -108,6 +110,25 @@ def test_latencies_of_a_busy_machine_are_told(
     assert "Note: 2 latencies were measured while others kept the processor busy" in said
     progress.ended(StudyResult(tmp_path, tuple(trials[2:]), "1 trial was run"), lambda a: a.key)
     assert "Note" not in capsys.readouterr().out
+
+
+def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = ConsoleProgress(["latency_ms"], "nasframe", {"latency_ms": 0.3})
+    progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
+    trials = [
+        Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": ms})
+        for n, ms in enumerate((0.5, 0.3125, 0.4))
+    ]
+    progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
+    said = " ".join(capsys.readouterr().out.split())
+    told = "None of 3 networks has latency_ms at 0.3 or less; the least is 0.3125, of trial 1"
+    assert f"Note: {told}" in said
+    met = replace(trials[0], metrics={"latency_ms": 0.25}, number=3)
+    result = StudyResult(tmp_path, (*trials, met), "4 trials were run")
+    progress.ended(result, lambda a: a.key)
+    assert "Note" not in capsys.readouterr().out
+    assert missed({}, [(0, {"latency_ms": 1.0})]) is None
+    assert missed({"latency_ms": 1.0}, []) is None
 
 
 def test_children_at_work() -> None:

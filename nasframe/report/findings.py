@@ -111,6 +111,7 @@ class Findings:
         duplicates: how many proposals were networks that had been tried.
         cached: how many trials were not trained, as another study had trained their networks.
         stopping: what a stopper has saved, if it has ended a child.
+        missed: that no network keeps to a target of the objective, if that is so.
         shown: what objectives need, parameters and latencies, as far as they are known.
         networks: those that were trained, by falling reward.
         front: the Pareto front, if there is one.
@@ -126,6 +127,7 @@ class Findings:
     duplicates: int
     cached: int
     stopping: Stopping | None
+    missed: str | None
     shown: tuple[str, ...]
     networks: tuple[Network, ...]
     front: Front | None

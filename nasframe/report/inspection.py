@@ -13,7 +13,7 @@ from nasframe.api import Architecture, Trial
 from nasframe.building import blaming, called
 from nasframe.config import ObjectiveConfig
 from nasframe.errors import NasframeError
-from nasframe.goals import latencies, parsed, present, usual
+from nasframe.goals import latencies, missed, parsed, present, usual
 from nasframe.rebuilt import objective_of, space_of
 from nasframe.report.findings import Findings, Front, Network, Stopping
 from nasframe.report.names import named
@@ -68,6 +68,7 @@ def inspect(
         duplicates=len(told) - len(new),
         cached=sum(trial.cached for trial in new),
         stopping=_stopping(new, config["evaluator"]),
+        missed=missed(own.targets, [(trial.number, trial.metrics) for trial in trained]),
         shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
         networks=networks,
         front=front,

@@ -37,6 +37,8 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
             f"{contended} latencies were measured while others kept the processor busy: hold "
             "ratios against each other, or measure on a quiet machine"
         )
+    if findings.missed is not None:
+        yield plain(findings.missed)
     networks = {network.number: network for network in findings.networks}
     yield from _best(findings.networks[:top], findings.shown)
     if findings.front is not None:

@@ -53,7 +53,8 @@ class ObjectiveContract(PartContract):
         """A study refuses to begin if nothing provides what an objective says that it needs."""
         objective = self.config().build()
         assert objective.needs, "it needs nothing"
-        assert set(objective.limits) <= set(objective.needs), "limits are among the needs"
+        more = {*objective.limits, *objective.targets} - set(objective.needs)
+        assert not more, f"limits and targets are among the needs, and {more} are not"
         for metrics in self.metrics():
             watched = _Watched({"other": 1.0, **metrics})
             objective.score(watched)

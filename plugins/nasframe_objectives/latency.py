@@ -22,6 +22,7 @@ class LatencyObjective(Objective):
         self, metric: str, latency: str, target_ms: float, reward: Callable[[float, float], float]
     ) -> None:
         self.needs = (metric, latency)
+        self.targets = {latency: target_ms}
         self._metric = metric
         self._latency = latency
         self._target_ms = target_ms

@@ -20,6 +20,7 @@ class Limited(Objective):
 
     def __init__(self, objective: Objective, limits: Mapping[str, float]) -> None:
         self.needs = tuple(dict.fromkeys((*objective.needs, *limits)))
+        self.targets = objective.targets
         self.limits = tuple(limits)
         self._objective = objective
         self._largest = limits
