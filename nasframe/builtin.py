@@ -113,7 +113,7 @@ class RayConfig(ExecutorConfig):
             from nasframe.executors.ray import RayExecutor
         except ImportError as error:
             raise NasframeError(
-                f"executor=ray needs Ray ({error}): pip install nasframe[ray]"
+                f"executor=ray needs Ray ({error}): pip install 'nasframe[ray]'"
             ) from error
         return RayExecutor(parts, self)
 

@@ -167,29 +167,9 @@ class ConsoleProgress(Progress):
         """Print the best trials and what can be done next."""
         self.closed()
         new = [trial for trial in result.trials if trial.duplicate_of is None]
-        duplicates = len(result.trials) - len(new)
-        failed = sum(trial.error is not None and trial.stopped is None for trial in new)
-        stopped = sum(trial.stopped is not None for trial in new)
-        cached = sum(trial.cached for trial in new)
-        self._console.print()
-        self._console.print(
-            plain(
-                f"Ended: {result.ended}. {len(new)} trials, {failed} failed, "
-                + (f"{stopped} stopped early, " if stopped else "")
-                + (f"{cached} from the cache, " if cached else "")
-                + f"{duplicates} duplicates."
-            ),
-            soft_wrap=True,
-        )
-        if contended := sum(map(_contended, new)):
-            self.note(
-                f"{contended} latencies were measured while others kept the processor busy: take "
-                "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
-            )
-        if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
-            self.note(text)
-        best = result.top(_TOP)
-        if best:
+        self._print_counts(result, new)
+        self._print_notes(new)
+        if best := result.top(_TOP):
             self._print_table(best, describe)
         self._print_hints(result)
 
@@ -197,6 +177,26 @@ class ConsoleProgress(Progress):
         """Take the bar away."""
         if self._bar.live.is_started:
             self._bar.stop()
+
+    def _print_counts(self, result: StudyResult, new: Sequence[Trial]) -> None:
+        failed = sum(trial.error is not None and trial.stopped is None for trial in new)
+        stopped = sum(trial.stopped is not None for trial in new)
+        cached = sum(trial.cached for trial in new)
+        counts = f"{len(new)} trials, {failed} failed, "
+        counts += f"{stopped} stopped early, " if stopped else ""
+        counts += f"{cached} from the cache, " if cached else ""
+        counts += f"{len(result.trials) - len(new)} duplicates."
+        self._console.print()
+        self._console.print(plain(f"Ended: {result.ended}. {counts}"), soft_wrap=True)
+
+    def _print_notes(self, new: Sequence[Trial]) -> None:
+        if contended := sum(map(_contended, new)):
+            self.note(
+                f"{contended} latencies were measured while others kept the processor busy: take "
+                "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
+            )
+        if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
+            self.note(text)
 
     def _print_table(self, best: Sequence[Trial], describe: Callable[[Architecture], str]) -> None:
         table = Table(title=f"The best {len(best)}", title_justify="left")

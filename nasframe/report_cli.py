@@ -58,12 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"where to draw the front or the curves: {', '.join(PICTURES)} (pareto.svg in each "
         "study's folder; compare.svg in the folder, if there is one, else here)",
     )
-    parser.add_argument(
-        "--page",
-        type=file,
-        metavar="FILE",
-        help="where to write the page (report.html in the folder, if there is one, else here)",
-    )
     parser.add_argument("--json", type=file, metavar="FILE", help="write all figures for machines")
     return parser
 
@@ -98,6 +92,12 @@ def _add_study(add: Callable[..., Any]) -> None:
     add("--objective", metavar="NAME", help="rank the networks under this objective, too")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
     add("--draw", metavar="TRIAL", help="only draw this architecture: a trial, or tokens as 3-0-1")
+    add(
+        "--page",
+        type=file,
+        metavar="FILE",
+        help="where to write the page (report.html in the folder, if there is one, else here)",
+    )
     add("--csv", type=file, metavar="FILE", help="write all trials as a table")
     add("--markdown", type=file, metavar="FILE", help="write what is shown as Markdown")
     add(

@@ -410,7 +410,7 @@ def test_a_package_that_is_missing_is_told_before_the_study(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(NasframeError, match=rf"{package}: pip install nasframe\[onnx\]"):
+    with pytest.raises(NasframeError, match=rf"{package}: pip install 'nasframe\[onnx\]'"):
         option("meters", "onnx").build(Fragile(), option("task", "digits").build())
 
 

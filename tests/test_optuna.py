@@ -133,7 +133,7 @@ def test_a_refusal_on_the_command_line(tmp_path: Path) -> None:
 
 def test_optuna_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(NasframeError, match=r"pip install nasframe\[optuna\]"):
+    with pytest.raises(NasframeError, match=r"pip install 'nasframe\[optuna\]'"):
         build()
 
 

@@ -39,4 +39,4 @@ def require(*packages: str) -> None:
     """
     for package in packages:
         if find_spec(package) is None:
-            raise NasframeError(f"ONNX needs the package {package}: pip install nasframe[onnx]")
+            raise NasframeError(f"ONNX needs the package {package}: pip install 'nasframe[onnx]'")

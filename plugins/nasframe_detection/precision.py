@@ -28,7 +28,7 @@ def backend() -> str:
     for package, name in BACKENDS.items():
         if find_spec(package) is not None:
             return name
-    raise NasframeError("detection needs pycocotools: pip install nasframe[detection]")
+    raise NasframeError("detection needs pycocotools: pip install 'nasframe[detection]'")
 
 
 def mean_average_precision(pairs: Iterable[tuple[Boxes, Boxes]], backend: str) -> dict[str, float]:

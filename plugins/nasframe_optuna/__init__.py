@@ -72,7 +72,7 @@ class OptunaConfig(ControllerConfig):
             import optuna  # noqa: F401
         except ImportError as error:
             raise NasframeError(
-                f"controller=optuna needs Optuna ({error}): pip install nasframe[optuna]"
+                f"controller=optuna needs Optuna ({error}): pip install 'nasframe[optuna]'"
             ) from error
         from nasframe_optuna.controller import OptunaController
 
