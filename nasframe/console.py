@@ -17,7 +17,7 @@ from rich.table import Table
 from nasframe.api import Architecture, Report, Step, Trial
 from nasframe.children import Children
 from nasframe.config import StudyConfig
-from nasframe.goals import latencies, missed
+from nasframe.goals import contended, latencies, missed
 from nasframe.progress import Progress
 from nasframe.result import StudyResult, rank
 from nasframe.terminal import duration, number, plain
@@ -190,9 +190,9 @@ class ConsoleProgress(Progress):
         self._console.print(plain(f"Ended: {result.ended}. {counts}"), soft_wrap=True)
 
     def _print_notes(self, new: Sequence[Trial]) -> None:
-        if contended := sum(map(_contended, new)):
+        if busy := sum(contended(trial.metrics) for trial in new):
             self.note(
-                f"{contended} latencies were measured while others kept the processor busy: take "
+                f"{busy} latencies were measured while others kept the processor busy: take "
                 "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
             )
         if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
@@ -230,11 +230,6 @@ class ConsoleProgress(Progress):
         trials, hours = self._config.trials, self._config.hours
         words = "" if trials is None else f" trials={more * trials}"
         return words if hours is None else f"{words} hours={more * hours:g}"
-
-
-def _contended(trial: Trial) -> bool:
-    """Whether a meter says that it was not alone; its name may stand before the metric's."""
-    return any(v == 1 for k, v in trial.metrics.items() if k.endswith("latency_contended"))
 
 
 def _reward(value: float | None) -> str:

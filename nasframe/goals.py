@@ -98,6 +98,11 @@ def missed(targets: Mapping[str, float], networks: Sequence[tuple[int, Metrics]]
     return None
 
 
+def contended(metrics: Metrics) -> bool:
+    """Whether a meter says that it was not alone; its name may stand before the metric's."""
+    return any(v == 1 for k, v in metrics.items() if k.endswith("latency_contended"))
+
+
 def usual(needs: Sequence[str], metrics: Collection[str]) -> list[str]:
     """What a front is made of if nothing else is wanted.
 

@@ -75,22 +75,27 @@ def text() -> str:
 
 def retrain_text() -> str:
     """The whole text of ``nasframe-retrain --help``."""
-    from nasframe.retraining import RetrainConfig
+    from nasframe.retraining.config import RetrainConfig, TrainerConfig
 
-    parts = "\n".join(line for group in ("recipe", "task") for line in _group(group))
-    settings = f"Settings of a retraining\n{_settings(RetrainConfig)}"
+    shown = ("recipe", "task", "search_space", "detector")
+    parts = "\n".join(line for group in shown for line in _group(group))
+    settings = f"Settings of a retraining\n{_settings(RetrainConfig, without='trainer')}\n"
+    settings += _settings(TrainerConfig, "trainer.")
     recipe = f"Settings of a recipe\n{_settings(RecipeConfig, 'recipe.')}"
     return f"{RETRAIN_HEAD}\nOptions [plugin, distribution]\n{parts}\n\n{settings}\n\n{recipe}"
 
 
-def _settings(config: type[Config], prefix: str = "") -> str:
-    values = {item.name: item.default for item in fields(config)}
+def _settings(config: type[Config], prefix: str = "", without: str = "") -> str:
+    values = {
+        item.name: item.default if item.default_factory is MISSING else item.default_factory()
+        for item in fields(config)
+    }
     if "dir" in values:
         values["dir"] = DIR
     return "\n".join(
         _entry(f"{prefix}{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(config).items()
-        if name not in groups(config)
+        if name not in groups(config) and name != without
     )
 
 

@@ -812,6 +812,13 @@ def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path, st
         assert done.stderr.count("\n") <= 2 and not (run_.cwd / "it").exists()
 
 
+def test_help_tells_every_option_and_setting(tmp_path: Path) -> None:
+    said = shell(tmp_path)("nasframe-retrain", "--help").stdout
+    for word in ("detector=OPTION", "search_space=OPTION", "trainer.devices=1", "freeze=[]"):
+        assert word in said
+    assert "trainer=" not in said and "recipe.epochs=60" in said
+
+
 def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
     run_ = shell(tmp_path)
     words = ("nasframe-retrain", f"study={study}", "recipe.epochs=500", "dir=it")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from nasframe.goals import contended
 from nasframe.report.findings import Findings, Front, Network, Rescored, Rescoring
 from nasframe.report.words import number
 from nasframe.terminal import plain
@@ -32,9 +33,9 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
             f"{saved.trials} stopped early: {saved.epochs:,} of {saved.all_epochs:,} epochs were "
             f"trained, {share:.0%} saved"
         )
-    if contended := sum(map(_contended, findings.networks)):
+    if busy := sum(contended(network.metrics) for network in findings.networks):
         yield plain(
-            f"{contended} latencies were measured while others kept the processor busy: hold "
+            f"{busy} latencies were measured while others kept the processor busy: hold "
             "ratios against each other, or measure on a quiet machine"
         )
     if findings.missed is not None:
@@ -47,10 +48,6 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         yield plain(f"No Pareto front: {findings.without_front}")
     if findings.rescoring is not None:
         yield from _rescoring(findings, findings.rescoring, top)
-
-
-def _contended(network: Network) -> bool:
-    return any(v == 1 for k, v in network.metrics.items() if k.endswith("latency_contended"))
 
 
 def _best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table | Text]:
