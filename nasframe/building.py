@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from nasframe.errors import NasframeError, one_line
@@ -41,11 +39,12 @@ def blaming(name: str) -> Iterator[None]:
 
 def raised(name: str, error: Exception) -> str:
     """That a part of a package has raised something, and where: in its own code, if it is there."""
-    frames = traceback.extract_tb(error.__traceback__)
-    package = re.search(r"\((\w+)\)$", name)
-    own = [f for f in frames if package and package[1] in Path(f.filename).with_suffix("").parts]
-    frame = (own or frames)[-1]
-    return f"{name} raised {one_line(error)} ({frame.filename}:{frame.lineno})"
+    package = name.rpartition("(")[2].rstrip(")")
+    frames = list(traceback.walk_tb(error.__traceback__))
+    modules = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in frames]
+    own = [place for place, module in zip(frames, modules, strict=True) if module == package]
+    frame, line = (own or frames)[-1]
+    return f"{name} raised {one_line(error)} ({frame.f_code.co_filename}:{line})"
 
 
 def called(part: object, method: str = "") -> str:

@@ -31,7 +31,7 @@ def check_space(space: SearchSpace) -> None:
     name = called(space, "active")
     with blaming(name):
         active = space.active(0)
-    if not 1 <= active <= len(choices):
+    if not isinstance(active, int) or not 1 <= active <= len(choices):
         raise NasframeError(f"{name} must be from 1 to {len(choices)}, and active(0) is {active!r}")
 
 
@@ -42,6 +42,11 @@ def check_fit(worker: Worker, objective: Objective) -> None:
         NasframeError: if not.
     """
     space, task = worker.space, worker.task
+    names = [(space, "kinds"), (worker.evaluator, "provides"), (objective, "needs")]
+    for part, name in [*names, *((meter, "provides") for meter in worker.meters.values())]:
+        value = getattr(part, name, None)
+        if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+            raise NasframeError(f"{called(part, name)} must be a tuple of names, not {value!r:.80}")
     if task.kind not in space.kinds:
         raise NasframeError(
             f"search_space: {type(space).__name__} builds networks for {' and '.join(space.kinds)} "

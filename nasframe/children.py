@@ -48,6 +48,10 @@ class Children:
         """A trial is over; a duplicate has never begun."""
         self._working.pop(trial, None)
 
+    def clear(self) -> None:
+        """None is at work any more."""
+        self._working.clear()
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """A line for each of the first children."""
         if not self._working:

@@ -12,6 +12,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nasframe import manual, study
+from nasframe.api import Objective
+from nasframe.building import built
 from nasframe.command import Ended, Program, attempt, start, values
 from nasframe.config import StudyConfig
 from nasframe.errors import NasframeError
@@ -39,7 +41,7 @@ def _run(cfg: DictConfig) -> float:
     from nasframe.console import ConsoleProgress
 
     config = to_config(cfg, Path(cfg.dir))
-    objective = config.objective.build()
+    objective = built(config.objective.build, Objective)
     progress = ConsoleProgress(objective.needs, _command(config.dir), objective.targets)
     result = study.run(config, progress=progress)
     if result.interrupted:

@@ -174,7 +174,8 @@ class ConsoleProgress(Progress):
         self._print_hints(result)
 
     def closed(self) -> None:
-        """Take the bar away."""
+        """Take the children away, and end the bar."""
+        self._children.clear()
         if self._bar.live.is_started:
             self._bar.stop()
 
@@ -192,8 +193,8 @@ class ConsoleProgress(Progress):
     def _print_notes(self, new: Sequence[Trial]) -> None:
         if busy := sum(contended(trial.metrics) for trial in new):
             self.note(
-                f"{busy} latencies were measured while others kept the processor busy: take "
-                "the ratio (objective.latency=latency_ratio), or measure on a quiet machine"
+                f"{busy} latencies were measured while others kept the processor busy: hold "
+                "ratios against each other, or measure on a quiet machine"
             )
         if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
             self.note(text)

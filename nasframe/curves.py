@@ -21,8 +21,8 @@ from nasframe.config import Logger as Kind
 from nasframe.errors import NasframeError
 from nasframe.weights import write_whole
 
-RUN = "logger-run"
-"""The file with the name that MLflow or Weights & Biases gave to a run: it goes on in there."""
+RUN = "logger-{}"
+"""The file with the name that a logger of a kind gave to a run: it goes on in there."""
 
 Rows: TypeAlias = Sequence[tuple[int, Mapping[str, float]]]
 """Values by name, each with its step."""
@@ -46,25 +46,28 @@ class Curves:
 
     Attributes:
         logger: of Lightning.
-        folder: beside whose own table they are written.
+        file: where the name that it gives to the run is kept, if it gives one.
+        fresh: whether it has nothing of this run yet.
         settings: by name, which it shows with the curves.
     """
 
     logger: Logger | None = None
-    folder: Path = Path()
+    file: Path = Path()
+    fresh: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, rows: Rows) -> None:
         """A run begins, or goes on after what these rows say."""
         if self.logger is None:
             return
-        if not rows:
+        if self.fresh:
             self.logger.log_hyperparams(dict(self.settings))
-        if isinstance(self.logger, MLFlowLogger | WandbLogger):
-            write_whole(self.folder / RUN, str(self.logger.version).encode())
-        if isinstance(self.logger, CSVLogger):  # which begins its file anew
-            for step, values in rows:
-                self.add(step, values)
+        if isinstance(self.logger, MLFlowLogger):
+            write_whole(self.file, str(self.logger.run_id).encode())
+        if isinstance(self.logger, WandbLogger):
+            write_whole(self.file, str(self.logger.experiment.id).encode())
+        for step, values in rows if self.fresh else ():
+            self.add(step, values)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """There is a new row."""
@@ -79,27 +82,33 @@ class Curves:
 
             if wandb.run is not None:
                 wandb.run.finish()
+        if isinstance(self.logger, MLFlowLogger):
+            self.logger.finalize("success")
 
 
 def curves(kind: Kind, folder: Path, settings: Mapping[str, Any]) -> Curves:
     """Those of one run, in a folder."""
-    return Curves(None if kind is Kind.none else MAKE[kind](folder), folder, settings)
+    if kind is Kind.none:
+        return Curves()
+    there = folder / ("tensorboard" if kind is Kind.tensorboard else RUN.format(kind.value))
+    fresh = not there.exists()  # a CSV file is begun anew each time
+    return Curves(MAKE[kind](folder), folder / RUN.format(kind.value), fresh, settings)
 
 
-def _run(folder: Path) -> str | None:
+def _run(folder: Path, kind: Kind) -> str | None:
     """The name of the run that goes on."""
-    file = folder / RUN
+    file = folder / RUN.format(kind.value)
     return file.read_text().strip() if file.is_file() else None
 
 
 def _mlflow(folder: Path) -> Logger:
     own = f"sqlite:///{folder.resolve() / 'mlflow.db'}"
     where = os.environ.get("MLFLOW_TRACKING_URI", own)
-    return MLFlowLogger("nasframe", folder.name, where, run_id=_run(folder))
+    return MLFlowLogger("nasframe", folder.name, where, run_id=_run(folder, Kind.mlflow))
 
 
 def _wandb(folder: Path) -> Logger:
-    run = _run(folder)
+    run = _run(folder, Kind.wandb)
     resume = None if run is None else "allow"
     return WandbLogger(folder.name, folder, project="nasframe", id=run, resume=resume)
 

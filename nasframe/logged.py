@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from nasframe.api import Architecture, Report, Step, Trial
 from nasframe.config import StudyConfig
@@ -73,8 +74,9 @@ class Logged(Progress):
     def closed(self) -> None:
         """Pass it on, and end the run."""
         self._inner.closed()
-        if self._curves is not None and self._works:
-            self._curves.end()
+        if self._curves is not None:
+            with suppress(Exception), quiet():  # what was told is in the journal
+                self._curves.end()
 
     def _write(self, trial: Trial) -> None:
         if self._curves is None:  # a study in which nothing happens leaves no run

@@ -8,11 +8,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 from nasframe.errors import NasframeError
-from nasframe.plugins import options
+from nasframe.plugins import options, plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def _check(name: str, kind: str) -> None:
     for option in options():
         if (option.group, option.name) == (group, name):
             raise NasframeError(f"--new {name}: {option.plugin} has {group}={name}; choose another")
+    if any(plugin.name == name for plugin in plugins()) or find_spec(f"nasframe_{name}"):
+        raise NasframeError(f"--new {name}: there is a plugin of this name; choose another")
 
 
 def _texts(name: str, kind: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from nasframe.api import Metrics, Objective, Result, Step, Trial
 from nasframe.building import called
@@ -57,13 +58,15 @@ def scored(trial: Trial, objective: Objective) -> Trial:
         return replace(trial, error=f"{called(objective, 'score')}: {one_line(error)}")
 
 
+class _Known(dict[str, Any]):
+    """Metrics; who reads one that is not there is told so."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ChildError(f"reads {name!r}, which is not among its needs")
+
+
 def _reward(objective: Objective, metrics: Metrics) -> float:
-    try:
-        reward = objective.score(metrics)
-    except KeyError as error:
-        if error.args and error.args[0] not in objective.needs:
-            raise ChildError(f"reads {error}, which is not among its needs") from error
-        raise
+    reward = objective.score(_Known(metrics))
     try:
         value = float(reward)
     except (TypeError, ValueError):

@@ -52,9 +52,11 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
         log = log or Journal(config.dir)
         return study.run(log)
     finally:
-        progress.closed()
-        if log is not None:
-            log.close()
+        try:
+            progress.closed()
+        finally:
+            if log is not None:
+                log.close()
 
 
 class _Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from rich.text import Text
@@ -25,5 +26,7 @@ def duration(seconds: float) -> str:
 def number(value: Any) -> str:
     """A metric for people; of a series its last value."""
     if isinstance(value, tuple):
-        return number(value[-1])
+        return number(value[-1]) if value else "-"
+    if not isfinite(value):
+        return str(value)
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.4f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import pty
 import re
@@ -19,7 +20,7 @@ from nasframe import Architecture, Report, Step, StudyResult, Trial
 from nasframe.children import SHOWN, Children
 from nasframe.console import ConsoleProgress
 from nasframe.goals import missed
-from nasframe.terminal import duration, plain
+from nasframe.terminal import duration, number, plain
 
 PROGRAM = """
 import sys
@@ -129,6 +130,11 @@ def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert "Note" not in capsys.readouterr().out
     assert missed({}, [(0, {"latency_ms": 1.0})]) is None
     assert missed({"latency_ms": 1.0}, []) is None
+
+
+def test_numbers_that_are_none_are_shown() -> None:
+    shown_ = [number(value) for value in (math.nan, -math.inf, (), (0.5, math.nan), (1.0, 0.25))]
+    assert shown_ == ["nan", "-inf", "-", "nan", "0.2500"]
 
 
 def test_children_at_work() -> None:

@@ -93,10 +93,13 @@ def test_a_finished_study_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "csv" / "metrics.csv").read_text() == "mine"
 
 
-def test_the_logger_is_free_to_change(tmp_path: Path) -> None:
+@pytest.mark.parametrize("logger", list(READERS))
+def test_the_logger_is_free_to_change(logger: str, tmp_path: Path) -> None:
+    """One that begins later is told what was before; one that goes on is told no row twice."""
     run(study(tmp_path, "none", trials=4))
-    result = run(study(tmp_path, "csv", trials=12))
-    check(read_csv(tmp_path), result)
+    run(study(tmp_path, logger, trials=8))
+    result = run(study(tmp_path, logger, trials=12))
+    check(READERS[logger](tmp_path), result)
 
 
 class Notes(Progress):

@@ -214,6 +214,32 @@ class Deciding(Stopper):
         return "yes"
 
 
+class Wordy(Objective):
+    needs = "val_accuracy"  # type: ignore[assignment]
+
+    def score(self, metrics: Any) -> float:
+        return 0.0
+
+
+def test_of_names(tmp_path: Path) -> None:
+    text = refusal(tmp_path, objective=config(ObjectiveConfig, Wordy))
+    assert text == (
+        "Wordy.needs (test_plugin_mistakes) must be a tuple of names, not 'val_accuracy'"
+    )
+
+
+def test_the_place_is_the_plugins_own(tmp_path: Path) -> None:
+    """Where its own code was when something of a library failed."""
+    space = config(SearchSpaceConfig, lambda: Space(build=lambda a, t: nn.Linear(-1, 2)))
+    text = refusal(
+        tmp_path,
+        search_space=space,
+        task=option("task", "digits"),
+        evaluator=option("evaluator", "train", epochs=1),
+    )
+    check(r"Space.build .* raised RuntimeError: .*test_plugin_mistakes.py:\d+\)$", text)
+
+
 def test_of_a_stopper(tmp_path: Path) -> None:
     text = refusal(tmp_path, stopper=config(StopperConfig, Deciding))
     assert "Deciding.decide (test_plugin_mistakes) must return whether the child goes on" in text

@@ -74,6 +74,8 @@ def test_code_of_a_new_plugin_is_short_and_tidy(kind: str, tmp_path: Path) -> No
         ("my-part", "use small letters"),
         ("2nd", "use small letters"),
         ("random", "random has controller=random; choose another"),
+        ("optuna", "optuna has controller=optuna; choose another"),
+        ("rl", "there is a plugin of this name; choose another"),
     ],
 )
 def test_names_that_cannot_be(name: str, words: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from nasframe.api import Meter
 from nasframe.config import MeterConfig
 from nasframe.study import run
 from nasframe.testing.measuring import MeasuringContract, alone, drawn
-from nasframe.testing.toys import toy_study
+from nasframe.testing.toys import ToyObjectiveConfig, toy_study
 
 
 class MeterContract(MeasuringContract):
@@ -49,6 +49,7 @@ class MeterContract(MeasuringContract):
             search_space=self.space(),
             task=self.task(),
             meters={"yours": self.config()},
+            objective=ToyObjectiveConfig(most=1e300),
             trials=2,
         )
         for trial in run(study).trials:

@@ -185,7 +185,7 @@ class SearchSpaceContract(PartContract):
             search_space=self.config(),
             task=self.task(),
             evaluator=option("evaluator", "train", epochs=1),
-            objective=ToyObjectiveConfig(metric="val_loss"),
+            objective=ToyObjectiveConfig(metric=self.task().build().provides[0]),
             trials=1,
         )
         (trial,) = run(study).trials

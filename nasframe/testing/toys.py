@@ -280,7 +280,7 @@ class ToyMeterConfig(MeterConfig):
 
 
 class ToyObjective(Objective):
-    """One metric, as it is."""
+    """One metric, as it is; of a series the last value."""
 
     def __init__(self, config: ToyObjectiveConfig) -> None:
         self.needs = (config.metric,)
@@ -289,16 +289,16 @@ class ToyObjective(Objective):
     def score(self, metrics: Metrics) -> float:
         """The metric."""
         value = metrics[self._config.metric]
-        assert isinstance(value, float)
-        return math.nan if self._config.nan else value
+        last = value[-1] if isinstance(value, tuple) else value
+        return math.nan if self._config.nan else float(last)
 
     def rejects(self, metrics: Metrics) -> str | None:
         """Reject what costs too much, if there is a cost."""
         cost = metrics.get("cost", 0.0)
         if self._config.raises:
             raise ZeroDivisionError("on purpose")
-        assert isinstance(cost, float)
-        return f"cost {cost} is too high" if cost > self._config.most else None
+        high = isinstance(cost, int | float) and cost > self._config.most
+        return f"cost {cost} is too high" if high else None
 
 
 @dataclass(kw_only=True)
