@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nasframe.errors import NasframeError, nearest
+from nasframe.terminal import complain
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
             message = f"there is no {unknown[1]}; {nearest(unknown[1], options)}"
-        _complain(self.prog, f"{message} ({self.prog} --help tells all options)")
+        complain(f"{self.prog}: {message} ({self.prog} --help tells all options)")
         sys.exit(2)
 
 
@@ -30,17 +31,10 @@ def guarded(program: str, command: Callable[[], None]) -> None:
     try:
         command()
     except (NasframeError, OSError) as error:
-        _complain(program, str(error))
+        complain(f"{program}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _complain(program: str, text: str) -> None:
-    from nasframe.terminal import plain
-
-    lines = (plain(line).plain for line in text.split("\n"))
-    print(f"{program}:", "\n".join(lines), file=sys.stderr)
 
 
 def count(text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import traceback
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -18,6 +17,7 @@ from omegaconf.errors import (
 
 from nasframe import mistakes
 from nasframe.errors import NasframeError
+from nasframe.terminal import complain
 
 
 def tell(name: str, error: Exception) -> int:
@@ -29,12 +29,9 @@ def tell(name: str, error: Exception) -> int:
 
 def say(line: str, error: Exception) -> None:
     """Say a line of an error, with the traceback if one wants to see it."""
-    from nasframe.terminal import plain
-
     if os.environ.get("NASFRAME_DEBUG") == "1":
         traceback.print_exception(error)
-    lines = (plain(text).plain for text in line.split("\n"))
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    complain(line)
 
 
 def explain(error: Exception) -> tuple[str, int]:

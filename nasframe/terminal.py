@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import isfinite
 from typing import Any
 
@@ -11,6 +12,11 @@ from rich.text import Text
 def plain(text: object) -> Text:
     """Text from outside, without markup, colours or control characters."""
     return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+
+
+def complain(text: str) -> None:
+    """Lines on the error output, without what would command the terminal."""
+    print("\n".join(plain(line).plain for line in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:
