@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import random
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -323,7 +325,9 @@ DETECTORS = [
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-def test_a_detector_is_trained_tested_and_loaded(detector: Any, tmp_path: Path) -> None:
+def test_a_detector_is_trained_tested_and_loaded(
+    detector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = coco(tmp_path / "data")
     config = RetrainConfig(
         network="mnasnet_small",
@@ -346,6 +350,13 @@ def test_a_detector_is_trained_tested_and_loaded(detector: Any, tmp_path: Path) 
     again = mean_average_precision(pairs, "pycocotools")
     assert again["map"] == pytest.approx(found.metrics["test_map"])
     assert sum(len(boxes["scores"]) for boxes, _ in pairs) > 0
+    shutil.copytree(tmp_path / "it", tmp_path / "runs" / "boxes")
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "detection.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert sorted(names["found"][0]) == ["boxes", "labels", "scores"]
     card = (tmp_path / "it" / "README.md").read_text()
     assert "bright, dark" in card and type(detector).__name__.removesuffix("Config") in card
 

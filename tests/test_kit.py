@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from toys import Said
 
 from nasframe import (
     Architecture,
@@ -171,21 +172,6 @@ def tried(contract: Any, test: str, *arguments: Any) -> None:
     getattr(contract, name)(*arguments)
 
 
-class Reward(Objective):
-    """What two functions say."""
-
-    needs = ("val_accuracy",)
-
-    def __init__(self, score: Callable[[Any], Any], rejects: Callable[[Any], Any]) -> None:
-        self._score, self._rejects = score, rejects
-
-    def score(self, metrics: Any) -> Any:
-        return self._score(metrics)
-
-    def rejects(self, metrics: Any) -> Any:
-        return self._rejects(metrics)
-
-
 @pytest.mark.parametrize(
     ("score", "rejects", "test", "words"),
     [
@@ -199,8 +185,8 @@ class Reward(Objective):
 def test_a_fault_of_an_objective_is_found(score: Any, rejects: Any, test: str, words: str) -> None:
     contract = testing.ObjectiveContract
     with pytest.raises(AssertionError, match=words):
-        tried(given(contract, Reward(score, rejects)), test)
-    tried(given(contract, Reward(lambda m: m["val_accuracy"], lambda m: None)), test)
+        tried(given(contract, Said(score, rejects)), test)
+    tried(given(contract, Said(lambda m: m["val_accuracy"], lambda m: None)), test)
 
 
 class Flipping(Stopper):
@@ -329,7 +315,7 @@ class Unkept(ObjectiveConfig):
     function: Any = field(default_factory=lambda: lambda: 0)
 
     def build(self) -> Objective:
-        return Reward(lambda m: 0, lambda m: None)
+        return Said(lambda m: 0, lambda m: None)
 
 
 def test_a_fault_of_settings_is_found() -> None:

@@ -37,6 +37,7 @@ from nasframe.manual import attributes
 from nasframe.plugins import GROUPS, Option, Published, networks, options
 from nasframe.retraining.fitting import fit
 from nasframe.scoring import scored
+from nasframe.testing import ControllerContract, SearchSpaceContract
 
 ROOT = Path(__file__).parents[1]
 HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
@@ -109,17 +110,27 @@ def test_each_setting_is_documented(item: Option) -> None:
     )
 
 
+def contract(kind: type, item: Option) -> Any:
+    """The contract of an option; test_kit.py holds one of each class to all of it."""
+    return type("It", (kind,), {"config": lambda self: config(item), "drawn": 1})()
+
+
 @pytest.mark.parametrize("item", complete("search_space"))
 def test_nasframe_search_spaces(item: Option) -> None:
-    """Each space gives a network for a task of its kind; the rest is in its contract."""
+    """Each space gives a network that learns, from its architecture and nothing else."""
     space = config(item).build()
     assert isinstance(space, SearchSpace)
+    kept = contract(SearchSpaceContract, item)
+    kept.test_choices_have_names_and_options()
+    kept.test_links_stand_at_the_anchor_of_their_target()
+    kept.test_an_architecture_is_told_and_drawn()
     task = option("task", TASKS[space.kinds[0]]).build()
-    network = space.build(some_architecture(space, 1), task)
-    with torch.no_grad():
-        given = network.eval()(*task.example())
-    logits = given[0] if isinstance(given, tuple) else given
-    assert logits.shape[-1] == task.outputs and logits.isfinite().all()
+    network = space.build(some_architecture(space, 1), task).train()
+    batch = next(iter(task.train_batches(16, torch.device("cpu"), torch.Generator())))
+    loss, _ = task.loss(network, batch, None)
+    loss.backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    assert loss.isfinite() and gradients and all(g.isfinite().all() for g in gradients)
 
 
 @pytest.mark.parametrize("item", named("task"))
@@ -150,10 +161,12 @@ def nothing_there(expected: bool) -> Any:
 
 
 @pytest.mark.parametrize("item", named("controller"))
-def test_nasframe_controllers(item: Option, tmp_path: Path) -> None:
-    """Each controller searches in a space of toys; the rest is in its contract."""
-    result = run(toy_study(tmp_path, controller=config(item), trials=12))
-    assert len(result.top(100)) == 12
+def test_nasframe_controllers(item: Option) -> None:
+    """Each controller proposes what is in range, changes nothing by it, and is exact in replay."""
+    kept = contract(ControllerContract, item)
+    kept.test_a_proposal_is_an_option_for_each_active_choice()
+    kept.test_ask_changes_nothing()
+    kept.test_replay_gives_the_same_proposals()
 
 
 @pytest.mark.parametrize("item", named("objective"))

@@ -29,7 +29,6 @@ from nasframe import (
     option,
     run,
 )
-from nasframe.building import called
 from nasframe.cli import to_config
 from nasframe.command import register_configs
 from nasframe.plugins import options
@@ -239,8 +238,8 @@ def test_a_latency_that_is_none_fails_the_trial(
     config: ObjectiveConfig, latency_ms: Any, error: str
 ) -> None:
     trial = Trial(0, Architecture(()), metrics={"val_accuracy": 0.9, "latency_ms": latency_ms})
-    objective = config.build()
-    assert scored(trial, objective).error == f"{called(objective, 'score')}: {error}"
+    blamed = scored(trial, config.build()).error
+    assert blamed == f"Limited.score (nasframe_objectives): {error}"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import torch
 from throwaway import Shell, distribution
 from torch import nn
-from toys import ToyMeterConfig, toy_study
+from toys import Said, ToyMeterConfig, toy_study
 
 from nasframe import (
     Choice,
@@ -131,31 +131,18 @@ def test_of_an_evaluator_or_a_meter(give: Any, words: str, tmp_path: Path) -> No
     check(f"meter mine: .*{words}", refusal(tmp_path / "b", meters={"mine": meter}))
 
 
-class Scoring(Objective):
-    needs = ("val_accuracy",)
-
-    def __init__(self, score: Callable[[Any], Any], rejects: Callable[[Any], Any]) -> None:
-        self._score, self._rejects = score, rejects
-
-    def score(self, metrics: Any) -> Any:
-        return self._score(metrics)
-
-    def rejects(self, metrics: Any) -> Any:
-        return self._rejects(metrics)
-
-
 @pytest.mark.parametrize(
     ("score", "rejects", "words"),
     [
-        (lambda m: None, lambda m: None, f"Scoring.score {HERE}: the reward is None, which is not"),
+        (lambda m: None, lambda m: None, "Said.score .toys.: the reward is None, which is not"),
         (lambda m: math.nan, lambda m: None, "the reward is nan, which is not a finite number"),
         (lambda m: m["acc"], lambda m: None, "reads 'acc', which is not among its needs"),
-        (lambda m: 1 / 0, lambda m: None, f"Scoring.score {HERE}: ZeroDivisionError"),
-        (lambda m: 1, lambda m: True, f"Scoring.rejects {HERE}: must return why not, or None, not"),
+        (lambda m: 1 / 0, lambda m: None, "Said.score .toys.: ZeroDivisionError"),
+        (lambda m: 1, lambda m: True, "Said.rejects .toys.: must return why not, or None, not"),
     ],
 )
 def test_of_an_objective(score: Any, rejects: Any, words: str, tmp_path: Path) -> None:
-    objective = config(ObjectiveConfig, lambda: Scoring(score, rejects))
+    objective = config(ObjectiveConfig, lambda: Said(score, rejects))
     check(words, refusal(tmp_path, objective=objective, meters={"toy": ToyMeterConfig()}))
 
 

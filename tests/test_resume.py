@@ -310,12 +310,15 @@ class Bad(Controller):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("build", r"BadConfig.build \(test_resume\) raised ImportError: no foo \(.*resume.py:\d+"),
+        ("build", r"BadConfig.build \(test_resume\) raised ImportError: no foo \(.*py:\d+\)"),
         ("returned", r"BadConfig.build \(test_resume\) must return a Controller, not None"),
         ("batch", r"Bad.batch \(test_resume\) raised TypeError: .* \(.*loop.py:\d+\)"),
         ("ask", r"Bad.ask \(test_resume\) raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
         ("none", r"Bad.ask \(test_resume\) must return a list of Proposal, not None"),
-        ("tuples", r"Bad.ask \(test_resume\) must return a list of Proposal, not \[\(0, 0"),
+        (
+            "tuples",
+            r"Bad.ask \(test_resume\) must return a list of Proposal, not \[\(0, 0, 0, 0\), ",
+        ),
         ("tell", r"Bad.tell \(test_resume\) raised KeyError: 'boo' \(.*test_resume.py:\d+\)"),
     ],
 )

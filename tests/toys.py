@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nasframe import (
     Executor,
     ExecutorConfig,
     Metrics,
+    Objective,
     Parts,
     Report,
     Result,
@@ -162,3 +164,18 @@ class ToyStopperConfig(StopperConfig):
 def toy_study(dir: Path, **settings: Any) -> StudyConfig:
     """A study of toys whose evaluator may go wrong; any field of the study can be given."""
     return testing.toy_study(dir, **{"evaluator": ToyEvaluatorConfig(), **settings})
+
+
+class Said(Objective):
+    """What two functions say."""
+
+    needs = ("val_accuracy",)
+
+    def __init__(self, score: Callable[[Any], Any], rejects: Callable[[Any], Any]) -> None:
+        self._score, self._rejects = score, rejects
+
+    def score(self, metrics: Any) -> Any:
+        return self._score(metrics)
+
+    def rejects(self, metrics: Any) -> Any:
+        return self._rejects(metrics)
