@@ -49,14 +49,16 @@ IMAGES: list[tuple[int, str, dict[str, Any], int]] = [
 ]
 """The table of docs/data.md: the side of the images, the space, its settings, the batch."""
 
+PTB: dict[str, Any] = {"base": 8, "layers": 2, "tied": False, "parameters": 20_000_000}
 FULL: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "nas_cifar10, 6 layers": ("nas_cnn", {"layers": 6}, 32, 64),
     "nas_cifar10, 20 layers": ("nas_cnn", {"layers": 20}, 32, 64),
+    "nas_ptb": ("nas_rnn", PTB, 0, 20),
     "nasnet_cifar10": ("nasnet", {"cells": 2, "filters": 32}, 32, 32),
     "mnasnet_imagenet": ("mnasnet", {"flavour": "google"}, 224, 8),
     "mnasnet_cells": ("nasnet", {"skeleton": "imagenet", "cells": 4, "filters": 44}, 224, 8),
 }
-"""Steps of the papers' children: the space, its settings, the side of the images, the batch."""
+"""Steps of the papers' children: the space, its settings, the side (0: words), the batch."""
 
 
 def drawn(space: SearchSpace, seed: int) -> Architecture:
@@ -68,24 +70,36 @@ def step(space: SearchSpace, shape: Shape, batch: int, seed: int) -> float:
     """CPU seconds of a training step of a random architecture, after one that warms up."""
     torch.manual_seed(seed)
     network = space.build(drawn(space, seed), shape).train()
-    network = network.to(memory_format=torch.channels_last)
+    if shape.kind == "image":
+        network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), 1e-3, momentum=0.9)
-    x = torch.rand(batch, *shape.input_shape).to(memory_format=torch.channels_last)
-    y = torch.randint(shape.outputs, (batch,))
+    inputs, targets = data(shape, batch)
     for _ in range(2):
         start = time.process_time()
-        given = network(x)
-        loss = cross_entropy(given[0] if isinstance(given, tuple) else given, y)
+        given = network(*inputs)
+        logits = given[0] if isinstance(given, tuple) else given
+        loss = cross_entropy(logits.flatten(0, -2), targets)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return time.process_time() - start
 
 
+def data(shape: Shape, batch: int) -> tuple[tuple[Any, ...], torch.Tensor]:
+    """Random images, or 35 words of each of some texts, and what is to be found."""
+    if shape.kind == "sequence":
+        words_TB = torch.randint(shape.outputs, (35, batch))
+        return (words_TB, None), words_TB.flatten()
+    x = torch.rand(batch, *shape.input_shape).to(memory_format=torch.channels_last)
+    return (x,), torch.randint(shape.outputs, (batch,))
+
+
 def steps(name: str, settings: dict[str, Any], side: int, batch: int) -> float:
     config = option("search_space", name, **settings)
     channels = 1 if side == 8 else 3
     shape = Shape("image", (channels, side, side), 1000 if side == 224 else 10)
+    if side == 0:
+        shape = Shape("sequence", (), 10_000)
     return median(step(config.build(), shape, batch, seed) for seed in range(DRAWN))
 
 
