@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import sys
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def visible(text: object) -> str:
+    """Text from outside, without control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def plain(text: object) -> Text:
     """Text from outside, without markup, colours or control characters."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+    from rich.text import Text  # here: mistakes on a command line are told without rich
+
+    return Text(visible(text))
 
 
 def complain(text: str) -> None:
     """Lines on the error output, without what would command the terminal."""
-    print("\n".join(plain(line).plain for line in text.split("\n")), file=sys.stderr, flush=True)
+    print("\n".join(map(visible, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

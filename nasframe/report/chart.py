@@ -11,7 +11,7 @@ import altair as alt
 
 from nasframe.errors import NasframeError
 from nasframe.report.figures import Comparison, Curve, Row
-from nasframe.terminal import plain
+from nasframe.terminal import visible
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart with any colour vision (Okabe & Ito 2008)."""
@@ -75,7 +75,7 @@ def _panel(comparison: Comparison, size: int) -> alt.LayerChart:
     title = "Best so far" if size == 1 else f"Mean of the best {size}"
     base = alt.Chart(alt.InlineData(points), title=title, width=_WIDTH, height=_HEIGHT)
     scale = alt.Scale(domain=_range(comparison, size), nice=False, zero=False)
-    name = plain(comparison.metric or "reward").plain
+    name = visible(comparison.metric or "reward")
     settings: dict[str, Any] = {"title": name, "scale": scale, "axis": alt.Axis(tickCount=6)}
     base = base.encode(x=_x(comparison), color=_colour(comparison))
     dash = alt.StrokeDash(
@@ -161,4 +161,4 @@ def _scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt.Scal
 
 
 def _name(row: Row) -> str:
-    return plain(row.label).plain
+    return visible(row.label)

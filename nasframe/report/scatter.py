@@ -10,7 +10,7 @@ import altair as alt
 
 from nasframe.goals import Goal
 from nasframe.report.findings import Findings, Front, Network
-from nasframe.terminal import plain
+from nasframe.terminal import visible
 
 _BLUE, _GREY = "#0072B2", "#999999"
 _WIDTH, _HEIGHT = 480, 360
@@ -105,7 +105,7 @@ def _base(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
         }
         for network in networks
     ]
-    titles = {field: plain(axis.goal.name).plain for field, axis in (("x", x), ("y", y))}
+    titles = {field: visible(axis.goal.name) for field, axis in (("x", x), ("y", y))}
     base: alt.Chart = alt.Chart(alt.InlineData(points)).encode(
         x=alt.X("x:Q", title=titles["x"], scale=_scale(x), axis=alt.Axis(tickCount=6)),
         y=alt.Y("y:Q", title=titles["y"], scale=_scale(y), axis=alt.Axis(tickCount=6)),
