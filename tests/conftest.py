@@ -7,9 +7,17 @@ from collections.abc import Iterator
 import pytest
 import torch
 from hypothesis import settings
+from turns import turn
 
 settings.register_profile("nasframe", deadline=None)  # tests are not timed
 settings.load_profile("nasframe")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around the limit of time, too
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Nothing runs beside a test of the mark ``alone``."""
+    with turn(item):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

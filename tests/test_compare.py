@@ -43,6 +43,8 @@ from nasframe.report.figures import Comparison
 from nasframe.report.policies import own_choice, policies
 from nasframe.report.studies import Study, find, read
 
+pytestmark = pytest.mark.alone
+
 SEEDS = range(6)
 BUDGET = 40
 

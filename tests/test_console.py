@@ -22,6 +22,8 @@ from nasframe.console import ConsoleProgress
 from nasframe.goals import missed
 from nasframe.terminal import duration, number, plain
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = """
 import sys
 from pathlib import Path

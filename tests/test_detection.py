@@ -490,14 +490,16 @@ def test_mistakes_on_the_command_line_are_a_line(tmp_path: Path) -> None:
     run_ = shell(tmp_path)
     task = coco(tmp_path / "data")
     data = ("task=coco", f"task.annotations={task.annotations}", f"task.images={task.images}")
-    network = ("network=mnasnet_small", "dir=it")
-    for words, reason in {
+    mistakes = {
         data: "this task finds objects: give detector=faster_rcnn or ssdlite",
         (*data, "detector=ssd"): "unknown option detector=ssd; did you mean ssdlite?",
         (*data[:2], f"task.images={tmp_path}", "detector=ssdlite"): "there is no such file",
         (*data, "detector=ssdlite", "network=nas_cnn_v1"): "cannot be a backbone",
-    }.items():
-        done = run_("nasframe-retrain", *network, *words)
+    }
+    given = [("network=mnasnet_small", "dir=it", *words) for words in mistakes]
+    for done, (words, reason) in zip(
+        run_.each("nasframe-retrain", given), mistakes.items(), strict=True
+    ):
         assert (done.returncode, done.stdout) == (2, ""), (words, done.stderr)
         assert reason in done.stderr and done.stderr.count("\n") <= 2, done.stderr
         assert not (run_.cwd / "it").exists()

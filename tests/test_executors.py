@@ -8,6 +8,8 @@ from nasframe import ExecutorConfig, option
 from nasframe.executors.worker import child_seed, merge_meters
 from nasframe.testing import ExecutorContract
 
+pytestmark = pytest.mark.alone
+
 
 def configured(name: str) -> ExecutorConfig:
     config = option("executor", name)

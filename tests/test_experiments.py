@@ -113,12 +113,21 @@ def study(toy: Shell, *words: str) -> list[Any]:
     return [read_result(folder).trials[-1] for folder in folders]
 
 
-def test_small_experiments_search(tmp_path: Path) -> None:
-    small = [name for name in EXPERIMENTS if name.endswith("_small")]
-    assert len(small) == 6
-    words = ("trials=2", "evaluator.epochs=1", f"experiment={','.join(small)}")
+SMALL = [name for name in EXPERIMENTS if name.endswith("_small")]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["mnasnet_imagenet_small", "nasnet_cifar10_small"],
+        pytest.param(SMALL, marks=pytest.mark.slow),
+    ],
+    ids=len,
+)
+def test_small_experiments_search(tmp_path: Path, names: list[str]) -> None:
+    words = ("trials=2", "evaluator.epochs=1", f"experiment={','.join(names)}")
     trials = study(shell(tmp_path), *words)
-    assert len(trials) == 6
+    assert len(trials) == len(names)
     assert all(trial.error is None and 0 < trial.reward for trial in trials)
 
 
@@ -132,22 +141,20 @@ def test_spaces_for_sequences_train_under_every_controller(tmp_path: Path) -> No
     assert all(trial.error is None and trial.reward > 0 for trial in trials)
 
 
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (["search_space=nas_rnn"], "here search_space=mnasnet or mnasnet_flat or nas_cnn"),
-        (["task=text"], "here search_space=nas_rnn or nas_rnn_extended would fit"),
-        (["search_space=nas_rnn", "task=text"], "here objective=perplexity would fit"),
-        (["objective=perplexity"], "here objective=accuracy or weighted would fit"),
-    ],
-)
-def test_what_does_not_go_together_is_told_with_what_does(
-    tmp_path: Path, words: list[str], hint: str
-) -> None:
+HINTS = {
+    ("search_space=nas_rnn",): "here search_space=mnasnet or mnasnet_flat or nas_cnn",
+    ("task=text",): "here search_space=nas_rnn or nas_rnn_extended would fit",
+    ("search_space=nas_rnn", "task=text"): "here objective=perplexity would fit",
+    ("objective=perplexity",): "here objective=accuracy or weighted would fit",
+}
+
+
+def test_what_does_not_go_together_is_told_with_what_does(tmp_path: Path) -> None:
     toy = shell(tmp_path)
-    done = toy("nasframe", *words, NASFRAME_BLOCK="toy")
-    assert done.returncode == 2
-    assert hint in done.stderr
+    toy.env["NASFRAME_BLOCK"] = "toy"
+    for done, hint in zip(toy.each("nasframe", HINTS), HINTS.values(), strict=True):
+        assert done.returncode == 2
+        assert hint in done.stderr
     assert toy.files() == set()
 
 

@@ -108,7 +108,11 @@ def test_every_format_has_the_networks_outputs(study: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["nasnet_small", "nasnet", "mnasnet", "mnasnet_flat", "nas_cnn", "nasbench201"]
+    "name",
+    [
+        *("nasnet_small", "nasnet", "mnasnet", "nas_cnn", "nasbench201"),
+        pytest.param("mnasnet_flat", marks=pytest.mark.slow),
+    ],
 )
 def test_sources_compute_the_networks_of_each_space(name: str, tmp_path: Path) -> None:
     space = option("search_space", name).build()
@@ -215,7 +219,7 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
         objective=option("objective", "perplexity"),
     )
     (tmp_path / "empty").mkdir()
-    for words, reason in {
+    mistakes = {
         ("nowhere",): "no network is called 'nowhere'",
         (str(tmp_path / "empty"),): "empty",
         (f"{study}:77",): "holds no weights of trial 77",
@@ -224,8 +228,10 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
         (str(study), "--weights", "w"): "--weights is for published networks",
         ("mnasnet_small", "--weights", "none.safetensors"): "none.safetensors",
         (str(study), "--out", "no/folder"): "there is no folder no",
-    }.items():
-        done = run_("nasframe-export", *words)
+    }
+    for done, (words, reason) in zip(
+        run_.each("nasframe-export", mistakes), mistakes.items(), strict=True
+    ):
         assert done.returncode == 2 and done.stdout == "", words
         assert reason in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert not list(run_.cwd.iterdir()) and not (study / "model.onnx").exists()

@@ -14,6 +14,8 @@ from nasframe import Controller, option, read_result
 from nasframe.journal import FILE, read
 from nasframe.testing import journal_events
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = Path(__file__).with_name("table_program.py")
 TRIALS = 3000
 

@@ -18,9 +18,12 @@ import nasframe
 from nasframe.journal import FILE, read
 from nasframe.testing import journal_events
 
+pytestmark = pytest.mark.alone
+
 NASFRAME = str(Path(sys.executable).with_name("nasframe"))
 HERE, TWO_WORKERS = ["executor=serial"], ["executor=process", "executor.workers=2"]
 ON_RAY = ["executor=ray", "executor.workers=2"]
+SLOW_HERE = pytest.param(HERE, marks=pytest.mark.slow)
 SLOW_ON_RAY = pytest.param(ON_RAY, marks=pytest.mark.slow)
 SMALL = ["trials=4", "evaluator.epochs=1", "batch=2", "meters=[size]", "evaluator.device=cpu"]
 
@@ -106,7 +109,7 @@ def test_weights_that_are_not_there(first: tuple[Path, str]) -> None:
         nasframe.load(first[0], number=77)
 
 
-@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, SLOW_ON_RAY])
+@pytest.mark.parametrize("executor", [SLOW_HERE, TWO_WORKERS, SLOW_ON_RAY])
 def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
     first: tuple[Path, str], tmp_path: Path, executor: list[str]
 ) -> None:
@@ -124,10 +127,10 @@ def test_killed_in_the_middle_of_a_child_it_ends_like_one_that_was_not(
 @pytest.mark.parametrize(
     ("name", "executor"),
     [
-        ("SIGINT", HERE),
+        pytest.param("SIGINT", HERE, marks=pytest.mark.slow),
         ("SIGTERM", HERE),
         ("SIGINT", TWO_WORKERS),
-        ("SIGTERM", TWO_WORKERS),
+        pytest.param("SIGTERM", TWO_WORKERS, marks=pytest.mark.slow),
         pytest.param("SIGTERM", ON_RAY, marks=pytest.mark.slow),
     ],
 )
@@ -161,7 +164,7 @@ def test_interrupted_in_the_middle_of_a_long_step_it_ends_at_once(tmp_path: Path
     assert "Ended: interrupted. 0 trials" in output
 
 
-@pytest.mark.parametrize("executor", [HERE, TWO_WORKERS, SLOW_ON_RAY])
+@pytest.mark.parametrize("executor", [SLOW_HERE, TWO_WORKERS, SLOW_ON_RAY])
 def test_a_second_ctrl_c_is_not_in_the_way_of_the_first(
     tmp_path: Path, executor: list[str]
 ) -> None:

@@ -41,6 +41,8 @@ from nasframe.latency.networks import random_inputs
 from nasframe.latency.timing import METRICS
 from nasframe.latency.torch_runtime import TorchRuntime
 
+pytestmark = pytest.mark.alone
+
 QUICK = {"seconds": 0.3}
 SMALL = {"filters": [8, 16], "layers": [1, 1], "strides": [1, 2], "stem": 8, "head": 32}
 """Settings of MnasNet's space for the smallest of networks."""
@@ -206,7 +208,7 @@ def test_a_study_measures_in_several_ways_and_an_objective_takes_one(console: Sh
         "meters.torch.batch=2 objective=accuracy_latency_soft objective.target_ms=5 "
         "objective.latency=onnx.latency_ms evaluator.epochs=1 controller=random dir=one trials=2"
     )
-    done = console("nasframe", *space_words(), *words.split())
+    done = console("nasframe", *space_words(), *words.split(), "executor=serial")
     assert (done.returncode, done.stderr) == (0, "")
     for trial in (trials := read_result(console.cwd / "one").trials):
         for name in ("onnx.latency_ms", "torch.latency_ratio", "parameters", "val_accuracy"):

@@ -37,6 +37,8 @@ from nasframe.latency_cli import main
 from nasframe.plugins import options
 from nasframe_mnasnet.blocks import Flavour
 
+pytestmark = pytest.mark.alone
+
 TINY: dict[str, Any] = {"filters": [8], "layers": [1], "strides": [2], "stem": 8, "head": 16}
 DIGITS = Images((1, 8, 8), 10)
 

@@ -20,7 +20,9 @@ HOSTILE = "<img src=x onerror=hacked()> @@DATA@@ 'q\" 中文"
 
 
 def search(run_: Shell, *words: str) -> None:
-    done = run_("nasframe", *WORDS, "objective.target_ms=10", "trials=120", *words)
+    done = run_(
+        "nasframe", *WORDS, "objective.target_ms=10", "trials=120", "executor=serial", *words
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -37,6 +37,8 @@ from nasframe.progress import Progress
 from nasframe.testing import journal_events
 from nasframe.weights import weights_path
 
+pytestmark = pytest.mark.alone
+
 ray = ray_cluster.ray
 CHILD = (1, 2, 3, 4)
 
@@ -123,6 +125,7 @@ class Weather(Progress):
             self._cluster.remove(self._node)
 
 
+@pytest.mark.slow
 def test_a_study_does_not_notice_the_weather(cluster: Cluster, tmp_path: Path) -> None:
     evaluator = ToyEvaluatorConfig(seconds=0.3)
     ours = option("executor", "ray", address=cluster.address)

@@ -401,16 +401,17 @@ def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(
     study: Path, tmp_path: Path
 ) -> None:
     run_ = shell(tmp_path)
-    whole = run_("nasframe-retrain", f"study={study}", "top=2", "dir=whole", *WORDS)
+    words = ("nasframe-retrain", f"study={study}", "top=2", *WORDS)
+    whole = run_(*words, "dir=whole")
     assert (whole.returncode, whole.stderr) == (0, "")
-    for lines in (1, 4, 3):  # of what is left
-        process = run_.start("nasframe-retrain", f"study={study}", "top=2", "dir=killed", *WORDS)
+    for lines in (4, 5):  # of what is left: in the first network, and in the second
+        process = run_.start(*words, "dir=killed")
         assert process.stdout is not None
         for _ in range(lines):
             process.stdout.readline()
         process.kill()
         process.communicate()
-    rest = run_("nasframe-retrain", f"study={study}", "top=2", "dir=killed", *WORDS)
+    rest = run_(*words, "dir=killed")
     assert (rest.returncode, rest.stderr) == (0, "")
     assert rest.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
     assert not list(run_.cwd.glob("**/*.ckpt"))
@@ -803,10 +804,11 @@ MISTAKES: dict[tuple[str, ...], str] = {
 def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path, step: int) -> None:
     run_ = shell(tmp_path)
     (tmp_path / "empty").mkdir()
-    for words, reason in list(MISTAKES.items())[::step]:
-        done = run_(
-            "nasframe-retrain", *(word.replace("{}", str(study)) for word in words), "dir=it"
-        )
+    mistakes = list(MISTAKES.items())[::step]
+    given = [
+        [*(word.replace("{}", str(study)) for word in words), "dir=it"] for words, _ in mistakes
+    ]
+    for done, (words, reason) in zip(run_.each("nasframe-retrain", given), mistakes, strict=True):
         assert done.returncode == 2 and done.stdout == "", words
         assert done.stderr.startswith("nasframe-retrain: ") and reason in done.stderr, done.stderr
         assert done.stderr.count("\n") <= 2 and not (run_.cwd / "it").exists()

@@ -27,6 +27,8 @@ from nasframe.report.inspection import inspect
 from nasframe.report.listing import listing
 from nasframe.testing import journal_events
 
+pytestmark = pytest.mark.alone
+
 Asked = tuple[int, int, float]
 """The number of a trial, the epoch, the reward."""
 

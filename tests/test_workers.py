@@ -16,6 +16,8 @@ from nasframe import NasframeError, Report, Result, Step, Trial, option, run
 from nasframe.progress import Progress
 from nasframe.testing import journal_events
 
+pytestmark = pytest.mark.alone
+
 CHILD = (1, 2, 3, 4)
 PROGRAM = Path(__file__).with_name("toy_program.py")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,13 @@ class Shell:
         process = self.start(script, *args, **env)
         out, err = process.communicate(timeout=self.patience)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def each(
+        self, script: str, commands: Iterable[Sequence[str]]
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Run a script once with each of some arguments, two at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda words: self(script, *words), commands))
 
     def start(self, script: str, *args: str, **env: str) -> subprocess.Popen[str]:
         """Start a script."""
