@@ -13,6 +13,11 @@ settings.register_profile("nasframe", deadline=None)  # tests are not timed
 settings.load_profile("nasframe")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that run alone come last: until then there is always a test to run beside another."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the limit of time, too
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Nothing runs beside a test of the mark ``alone``."""
