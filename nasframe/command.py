@@ -39,6 +39,7 @@ from nasframe.executors.serial import THREAD
 from nasframe.explained import explain, first_line, say, tell
 from nasframe.journal import BusyError
 from nasframe.plugins import groups, options
+from nasframe.terminal import show
 
 Result = TypeVar("Result")
 
@@ -89,7 +90,7 @@ def start(
         signal.signal(signal.SIGINT, _interrupt)
     try:
         if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
-            print(program.help())
+            show(program.help())
             sys.exit()
         if "--version" in sys.argv:
             print(f"{program.name} {version('nasframe')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,14 @@ def plain(text: object) -> Text:
 def complain(text: str) -> None:
     """Lines on the error output, without what would command the terminal."""
     print("\n".join(map(visible, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """A long text on the output, of which a reader may take the beginning alone: ``| head``."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
 
 
 def duration(seconds: float) -> str:

@@ -241,6 +241,14 @@ def test_help_lists_every_option_with_who_gives_it(toy: Shell) -> None:
     assert "how many trials to run; null for no limit, or for 30 if" in done.stdout
 
 
+def test_a_reader_of_help_may_leave_early(toy: Shell) -> None:
+    with toy.start("nasframe", "--help") as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline().startswith("nasframe searches")
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+
+
 def test_the_examples_of_help_compose(toy: Shell) -> None:
     _, _, section = manual.HEAD.partition("Examples\n")
     lines = [line.strip().split("   ")[0] for line in section.splitlines() if " -m " not in line]
