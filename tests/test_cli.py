@@ -241,11 +241,10 @@ def test_help_lists_every_option_with_who_gives_it(toy: Shell) -> None:
     assert "how many trials to run; null for no limit, or for 30 if" in done.stdout
 
 
-def test_a_reader_of_help_may_leave_early(toy: Shell) -> None:
+def test_a_reader_of_help_may_leave(toy: Shell) -> None:
     with toy.start("nasframe", "--help") as process:
         assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline().startswith("nasframe searches")
-        process.stdout.close()
+        process.stdout.close()  # before there is anything to read
         assert (process.wait(60), process.stderr.read()) == (0, "")
 
 
