@@ -449,7 +449,7 @@ def console(tmp_path: Path) -> Shell:
 
 
 def test_nasframe_latency_compares_networks_in_both_runtimes(console: Shell) -> None:
-    study = ("dir=one", "trials=1", "evaluator.epochs=1", "executor=serial")
+    study = ("dir=one", "trials=1", "evaluator.epochs=1", "controller=random", "executor=serial")
     assert console("nasframe", *study).returncode == 0
     names = ("mnasnet_small", "mobilenetv3_small_050", "one:0")
     options = ("--runtime", "torch,onnx", "--seconds", "0.2", "--size", "64", "--json", "all.json")
