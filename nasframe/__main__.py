@@ -1,6 +1,6 @@
 """``python -m nasframe``: the command ``nasframe``."""
 
-from nasframe.cli import search
+from nasframe.cli.search import search
 
 if __name__ == "__main__":
     search()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasframe.config import (
+from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
     MeterConfig,
@@ -16,10 +16,10 @@ from nasframe.config import (
     TaskConfig,
     setting,
 )
+from nasframe.api.hookspecs import hookimpl
+from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError
-from nasframe.hookspecs import hookimpl
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
-from nasframe.recipe import RecipeConfig
 from nasframe.tasks.config import (
     ArraysConfig,
     Dataset,
@@ -32,7 +32,7 @@ from nasframe.tasks.config import (
 from nasframe.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from nasframe.api import Executor, Meter, SearchSpace, Stopper, Task
+    from nasframe.api.parts import Executor, Meter, SearchSpace, Stopper, Task
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 import timm.models
 
 from nasframe.errors import NasframeError
-from nasframe.plugins import networks, published
+from nasframe.registry.options import networks, published
 
 
 def _register(network: str) -> None:

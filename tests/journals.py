@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nasframe import Architecture, Proposal, StudyConfig, Trial, events, header, option
-from nasframe.journal import FILE, Journal
+from nasframe import Architecture, Proposal, StudyConfig, Trial, option
+from nasframe.storage import events, header
+from nasframe.storage.journal import FILE, Journal
 
 
 def config(dir: Path, **settings: Any) -> StudyConfig:

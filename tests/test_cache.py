@@ -19,13 +19,22 @@ import torch
 from throwaway import TOYS, Shell, shell
 from toys import ToyEvaluatorConfig, ToySpaceConfig, ToyStopperConfig, toy_study
 
-from nasframe import NasframeError, StudyConfig, candidates, cpu, load, option, read_result, run
-from nasframe.cache import Cache, Entry
-from nasframe.executors import recall
+from nasframe import (
+    NasframeError,
+    StudyConfig,
+    candidates,
+    load,
+    option,
+    read_result,
+    run,
+)
+from nasframe._support import system
+from nasframe.executors import cached
 from nasframe.executors.worker import Worker
-from nasframe.journal import FILE, read
-from nasframe.report.inspection import inspect
-from nasframe.report.listing import listing
+from nasframe.report.study.analyze import inspect
+from nasframe.report.study.text import listing
+from nasframe.storage.evaluation_cache import Cache, Entry
+from nasframe.storage.journal import FILE, read
 from nasframe.training import evaluator as training
 
 
@@ -226,15 +235,15 @@ def test_another_space_or_data_set_is_trained(first: Path, tmp_path: Path) -> No
 def test_another_version_is_trained(
     first: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = recall.version
-    monkeypatch.setattr(recall, "version", lambda n: "0.0.1" if n == name else real(n))
+    real = cached.version
+    monkeypatch.setattr(cached, "version", lambda n: "0.0.1" if n == name else real(n))
     assert trained(digits(tmp_path / "a", cache=first / "cache"))
 
 
 def test_another_device_is_trained(
     first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "cpu_name", lambda: f"not {cpu.cpu_name()}")
+    monkeypatch.setattr(training, "cpu_name", lambda: f"not {system.cpu_name()}")
     assert trained(digits(tmp_path / "a", cache=first / "cache"))
 
 
@@ -250,7 +259,7 @@ def test_code_that_was_changed_is_told_apart(tmp_path: Path) -> None:
     """Whoever is at work on a plugin does not raise its version with each change."""
     program = (
         "import sys; from nasframe import SearchSpaceConfig; import mine\n"
-        "from nasframe.executors.recall import sources\n"
+        "from nasframe.executors.cached import sources\n"
         "print(sources((mine.Mine(),)))"
     )
     found = []
@@ -338,7 +347,7 @@ def test_who_waits_for_another_one_can_be_cancelled(tmp_path: Path) -> None:
 WRITER = """
 import os, random, sys
 from pathlib import Path
-from nasframe.cache import Cache, Entry
+from nasframe.storage.evaluation_cache import Cache, Entry
 cache, draw = Cache(Path(sys.argv[1])), random.Random(int(sys.argv[2]))
 print("ready", flush=True)
 while True:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from throwaway import TOY, TOYS, Shell, distribution, shell
 
-from nasframe import cli, command, manual
+from nasframe.cli import help, hydra_app, search
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_a_whole_sweep(toy: Shell) -> None:
 
 
 def test_a_launchers_worker_finds_the_task_by_its_name() -> None:
-    assert pickle.loads(pickle.dumps(cli._task)) is cli._task
+    assert pickle.loads(pickle.dumps(search._task)) is search._task
 
 
 def test_a_setting_that_hydra_cannot_check_is_blamed_on_its_plugin(toy: Shell) -> None:
@@ -249,7 +249,7 @@ def test_a_reader_of_help_may_leave(toy: Shell) -> None:
 
 
 def test_the_examples_of_help_compose(toy: Shell) -> None:
-    _, _, section = manual.HEAD.partition("Examples\n")
+    _, _, section = help.HEAD.partition("Examples\n")
     lines = [line.strip().split("   ")[0] for line in section.splitlines() if " -m " not in line]
     assert len(lines) == 5
     for line in lines:
@@ -273,6 +273,6 @@ def test_completion_knows_third_party_options_and_settings(toy: Shell) -> None:
 
 @given(st.text(), st.text())
 def test_folder_names_are_safe_and_differ(one: str, other: str) -> None:
-    name = command.folder_name(f"key-{one}")
+    name = hydra_app.folder_name(f"key-{one}")
     assert "/" not in name and len(name.encode()) < 140
-    assert (command.folder_name(f"key-{other}") == name) == (one == other)
+    assert (hydra_app.folder_name(f"key-{other}") == name) == (one == other)

@@ -27,21 +27,15 @@ from scipy import stats
 from throwaway import TOYS, Shell, distribution, shell
 from toys import toy_study
 
-from nasframe import (
-    Architecture,
-    NasframeError,
-    events,
-    option,
-    read_result,
-    run,
-)
-from nasframe.journal import FILE, Journal
-from nasframe.report import chart, curves, statistics, words
-from nasframe.report.comparison import compare
-from nasframe.report.contenders import Contender, Contest, contest
-from nasframe.report.figures import Comparison
-from nasframe.report.policies import own_choice, policies
-from nasframe.report.studies import Study, find, read
+from nasframe import Architecture, NasframeError, option, read_result, run
+from nasframe.report.comparison import best_so_far, chart, sentences, statistics
+from nasframe.report.comparison.compare import compare
+from nasframe.report.comparison.groups import Contender, Contest, contest
+from nasframe.report.comparison.policies import own_choice, policies
+from nasframe.report.comparison.studies import Study, find, read
+from nasframe.report.comparison.types import Comparison
+from nasframe.storage import events
+from nasframe.storage.journal import FILE, Journal
 
 pytestmark = pytest.mark.alone
 
@@ -132,7 +126,7 @@ REWARDS = st.lists(
 )
 
 
-def stack(rewards: Sequence[Sequence[float]]) -> tuple[curves.Floats, curves.Floats]:
+def stack(rewards: Sequence[Sequence[float]]) -> tuple[best_so_far.Floats, best_so_far.Floats]:
     """Rewards, and values that tell trials apart."""
     rewards_SN = np.array(rewards, float)
     values_SN = np.arange(rewards_SN.size).reshape(rewards_SN.shape) ** 2.0
@@ -142,7 +136,7 @@ def stack(rewards: Sequence[Sequence[float]]) -> tuple[curves.Floats, curves.Flo
 @given(REWARDS)
 def test_the_best_few_are_those_of_a_sorted_list(rewards: list[list[float]]) -> None:
     rewards_SN, values_SN = stack(rewards)
-    found = curves.top_means(rewards_SN, values_SN, (1, 2, 5))
+    found = best_so_far.top_means(rewards_SN, values_SN, (1, 2, 5))
     for (k, size), s, n in product(enumerate((1, 2, 5)), range(len(rewards)), range(12)):
         rated = [i for i in range(n + 1) if np.isfinite(rewards_SN[s, i])]
         best = sorted(rated, key=lambda i: (-rewards_SN[s, i], i))[:size]
@@ -156,17 +150,17 @@ def test_the_best_so_far_only_rises_and_forgets_the_order(
 ) -> None:
     rewards_SN = np.array(rewards)
     values_SN = np.where(np.isfinite(rewards_SN), rewards_SN, np.nan)
-    (best_SN,) = curves.top_means(rewards_SN, values_SN, (1,))
+    (best_SN,) = best_so_far.top_means(rewards_SN, values_SN, (1,))
     assert (np.diff(np.where(np.isnan(best_SN), -1, best_SN)) >= 0).all()
     order = draw.sample(range(12), 12)
-    (other_SN,) = curves.top_means(rewards_SN[:, order], values_SN[:, order], (1,))
+    (other_SN,) = best_so_far.top_means(rewards_SN[:, order], values_SN[:, order], (1,))
     np.testing.assert_array_equal(other_SN[:, -1], best_SN[:, -1])
 
 
 def test_the_first_trial_that_is_good_enough() -> None:
     best_SN = np.array([[0.1, 0.5, 0.9], [0.1, 0.2, 0.3]])
-    assert curves.first_reaching(best_SN, 0.5, lower=False).tolist() == [2, math.inf]
-    assert curves.first_reaching(best_SN, 0.1, lower=True).tolist() == [1, 1]
+    assert best_so_far.first_reaching(best_SN, 0.5, lower=False).tolist() == [2, math.inf]
+    assert best_so_far.first_reaching(best_SN, 0.1, lower=True).tolist() == [1, 1]
 
 
 # Figures
@@ -226,7 +220,7 @@ def test_p_values_are_corrected_for_all_pairs() -> None:
     found = compare(race(a=up, b=[[x + 0.1] for [x] in up], c=[[x + 0.2] for [x] in up]))
     assert [d.p for d in found.differences] == pytest.approx([3 * 2 / 2**6] * 3)
     assert {d.least_p for d in found.differences} == {3 * 2 / 2**6}
-    text = " ".join(words.sentences(found))
+    text = " ".join(sentences.sentences(found))
     assert text.count("no difference can be concluded") == 3
     assert "6 seeds cannot show a difference at the 5 % level" in text
     assert "among 3 comparisons: 7 are needed" in text
@@ -239,7 +233,7 @@ def test_a_study_that_found_its_end_holds_its_last_value() -> None:
     found = compare(replace(entries, contenders=(a, ended)), [1, 4])
     assert (found.budget, found.over) == (4, 1)
     assert found.rows[1].best[4].mean == 0.7
-    assert "1 study ended before 4 trials" in words.sentences(found)[0]
+    assert "1 study ended before 4 trials" in sentences.sentences(found)[0]
     assert found.rows[1].curves[1].trials == (1, 2, 3, 4)
 
 
@@ -247,7 +241,7 @@ def test_an_unfinished_study_sets_the_budget() -> None:
     entries = race(a=[[0.1, 0.2, 0.3, 0.4]], b=[[0.5, 0.7]])
     found = compare(entries)
     assert found.budget == 2
-    assert words.sentences(found)[0] == (
+    assert sentences.sentences(found)[0] == (
         "Compared over 2 trials: b-0 has no more, the longest study has 4."
     )
     with pytest.raises(NasframeError, match=r"--at 3: b-0 has 2 trials\. Compare at 2 at most"):
@@ -263,7 +257,7 @@ def test_nothing_can_be_said_of_failures_alone() -> None:
 
 
 def said(found: Comparison) -> str:
-    return "\n".join(words.sentences(found))
+    return "\n".join(sentences.sentences(found))
 
 
 def test_sentences_claim_what_is_shown() -> None:
@@ -285,7 +279,7 @@ def test_without_evidence_nothing_is_claimed() -> None:
 def test_the_baseline_is_random_and_the_best_two_are_compared() -> None:
     races = {"a": 0.1, "random": 0.2, "b": 0.3, "c": 0.4}
     found = compare(race(**{k: [[v + s / 99] for s in range(9)] for k, v in races.items()}))
-    pairs = [line.partition(" at ")[0] for line in words.sentences(found)[:4]]
+    pairs = [line.partition(" at ")[0] for line in sentences.sentences(found)[:4]]
     assert pairs == ["c over random", "b over random", "random over a", "c over b"]
 
 
@@ -344,7 +338,7 @@ def test_of_a_loss_less_is_better(tmp_path: Path) -> None:
             journal(tmp_path / f"{name}-{seed}", told, controller=name, seed=seed)
     found = compare(contest([tmp_path], "loss"))
     assert found.lower
-    assert [row.label for row in words.ranked(found)] == ["evolution", "random"]
+    assert [row.label for row in sentences.ranked(found)] == ["evolution", "random"]
     assert found.reach == pytest.approx(3.25)
     assert "evolution over random at 2 trials: -1 (95 % interval -1 to -1)" in said(found)
     assert "less of it is better" in said(found)
@@ -455,7 +449,7 @@ def test_studies_without_trials_are_left_out(tmp_path: Path) -> None:
     journal(tmp_path / "full", trials(0.5))
     found = compare(contest([tmp_path]))
     assert found.rows[0].seeds == (0,)
-    assert words.sentences(found)[0] == f"Left out, without a trial: {empty} and 1 more."
+    assert sentences.sentences(found)[0] == f"Left out, without a trial: {empty} and 1 more."
 
 
 def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
@@ -495,7 +489,7 @@ def test_the_curves_are_the_statistics(runs: Path) -> None:
     found = compare(contest([runs]))
     panels = chart.picture(found).to_dict()
     assert len(panels["hconcat"]) == 3
-    for panel, size in zip(panels["hconcat"], curves.SIZES, strict=True):
+    for panel, size in zip(panels["hconcat"], best_so_far.SIZES, strict=True):
         points = panels["datasets"][(panel.get("data") or panel["layer"][0]["data"])["name"]]
         for row in found.rows:
             curve = row.curves[size]

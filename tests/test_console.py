@@ -17,10 +17,10 @@ from rich.console import Console
 from toys import toy_study
 
 from nasframe import Architecture, Report, Step, StudyResult, Trial
-from nasframe.children import SHOWN, Children
-from nasframe.console import ConsoleProgress
-from nasframe.goals import missed
-from nasframe.terminal import duration, number, plain
+from nasframe._support.text import duration, number, plain
+from nasframe.cli.console import ConsoleProgress
+from nasframe.cli.live_children import SHOWN, Children
+from nasframe.study.metrics import missed
 
 pytestmark = pytest.mark.alone
 
@@ -28,7 +28,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from nasframe import NasframeError, run
-from nasframe.console import ConsoleProgress
+from nasframe.cli.console import ConsoleProgress
 from toys import ToyEvaluatorConfig, toy_study
 evaluator = ToyEvaluatorConfig(full=int(sys.argv[2]), epochs=2, seconds=1.2, fails=3)
 config = toy_study(Path(sys.argv[1]), trials=6, evaluator=evaluator)
@@ -89,7 +89,7 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
 ) -> None:
     """It takes 8 of the 10 s to the first result: 10 s, and 29 times 2 s."""
     clock = iter([100.0, *[110.0] * 10])
-    monkeypatch.setattr("nasframe.console.monotonic", lambda: next(clock))
+    monkeypatch.setattr("nasframe.cli.console.monotonic", lambda: next(clock))
     progress = ConsoleProgress([], "nasframe")
     progress.started(toy_study(tmp_path, trials=30), 0, None, 0.0)
     progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))

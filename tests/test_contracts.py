@@ -18,7 +18,14 @@ from unittest import SkipTest
 import pytest
 from throwaway import distribution
 
-from nasframe import Choice, Controller, ControllerConfig, Proposal, Trial, option
+from nasframe import (
+    Choice,
+    Controller,
+    ControllerConfig,
+    Proposal,
+    Trial,
+    option,
+)
 from nasframe.testing import ControllerContract
 
 

@@ -33,8 +33,8 @@ from nasframe import (
     published,
     retrain,
 )
-from nasframe.final import Shape
-from nasframe.weights import read_weights
+from nasframe.storage.network_folder import Shape
+from nasframe.storage.weights import read_weights
 from nasframe_detection.backbone import backbone, stages
 from nasframe_detection.precision import mean_average_precision
 from nasframe_detection.task import mirrored

@@ -11,7 +11,14 @@ import torch
 from throwaway import shell
 from toys import toy_study
 
-from nasframe import Architecture, Choice, Context, Trial, option, run
+from nasframe import (
+    Architecture,
+    Choice,
+    Context,
+    Trial,
+    option,
+    run,
+)
 
 ROOT = Path(__file__).parents[1]
 

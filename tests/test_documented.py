@@ -17,17 +17,14 @@ from nasframe import (
     RecipeConfig,
     RetrainConfig,
     StudyConfig,
-    export,
-    export_cli,
-    latency_cli,
     option,
-    plugins_cli,
-    report_cli,
     retrain,
     run,
 )
-from nasframe.command import register_configs, values
-from nasframe.retrain_cli import _prepared
+from nasframe.cli import export, latency, plugins, report
+from nasframe.cli.hydra_app import register_configs, values
+from nasframe.cli.retrain import _prepared
+from nasframe.export import formats
 from nasframe.retraining import RetrainConfig as Retraining
 
 ROOT = Path(__file__).parents[1]
@@ -46,10 +43,10 @@ PLUGINS = ("annealing", "board", "greedy", "hill", "mixer", "mixer_deep", "mlp",
 """Options of plugins that a page writes, or takes as given."""
 
 PARSERS: dict[str, Callable[[], Any]] = {
-    "nasframe-export": export_cli._parser,
-    "nasframe-latency": latency_cli._parser,
-    "nasframe-plugins": plugins_cli._parser,
-    "nasframe-report": report_cli._parser,
+    "nasframe-export": export._parser,
+    "nasframe-latency": latency._parser,
+    "nasframe-plugins": plugins._parser,
+    "nasframe-report": report._parser,
 }
 PROGRAMS = {"nasframe": ("study", StudyConfig), "nasframe-retrain": ("retrain", Retraining)}
 
@@ -102,9 +99,9 @@ def test_python_code_of_a_page_runs(
         shutil.copytree(found / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     if page.name == "export.md":
-        given = export.source("runs/final")
-        export.to_source(given, Path("mynet.py"))
-        export.to_state_dict(given, Path("mynet.safetensors"))
+        given = formats.source("runs/final")
+        formats.to_source(given, Path("mynet.py"))
+        formats.to_state_dict(given, Path("mynet.safetensors"))
         monkeypatch.syspath_prepend(str(tmp_path))
     names: dict[str, Any] = {"__name__": "documented"}
     for code in blocks(page, "python"):

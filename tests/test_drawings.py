@@ -13,9 +13,17 @@ from xml.etree import ElementTree
 import pytest
 from throwaway import shell
 
-from nasframe import Architecture, Box, Choice, Drawing, Look, NasframeError, option
-from nasframe.drawing import listed
-from nasframe.plugins import options
+from nasframe import (
+    Architecture,
+    Box,
+    Choice,
+    Drawing,
+    Look,
+    NasframeError,
+    option,
+)
+from nasframe.api.drawing import listed
+from nasframe.registry.options import options
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "facts" / "published.json"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import toy_study
 
-from nasframe import Architecture, Choice, Controller, Trial, option, run
+from nasframe import (
+    Architecture,
+    Choice,
+    Controller,
+    Trial,
+    option,
+    run,
+)
 
 SIZES = (3, 1, 5, 2, 4)
 CHOICES = tuple(Choice(f"c{i}", tuple(range(size))) for i, size in enumerate(SIZES))

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from throwaway import Shell, shell
 
 from nasframe import option, read_result
-from nasframe.command import register_configs
-from nasframe.plugins import options
+from nasframe.cli.hydra_app import register_configs
+from nasframe.registry.options import options
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))

@@ -28,10 +28,10 @@ from nasframe import (
     published,
     retrain,
 )
-from nasframe import export as exporting
-from nasframe.export import FORMATS, Source, source
-from nasframe.standalone import standalone
-from nasframe.weights import read_weights, save_weights
+from nasframe.export import formats as exporting
+from nasframe.export.formats import FORMATS, Source, source
+from nasframe.export.source_writer import standalone
+from nasframe.storage.weights import read_weights, save_weights
 
 FREELY = "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
 """What the exporters warn of themselves."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nasframe import Controller, option, read_result
-from nasframe.journal import FILE, read
+from nasframe.storage.journal import FILE, read
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone

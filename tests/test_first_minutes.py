@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import nasframe
-from nasframe.journal import FILE, read
+from nasframe.storage.journal import FILE, read
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone

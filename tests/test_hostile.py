@@ -22,9 +22,9 @@ from safetensors.torch import save_file
 
 import nasframe
 from nasframe import NasframeError, read_result, run
-from nasframe.journal import FILE
-from nasframe.report_cli import main
-from nasframe.weights import weights_path
+from nasframe.cli.report import main
+from nasframe.storage.journal import FILE
+from nasframe.storage.weights import weights_path
 
 NASFRAME = str(Path(sys.executable).with_name("nasframe"))
 
@@ -92,7 +92,7 @@ def use(folder: Path) -> str:
     pictures = ["--picture", str(folder / "picture.svg"), "--json", str(folder / "all.json")]
     for words in ([str(folder), *pictures], ["--compare", str(folder), *pictures]):
         with (
-            patch("nasframe.report.chart.write"),  # each takes half a second
+            patch("nasframe.report.comparison.chart.write"),  # each takes half a second
             patch("sys.argv", ["nasframe-report", *words]),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),

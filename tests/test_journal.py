@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from toys import toy_study
 
-from nasframe import NasframeError, journal
-from nasframe.journal import FILE, Journal, read
-from nasframe.plain import to_plain
+from nasframe import NasframeError
+from nasframe.registry.serialization import to_plain
+from nasframe.storage import journal
+from nasframe.storage.journal import FILE, Journal, read
 
 HEADER = {
     "event": "study",
@@ -111,7 +112,7 @@ def test_the_second_writer_is_refused_and_the_file_not_touched(tmp_path: Path) -
     log = Journal(tmp_path)
     log.append(HEADER)
     code = (
-        "from pathlib import Path; from nasframe.journal import Journal;"
+        "from pathlib import Path; from nasframe.storage.journal import Journal;"
         f"Journal(Path({str(tmp_path)!r}))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
@@ -123,7 +124,7 @@ def test_the_second_writer_is_refused_and_the_file_not_touched(tmp_path: Path) -
 
 def test_the_lock_of_a_dead_process_is_gone(tmp_path: Path) -> None:
     code = (
-        "import os, signal; from pathlib import Path; from nasframe.journal import Journal;"
+        "import os, signal; from pathlib import Path; from nasframe.storage.journal import Journal;"
         f"log = Journal(Path({str(tmp_path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == -9

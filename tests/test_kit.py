@@ -27,7 +27,7 @@ from nasframe import (
     option,
     testing,
 )
-from nasframe.plugins import Option, options
+from nasframe.registry.options import Option, options
 from nasframe.testing.toys import ToySpace
 
 

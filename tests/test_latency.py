@@ -25,11 +25,10 @@ from scipy.stats import binom
 from throwaway import Shell, shell
 
 from nasframe import NasframeError
-from nasframe.latency.intervals import BLOCKS, in_blocks, interval, rank
-from nasframe.latency.load import MUCH, OtherLoad
-from nasframe.latency.lock import alone
-from nasframe.latency.networks import without_denormals
-from nasframe.latency.timing import (
+from nasframe.meters.latency.contention import MUCH, OtherLoad
+from nasframe.meters.latency.inputs import without_denormals
+from nasframe.meters.latency.intervals import BLOCKS, in_blocks, interval, rank
+from nasframe.meters.latency.timing import (
     LEAST_SECONDS,
     SAMPLE_SECONDS,
     TIMED_SECONDS,
@@ -37,8 +36,9 @@ from nasframe.latency.timing import (
     Timing,
     measure,
 )
-from nasframe.latency.torch_runtime import TorchRuntime
-from nasframe.named import find
+from nasframe.meters.latency.torch_runtime import TorchRuntime
+from nasframe.storage.locks import alone
+from nasframe.zoo.lookup import find
 
 pytestmark = pytest.mark.alone
 
@@ -360,7 +360,7 @@ def test_own_work_is_no_other_load() -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nasframe.latency.lock import alone
+from nasframe.storage.locks import alone
 with alone(Path(sys.argv[1])):
     print(time.monotonic(), flush=True)
     time.sleep(float(sys.argv[2]))

@@ -35,11 +35,11 @@ from nasframe import (
     read_result,
     run,
 )
-from nasframe.journal import FILE
-from nasframe.latency.export import export
-from nasframe.latency.networks import random_inputs
-from nasframe.latency.timing import METRICS
-from nasframe.latency.torch_runtime import TorchRuntime
+from nasframe.meters.latency.inputs import random_inputs
+from nasframe.meters.latency.onnx_files import export
+from nasframe.meters.latency.timing import METRICS
+from nasframe.meters.latency.torch_runtime import TorchRuntime
+from nasframe.storage.journal import FILE
 
 pytestmark = pytest.mark.alone
 

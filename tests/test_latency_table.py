@@ -25,16 +25,23 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from toys import ToyMeterConfig, toy_study
 
-from nasframe import Architecture, NasframeError, SearchSpace, Trial, option, run
-from nasframe.latency.agreement import agreement
-from nasframe.latency.blocks import TURN, Filler
-from nasframe.latency.intervals import BLOCKS
-from nasframe.latency.table import FITTED, SCHEMA, Table, outline, read
-from nasframe.latency.table_file import TableFile
-from nasframe.latency.torch_runtime import TorchRuntime
-from nasframe.latency.turns import WARM_UP, in_turns
-from nasframe.latency_cli import main
-from nasframe.plugins import options
+from nasframe import (
+    Architecture,
+    NasframeError,
+    SearchSpace,
+    Trial,
+    option,
+    run,
+)
+from nasframe.cli.latency import main
+from nasframe.meters.latency.interleaved import WARM_UP, in_turns
+from nasframe.meters.latency.intervals import BLOCKS
+from nasframe.meters.latency.table import FITTED, SCHEMA, Table, outline, read
+from nasframe.meters.latency.table_accuracy import agreement
+from nasframe.meters.latency.table_file import TableFile
+from nasframe.meters.latency.table_filler import TURN, Filler
+from nasframe.meters.latency.torch_runtime import TorchRuntime
+from nasframe.registry.options import options
 from nasframe_mnasnet.blocks import Flavour
 
 pytestmark = pytest.mark.alone
@@ -429,7 +436,7 @@ def test_a_block_that_cannot_run_is_named(tmp_path: Path) -> None:
 
 AGAIN = """
 import resource, sys
-from nasframe.latency.memory import keep_memory
+from nasframe.meters.latency.malloc import keep_memory
 
 def new_pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

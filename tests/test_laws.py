@@ -27,16 +27,16 @@ from nasframe import (
     Stopper,
     Task,
     Trial,
-    hookspecs,
     option,
     published,
     run,
 )
-from nasframe.final import Shape as TaskOf
-from nasframe.manual import attributes
-from nasframe.plugins import GROUPS, Option, Published, networks, options
-from nasframe.retraining.fitting import fit
-from nasframe.scoring import scored
+from nasframe.api import hookspecs
+from nasframe.cli.help import attributes
+from nasframe.registry.options import GROUPS, Option, Published, networks, options
+from nasframe.retraining.fit import fit
+from nasframe.storage.network_folder import Shape as TaskOf
+from nasframe.study.scoring import scored
 from nasframe.testing import ControllerContract, SearchSpaceContract
 
 ROOT = Path(__file__).parents[1]

@@ -11,8 +11,8 @@ import pytest
 from toys import ToyControllerConfig, ToyEvaluatorConfig, toy_study
 
 from nasframe import StudyConfig, StudyResult, Trial, run
-from nasframe.config import Logger
-from nasframe.progress import Progress
+from nasframe.api.study_config import Logger
+from nasframe.study.observer import Progress
 
 EVALUATOR = ToyEvaluatorConfig(fails=3)
 

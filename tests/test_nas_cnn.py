@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import nasframe
 from nasframe import Architecture, Choice, Link, NasframeError, StudyConfig
-from nasframe.command import register_configs
+from nasframe.cli.hydra_app import register_configs
 from nasframe_nas import NASCNNConfig, published
 from nasframe_nas.cnn_canonical import canonical
 from nasframe_nas.cnn_layers import Layer, Row, describe, split

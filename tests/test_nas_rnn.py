@@ -25,7 +25,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nasframe import Architecture, Context, NasframeError, SearchSpace, option, published
+from nasframe import (
+    Architecture,
+    Context,
+    NasframeError,
+    SearchSpace,
+    option,
+    published,
+)
 from nasframe_nas import NASRNNConfig, nasframe_search_spaces, rnn_unroll
 from nasframe_nas import published as published_here
 from nasframe_nas.rnn_cell import State, TreeCell

@@ -19,8 +19,8 @@ from torchvision import datasets
 
 import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
-from nasframe.cli import to_config
-from nasframe.command import register_configs
+from nasframe.cli.hydra_app import register_configs
+from nasframe.cli.search import to_config
 from nasframe_nasnet import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 

@@ -29,11 +29,11 @@ from nasframe import (
     option,
     run,
 )
-from nasframe.cli import to_config
-from nasframe.command import register_configs
-from nasframe.plugins import options
-from nasframe.progress import Progress
-from nasframe.scoring import scored
+from nasframe.cli.hydra_app import register_configs
+from nasframe.cli.search import to_config
+from nasframe.registry.options import options
+from nasframe.study.observer import Progress
+from nasframe.study.scoring import scored
 from nasframe_objectives import AccuracyConfig, AccuracyLatencyConfig, Reduction, WeightedConfig
 
 SERIES = (0.95, 0.5, 0.88, 0.90, 0.89, 0.90, 0.87)

@@ -11,9 +11,9 @@ import pytest
 from journals import config, edited
 
 from nasframe import NasframeError, Trial, read_result, run
-from nasframe.journal import FILE
-from nasframe.progress import Progress
-from nasframe.report.inspection import inspect
+from nasframe.report.study.analyze import inspect
+from nasframe.storage.journal import FILE
+from nasframe.study.observer import Progress
 
 OLD = Path(__file__).with_name("data") / "journal_schema1.jsonl"
 

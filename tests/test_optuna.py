@@ -18,7 +18,15 @@ from optuna import samplers
 from throwaway import TOYS, shell
 from toys import toy_study
 
-from nasframe import Architecture, Choice, Controller, NasframeError, Trial, option, run
+from nasframe import (
+    Architecture,
+    Choice,
+    Controller,
+    NasframeError,
+    Trial,
+    option,
+    run,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from throwaway import Shell, shell
 
-from nasframe import StudyResult, journal, read_result
+from nasframe import StudyResult, read_result
+from nasframe.storage import journal
 
 WORDS = ("search_space=nasbench201", "evaluator=nasbench201", "objective=accuracy_latency")
 HOSTILE = "<img src=x onerror=hacked()> @@DATA@@ 'q\" 中文"

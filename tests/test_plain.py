@@ -13,7 +13,7 @@ import pytest
 from toys import ToySpaceConfig, toy_study
 
 from nasframe import NasframeError, ObjectiveConfig, setting
-from nasframe.plain import defaults, flat, from_plain, to_plain, type_name
+from nasframe.registry.serialization import defaults, flat, from_plain, to_plain, type_name
 
 
 class Colour(Enum):

@@ -12,7 +12,8 @@ from throwaway import TOY, distribution
 
 from nasframe import NasframeError, option, published
 from nasframe.errors import nearest
-from nasframe.plugins import GROUPS, Offers, networks, options, plugins, survey
+from nasframe.registry.options import GROUPS, Offers, networks, options, survey
+from nasframe.registry.plugins import plugins
 
 OFFER = """
 from nasframe import hookimpl
@@ -23,7 +24,10 @@ def nasframe_controllers():
 """
 """A plugin whose hook returns something."""
 
-LIST = "from nasframe.plugins import options; print(*(f'{o.group}={o.name}' for o in options()))"
+LIST = (
+    "from nasframe.registry.options import options; "
+    "print(*(f'{o.group}={o.name}' for o in options()))"
+)
 
 
 def listing(*paths: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -131,7 +135,7 @@ def test_two_plugins_that_publish_one_network(tmp_path: Path) -> None:
     source = OFFER.format(result="{'net': object}").replace("controllers", "published")
     for name in ("one", "two"):
         distribution(tmp_path, name, {name: f"{name}_plugin"}, **{f"{name}_plugin": source})
-    code = "from nasframe.plugins import networks; print(*(n.name for n in networks()))"
+    code = "from nasframe.registry.options import networks; print(*(n.name for n in networks()))"
     environment = {"PYTHONPATH": str(tmp_path)}
     both, alone = (
         subprocess.run(

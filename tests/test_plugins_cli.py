@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from throwaway import Shell, distribution, shell
 
-from nasframe.doctor import (
+from nasframe.cli.doctor import (
     extras,
     folder_problems,
     import_problems,

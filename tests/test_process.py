@@ -13,7 +13,7 @@ from joblib.externals.loky import get_reusable_executor  # type: ignore[import-u
 from toys import toy_study
 
 from nasframe import option, run
-from nasframe.executors.workplace import devices, take_device
+from nasframe.executors.process_worker import devices, take_device
 
 UNGUARDED = """
 import sys
@@ -60,7 +60,7 @@ def test_the_user_says_which_gpus_there_are(
 HOLDER = """
 import sys
 from pathlib import Path
-from nasframe.executors.workplace import take_device
+from nasframe.executors.process_worker import take_device
 print(take_device(int(sys.argv[1]), ["0", "GPU-1/f"], Path(sys.argv[2])), flush=True)
 sys.stdin.read()
 """

@@ -32,10 +32,10 @@ from nasframe import (
     run,
 )
 from nasframe.executors import ray_cluster
-from nasframe.journal import FILE
-from nasframe.progress import Progress
+from nasframe.storage.journal import FILE
+from nasframe.storage.weights import weights_path
+from nasframe.study.observer import Progress
 from nasframe.testing import journal_events
-from nasframe.weights import weights_path
 
 pytestmark = pytest.mark.alone
 

@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from journals import config, edited, journal, trials
 from throwaway import distribution, shell
 
-from nasframe import NasframeError, goals, option, pareto, read_result, run
-from nasframe.journal import FILE
-from nasframe.report import scatter
-from nasframe.report.findings import Findings
-from nasframe.report.inspection import inspect
-from nasframe.report_cli import main
-from nasframe.result import rank
-from nasframe.settings import made
+from nasframe import NasframeError, option, read_result, run
+from nasframe.cli.overrides import made
+from nasframe.cli.report import main
+from nasframe.report.study import chart
+from nasframe.report.study.analyze import inspect
+from nasframe.report.study.types import Findings
+from nasframe.storage.journal import FILE
+from nasframe.study import metrics, pareto
+from nasframe.study.result import rank
 
 METRICS = ("val_accuracy", "test_accuracy", "parameters", "macs", "latency_ms")
 SIGNS = {"val_accuracy": -1, "test_accuracy": -1}
@@ -142,10 +143,10 @@ def test_hypervolumes_by_hand() -> None:
     ],
 )
 def test_what_is_better_is_known_by_name(name: str, more: bool) -> None:
-    found = goals.parsed([name, "other:max"], [name, "other"])
-    assert found == [goals.Goal(name, more), goals.Goal("other", True)]
+    found = metrics.parsed([name, "other:max"], [name, "other"])
+    assert found == [metrics.Goal(name, more), metrics.Goal("other", True)]
     opposite = "min" if more else "max"
-    assert goals.parsed([f"{name}:{opposite}", "other:min"], [name, "other"])[0].more is not more
+    assert metrics.parsed([f"{name}:{opposite}", "other:min"], [name, "other"])[0].more is not more
 
 
 @pytest.mark.parametrize(
@@ -161,25 +162,25 @@ def test_what_is_better_is_known_by_name(name: str, more: bool) -> None:
 )
 def test_wrong_metrics_are_explained(given_: str, complaint: str) -> None:
     with pytest.raises(NasframeError, match=re.escape(complaint)):
-        goals.parsed(given_.split(","), ["b", "a"])
+        metrics.parsed(given_.split(","), ["b", "a"])
 
 
 def test_usual_metrics() -> None:
     accuracy = ["val_accuracy", "parameters"]
-    assert goals.usual(["val_accuracy"], accuracy) == accuracy
-    assert goals.usual(["val_accuracy"], [*accuracy, "latency_ms"]) == [
+    assert metrics.usual(["val_accuracy"], accuracy) == accuracy
+    assert metrics.usual(["val_accuracy"], [*accuracy, "latency_ms"]) == [
         "val_accuracy",
         "latency_ms",
     ]
     one = [*accuracy, "latency_ms_low", "onnx.latency_ms"]
-    assert goals.usual(["val_accuracy"], one) == ["val_accuracy", "onnx.latency_ms"]
+    assert metrics.usual(["val_accuracy"], one) == ["val_accuracy", "onnx.latency_ms"]
     two = [*one, "torch.latency_ms"]
-    assert goals.usual(["val_accuracy"], two) == accuracy, "which of two is not known"
-    assert goals.usual(["val_accuracy", "torch.latency_ms"], two) == [
+    assert metrics.usual(["val_accuracy"], two) == accuracy, "which of two is not known"
+    assert metrics.usual(["val_accuracy", "torch.latency_ms"], two) == [
         *("val_accuracy", "torch.latency_ms", "parameters")
     ]
-    assert goals.usual(["val_accuracy_epochs"], accuracy) == accuracy
-    assert goals.usual(["value"], ["value"]) == ["value"]
+    assert metrics.usual(["val_accuracy_epochs"], accuracy) == accuracy
+    assert metrics.usual(["value"], ["value"]) == ["value"]
 
 
 # Real studies
@@ -451,7 +452,7 @@ def test_a_preset_keeps_its_settings() -> None:
 def drawn(found: Findings) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
     """The picture's description, and the data of its layers."""
     assert found.front is not None
-    spec = scatter.picture(found, found.front).to_dict()
+    spec = chart.picture(found, found.front).to_dict()
     return spec, [spec["datasets"][layer["data"]["name"]] for layer in spec["layer"]]
 
 

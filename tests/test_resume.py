@@ -26,8 +26,16 @@ from toys import (
     toy_study,
 )
 
-from nasframe import Controller, Evaluator, NasframeError, Proposal, StudyConfig, read_result, run
-from nasframe.journal import FILE, read
+from nasframe import (
+    Controller,
+    Evaluator,
+    NasframeError,
+    Proposal,
+    StudyConfig,
+    read_result,
+    run,
+)
+from nasframe.storage.journal import FILE, read
 from nasframe.testing import journal_events
 
 

@@ -36,15 +36,15 @@ from nasframe import (
     read_result,
     retrain,
 )
-from nasframe.latency.lock import held
-from nasframe.named import find
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.fitting import _precision, fit
-from nasframe.retraining.together import check_together
-from nasframe.tasks.images import ImageTask
+from nasframe.retraining.distributed import check_together
+from nasframe.retraining.fit import _precision, fit
+from nasframe.storage.locks import held
+from nasframe.storage.weights import read_weights
+from nasframe.tasks.image_task import ImageTask
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import make_optimizer
-from nasframe.weights import read_weights
+from nasframe.zoo.lookup import find
 
 CPU = torch.device("cpu")
 
@@ -352,7 +352,7 @@ def test_a_named_network_is_trained(name: str, settings: dict[str, Any], tmp_pat
     network = load(run_.cwd / "it")
     assert network.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 10)
     assert name in (run_.cwd / "it" / "README.md").read_text()
-    assert nasframe.export.source(str(run_.cwd / "it")).input_shape == (1, 8, 8)
+    assert nasframe.export.formats.source(str(run_.cwd / "it")).input_shape == (1, 8, 8)
 
 
 def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Path) -> None:
@@ -465,8 +465,8 @@ from pathlib import Path
 from torch import nn
 from nasframe import RecipeConfig, option
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.fitting import _precision, fit
-from nasframe.retraining.together import check_together
+from nasframe.retraining.fit import _precision, fit
+from nasframe.retraining.distributed import check_together
 torch.manual_seed(0)
 network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 devices, size = map(int, sys.argv[1:3])
@@ -592,7 +592,7 @@ def test_loggers_are_told_each_epoch(logger: str, study: Path, tmp_path: Path) -
 def test_a_missing_logger_is_named(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasframe.curves.find_spec", lambda name: None)
+    monkeypatch.setattr("nasframe.training.loggers.find_spec", lambda name: None)
     refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install wandb")
 
 

@@ -14,7 +14,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasframe import Architecture, Choice, Link, NasframeError, Trial, option
+from nasframe import (
+    Architecture,
+    Choice,
+    Link,
+    NasframeError,
+    Trial,
+    option,
+)
 from nasframe_rl import Advantage
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.controller import PolicyController

@@ -13,7 +13,7 @@ import pytest
 from throwaway import Shell, distribution
 
 from nasframe import NasframeError
-from nasframe.scaffold import KINDS, make, usage
+from nasframe.cli.scaffold import KINDS, make, usage
 
 WORDS = {
     "search_space": ("evaluator.epochs=1",),

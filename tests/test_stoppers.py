@@ -20,11 +20,19 @@ from toys import (
     toy_study,
 )
 
-from nasframe import Metrics, NasframeError, Stopper, StopperConfig, StudyConfig, option, run
-from nasframe.console import ConsoleProgress
-from nasframe.journal import FILE, read
-from nasframe.report.inspection import inspect
-from nasframe.report.listing import listing
+from nasframe import (
+    Metrics,
+    NasframeError,
+    Stopper,
+    StopperConfig,
+    StudyConfig,
+    option,
+    run,
+)
+from nasframe.cli.console import ConsoleProgress
+from nasframe.report.study.analyze import inspect
+from nasframe.report.study.text import listing
+from nasframe.storage.journal import FILE, read
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone

@@ -23,9 +23,16 @@ from toys import (
     toy_study,
 )
 
-from nasframe import NasframeError, Report, Trial, option, read_result, run
-from nasframe.journal import FILE, read
-from nasframe.progress import Progress
+from nasframe import (
+    NasframeError,
+    Report,
+    Trial,
+    option,
+    read_result,
+    run,
+)
+from nasframe.storage.journal import FILE, read
+from nasframe.study.observer import Progress
 from nasframe.testing import journal_events
 
 PROGRAM = Path(__file__).with_name("toy_program.py")

@@ -23,9 +23,9 @@ from torchvision import datasets
 
 from nasframe import NasframeError, option
 from nasframe.tasks.augment import Augmentation
-from nasframe.tasks.folder import _decode
 from nasframe.tasks.image_data import ImageData
-from nasframe.tasks.images import ImageTask
+from nasframe.tasks.image_folder import _decode
+from nasframe.tasks.image_task import ImageTask
 from nasframe.tasks.split import stratified
 
 CPU = torch.device("cpu")

@@ -31,8 +31,8 @@ from nasframe import (
     TaskShape,
     option,
 )
-from nasframe.command import register_configs
-from nasframe.config import Precision
+from nasframe.api.config import Precision
+from nasframe.cli.hydra_app import register_configs
 from nasframe.tasks import corpus
 from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
@@ -477,7 +477,7 @@ def small_study(folder: Path, **task: Any) -> StudyConfig:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The space of these tests among the installed ones."""
-    from nasframe import plugins
+    from nasframe.registry import plugins
 
     mine = plugins.Option("search_space", "lstm", LstmConfig, "tests")
     offered = (*plugins.options(), mine)

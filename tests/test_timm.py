@@ -13,7 +13,7 @@ from timm.data import resolve_data_config
 
 import nasframe.timm  # noqa: F401 (registers the models)
 from nasframe import NasframeError, published
-from nasframe.plugins import networks
+from nasframe.registry.options import networks
 
 
 def test_every_published_classifier_is_a_model_of_timm() -> None:

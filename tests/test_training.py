@@ -40,13 +40,13 @@ from nasframe import (
     run,
     threads,
 )
+from nasframe.storage.weights import read_weights
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
-from nasframe.tasks.images import ImageTask
-from nasframe.training.formats import FORMATS, measure_formats
+from nasframe.tasks.image_task import ImageTask
+from nasframe.training.format_benchmark import FORMATS, measure_formats
 from nasframe.training.module import Cancelled
 from nasframe.training.optimizer import half_cosine
-from nasframe.weights import read_weights
 
 CPU = torch.device("cpu")
 WIDE, NARROW = Architecture((2, 1)), Architecture((0, 0))
@@ -208,7 +208,7 @@ def test_the_memory_format_is_one_for_images_and_weights(
 
 @pytest.mark.parametrize("name, dtype", [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
 def test_precision_is_of_the_computation_not_of_the_weights(name: str, dtype: Any) -> None:
-    from nasframe.config import Precision
+    from nasframe.api.config import Precision
 
     seen = set()
 
@@ -592,7 +592,7 @@ def test_no_weights_are_left_by_a_child_that_fails(tmp_path: Path) -> None:
 
 
 def test_tied_weights_can_be_saved_and_loaded(tmp_path: Path) -> None:
-    from nasframe.weights import save_weights
+    from nasframe.storage.weights import save_weights
 
     def tied() -> nn.Module:
         network = nn.ModuleList([nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)])

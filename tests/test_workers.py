@@ -12,8 +12,16 @@ import pytest
 from benches import Bench, is_alive, workers_of
 from toys import toy_study
 
-from nasframe import NasframeError, Report, Result, Step, Trial, option, run
-from nasframe.progress import Progress
+from nasframe import (
+    NasframeError,
+    Report,
+    Result,
+    Step,
+    Trial,
+    option,
+    run,
+)
+from nasframe.study.observer import Progress
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone

@@ -1,1 +1,1 @@
-"""Where evaluations run."""
+"""Run the steps of trials: in this process, in worker processes, on Ray."""

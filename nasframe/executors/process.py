@@ -20,11 +20,12 @@ from typing import NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
-from nasframe.api import Executor, Report, Result, Step
-from nasframe.config import Parts
-from nasframe.cpu import cores
+from nasframe._support.system import cores
+from nasframe.api.config import Parts
+from nasframe.api.parts import Executor
+from nasframe.api.types import Report, Result, Step
 from nasframe.errors import NasframeError, one_line
-from nasframe.executors import workplace
+from nasframe.executors import process_worker
 from nasframe.executors.worker import late
 
 _LOOK_SECONDS = 1.0
@@ -57,7 +58,7 @@ class _Place:
         number: int,
         parts: Parts,
         threads: int,
-        messages: SimpleQueue[workplace.News | _Ended],
+        messages: SimpleQueue[process_worker.News | _Ended],
     ) -> None:
         self._settings = (parts, number, threads)
         self._messages = messages
@@ -84,10 +85,10 @@ class _Place:
             self.renew()
         arguments = (ticket, number, step, tokens)
         try:
-            future = self._pool.schedule(workplace.run, args=arguments)
+            future = self._pool.schedule(process_worker.run, args=arguments)
         except RuntimeError:  # the worker has died since
             self.renew()
-            future = self._pool.schedule(workplace.run, args=arguments)
+            future = self._pool.schedule(process_worker.run, args=arguments)
         future.add_done_callback(lambda done: self._messages.put(_Ended(ticket, done)))
 
     def reply(self, go_on: bool) -> None:
@@ -115,13 +116,13 @@ class _Place:
         self._line, theirs = spawn.Pipe()
         self._pool = ProcessPool(
             max_workers=1,
-            initializer=workplace.begin,
+            initializer=process_worker.begin,
             initargs=(*self._settings, theirs),
             context=spawn,
         )
         self._thread = Thread(target=self._listen, args=(self._line,), daemon=True)
         self._thread.start()
-        self._ready = self._pool.schedule(workplace.prepare)
+        self._ready = self._pool.schedule(process_worker.prepare)
         # The worker has its own. The pool would replace a lost worker by itself, and not notice one
         # that ended with status 0: without this end of the line it cannot, and says so.
         theirs.close()
@@ -176,7 +177,7 @@ class ProcessExecutor(Executor):
                 "executor=serial"
             ) from error
         self._timeout, self._retries = parts.trial_timeout, parts.retries
-        self._messages: SimpleQueue[workplace.News | _Ended] = SimpleQueue()
+        self._messages: SimpleQueue[process_worker.News | _Ended] = SimpleQueue()
         threads = max(1, cores() // workers)
         self._places = [_Place(place, parts, threads, self._messages) for place in range(workers)]
         self._free = list(reversed(self._places))

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import Executor, Report, Result, Step
-from nasframe.config import Parts
+from nasframe.api.config import Parts
+from nasframe.api.parts import Executor
+from nasframe.api.types import Report, Result, Step
 from nasframe.errors import NasframeError
 from nasframe.executors import ray_cluster  # before ray
+from nasframe.executors.ray_actor import Place, Surroundings, first_line
 from nasframe.executors.ray_cluster import Resources
-from nasframe.executors.ray_place import Place, Surroundings, first_line
 from nasframe.executors.worker import Worker, late
-from nasframe.weights import weights_path, write_whole
+from nasframe.storage.files import write_whole
+from nasframe.storage.weights import weights_path
 
 import ray  # isort: skip
 from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError  # isort: skip

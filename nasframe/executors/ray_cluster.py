@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from nasframe.cpu import cores
+from nasframe._support.system import cores
 from nasframe.errors import NasframeError, one_line
 
 _DEBUG = bool(os.environ.get("NASFRAME_DEBUG"))

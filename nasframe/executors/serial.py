@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from nasframe.api import Executor, Metrics, Report, Result, Step
-from nasframe.config import Parts
+from nasframe.api.config import Parts
+from nasframe.api.parts import Executor
+from nasframe.api.types import Metrics, Report, Result, Step
 from nasframe.executors.worker import Worker, late
 
 LOOK_SECONDS = 0.25

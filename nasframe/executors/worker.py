@@ -15,22 +15,13 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from nasframe.api import (
-    Architecture,
-    Context,
-    Evaluator,
-    Meter,
-    Metrics,
-    Result,
-    SearchSpace,
-    Step,
-    Task,
-)
-from nasframe.building import built, called
-from nasframe.config import Parts
+from nasframe.api.config import Parts
+from nasframe.api.parts import Evaluator, Meter, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics, Result, Step
 from nasframe.errors import ChildError, NasframeError, one_line
-from nasframe.executors.recall import Recall
-from nasframe.weights import weights_path
+from nasframe.executors.cached import Recall
+from nasframe.registry.calls import built, called
+from nasframe.storage.weights import weights_path
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Errors that say that files cannot be written, which is no child's fault."""

@@ -16,12 +16,13 @@ from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Task
+from nasframe.api.parts import Meter, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import NasframeError
-from nasframe.latency.export import export, require
-from nasframe.latency.lock import alone
-from nasframe.latency.networks import random_inputs
-from nasframe.meters.latency import built
+from nasframe.meters.latency.inputs import random_inputs
+from nasframe.meters.latency.meter import built
+from nasframe.meters.latency.onnx_files import export, require
+from nasframe.storage.locks import alone
 
 if TYPE_CHECKING:
     from nasframe.meters.config import CommandConfig

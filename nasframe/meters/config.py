@@ -10,11 +10,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasframe.config import MeterConfig, setting
+from nasframe.api.config import MeterConfig, setting
 from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
-    from nasframe.api import Meter, SearchSpace, Task
+    from nasframe.api.parts import Meter, SearchSpace, Task
 
 
 class Place(Enum):
@@ -73,8 +73,8 @@ class TorchConfig(LatencyConfig):
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
         """Make the meter."""
-        from nasframe.latency.torch_runtime import TorchRuntime
-        from nasframe.meters.latency import LatencyMeter
+        from nasframe.meters.latency.meter import LatencyMeter
+        from nasframe.meters.latency.torch_runtime import TorchRuntime
 
         runtime = TorchRuntime(
             self.device.value,
@@ -92,8 +92,8 @@ class OnnxConfig(LatencyConfig):
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
         """Make the meter."""
-        from nasframe.latency.onnx_runtime import OnnxRuntime
-        from nasframe.meters.latency import LatencyMeter
+        from nasframe.meters.latency.meter import LatencyMeter
+        from nasframe.meters.latency.onnx_runtime import OnnxRuntime
 
         runtime = OnnxRuntime(self.device.value, self.threads)
         return LatencyMeter(self, runtime, space, task)

@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Task
+from nasframe.api.parts import Meter, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics
 
 
 class SizeMeter(Meter):

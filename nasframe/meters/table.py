@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nasframe.api import Architecture, Context, Meter, Metrics, SearchSpace, Task
-from nasframe.latency.table import read
+from nasframe.api.parts import Meter, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics
+from nasframe.meters.latency.table import read
 
 
 class TableMeter(Meter):

@@ -8,9 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from nasframe.config import Config, DetectorConfig, Logger, SearchSpaceConfig, TaskConfig, setting
+from nasframe.api.config import Config, DetectorConfig, SearchSpaceConfig, TaskConfig, setting
+from nasframe.api.recipe import RecipeConfig
+from nasframe.api.study_config import Logger
 from nasframe.errors import NasframeError
-from nasframe.recipe import RecipeConfig
 
 
 class Strategy(Enum):

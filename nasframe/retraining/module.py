@@ -11,11 +11,11 @@ import torch
 from timm.utils import ModelEmaV3  # type: ignore[attr-defined]
 from torch import nn
 
-from nasframe.api import Task
-from nasframe.curves import Curves
-from nasframe.recipe import RecipeConfig
+from nasframe.api.parts import Task
+from nasframe.api.recipe import RecipeConfig
+from nasframe.retraining.distributed import whole
 from nasframe.retraining.ranking import badness
-from nasframe.retraining.together import whole
+from nasframe.training.loggers import Curves
 from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import make_optimizer
 

@@ -14,27 +14,36 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nasframe.api import Task
-from nasframe.cpu import threads
-from nasframe.curves import check_logger, curves
+from nasframe._support.system import threads
+from nasframe.api.parts import Task
+from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
-from nasframe.final import NETWORK, WEIGHTS, build, is_detector, load_final, read_json, write_json
-from nasframe.journal import BusyError
-from nasframe.latency.lock import held
-from nasframe.plain import defaults, flat, to_plain
-from nasframe.recipe import RecipeConfig
-from nasframe.retraining.beginning import HEADS, begin_with, freeze
-from nasframe.retraining.card import model_card
-from nasframe.retraining.chosen import Chosen, chosen
+from nasframe.registry.serialization import defaults, flat, to_plain
 from nasframe.retraining.config import RetrainConfig, Retrained
-from nasframe.retraining.fitting import fit, remove_checkpoint
+from nasframe.retraining.distributed import apart, check_together, leave_cuda_alone
+from nasframe.retraining.fit import fit, remove_checkpoint
+from nasframe.retraining.initialization import HEADS, begin_with, freeze
+from nasframe.retraining.model_card import model_card
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
-from nasframe.retraining.together import apart, check_together, leave_cuda_alone
+from nasframe.retraining.selection import Chosen, chosen
+from nasframe.storage.files import write_whole
+from nasframe.storage.journal import BusyError
+from nasframe.storage.locks import held
+from nasframe.storage.network_folder import (
+    NETWORK,
+    WEIGHTS,
+    build,
+    is_detector,
+    load_final,
+    read_json,
+    write_json,
+)
+from nasframe.storage.weights import save_weights, task_facts
+from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.evaluator import laid_out
+from nasframe.training.loggers import check_logger, curves
 from nasframe.training.optimizer import check_optimizer
-from nasframe.training.surroundings import check_environment, find_device, seeded
-from nasframe.weights import save_weights, task_facts, write_whole
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
 

@@ -1,1 +1,1 @@
-"""Data sets, resident in memory or on the device."""
+"""Data sets, and what is asked of them."""

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData, Labelled
-from nasframe.tasks.images import ImageTask
+from nasframe.tasks.image_task import ImageTask
 from nasframe.tasks.split import stratified, validation_count
 
 if TYPE_CHECKING:

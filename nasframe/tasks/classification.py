@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nasframe.api import Task
+from nasframe.api.parts import Task
 
 
 class Classification(Task, ABC):

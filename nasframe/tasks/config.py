@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasframe.config import TaskConfig, setting
+from nasframe.api.config import TaskConfig, setting
 from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
-    from nasframe.api import Task
+    from nasframe.api.parts import Task
     from nasframe.tasks.augment import Augmentation
     from nasframe.tasks.image_data import ImageData, Labelled
 
@@ -56,7 +56,7 @@ class ImageTaskConfig(TaskConfig, ABC):
                 none. A search does not call it.
             classes: the names of the labels, if they have some.
         """
-        from nasframe.tasks.images import ImageTask
+        from nasframe.tasks.image_task import ImageTask
 
         return ImageTask(load, input_shape, outputs, self.augmentation(), load_test, classes)
 
@@ -121,7 +121,7 @@ class FolderConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.folder import folder_task
+        from nasframe.tasks.image_folder import folder_task
 
         path = Path(self.path).expanduser()
         return folder_task(path, self.size, self.validation, self.augmentation())
@@ -160,7 +160,7 @@ class ImageNetConfig(TaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.photographs import PhotographTask
+        from nasframe.tasks.image_stream import PhotographTask
 
         return PhotographTask(self, Path(self.path).expanduser())
 
@@ -193,7 +193,7 @@ class TorchvisionConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.downloads import torchvision_task
+        from nasframe.tasks.torchvision import torchvision_task
 
         root = Path(self.root).expanduser()
         return torchvision_task(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nasframe.api import Task
+from nasframe.api.parts import Task
 from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import Corpus
 from nasframe.tasks.digest import digest

@@ -12,8 +12,9 @@ from statistics import mean
 from typing import Any, ClassVar
 from unittest import SkipTest
 
-from nasframe.api import Architecture, Choice, Controller, Link, Proposal, Trial
-from nasframe.config import ControllerConfig
+from nasframe.api.config import ControllerConfig
+from nasframe.api.parts import Controller
+from nasframe.api.types import Architecture, Choice, Link, Proposal, Trial
 from nasframe.testing.part import PartContract
 
 _CHOICES = (

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nasframe.api import Evaluator, Metrics
-from nasframe.config import EvaluatorConfig
-from nasframe.plugins import option
-from nasframe.study import run
+from nasframe.api.config import EvaluatorConfig
+from nasframe.api.parts import Evaluator
+from nasframe.api.types import Metrics
+from nasframe.registry.options import option
+from nasframe.study.run import run
 from nasframe.testing.measuring import MeasuringContract, alone, drawn
 from nasframe.testing.studies import journal_events
 from nasframe.testing.toys import ToyObjectiveConfig, toy_study

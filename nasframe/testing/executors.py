@@ -8,17 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nasframe.api import Executor, Report, Result, Step
-from nasframe.config import ExecutorConfig
-from nasframe.study import run
+from nasframe.api.config import ExecutorConfig
+from nasframe.api.parts import Executor
+from nasframe.api.types import Report, Result, Step
+from nasframe.study.run import run
 from nasframe.testing.part import PartContract
 from nasframe.testing.studies import journal_events
-from nasframe.testing.toys import (
-    ToyControllerConfig,
-    ToyEvaluatorConfig,
-    ToyMeterConfig,
-    toy_study,
-)
+from nasframe.testing.toys import ToyControllerConfig, ToyEvaluatorConfig, ToyMeterConfig, toy_study
 
 _TOKENS, _OTHER = (1, 2, 3, 4), (0, 0, 0, 1)
 

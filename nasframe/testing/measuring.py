@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from nasframe.api import Architecture, Context
-from nasframe.config import SearchSpaceConfig, TaskConfig
-from nasframe.plugins import option
+from nasframe.api.config import SearchSpaceConfig, TaskConfig
+from nasframe.api.types import Architecture, Context
+from nasframe.registry.options import option
 from nasframe.testing.part import PartContract
 from nasframe.testing.toys import ToySpaceConfig
 

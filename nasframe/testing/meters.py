@@ -6,9 +6,9 @@ from abc import abstractmethod
 from math import isfinite
 from pathlib import Path
 
-from nasframe.api import Meter
-from nasframe.config import MeterConfig
-from nasframe.study import run
+from nasframe.api.config import MeterConfig
+from nasframe.api.parts import Meter
+from nasframe.study.run import run
 from nasframe.testing.measuring import MeasuringContract, alone, drawn
 from nasframe.testing.toys import ToyObjectiveConfig, toy_study
 

@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nasframe.api import Metrics
-from nasframe.config import ObjectiveConfig
+from nasframe.api.config import ObjectiveConfig
+from nasframe.api.types import Metrics
 from nasframe.testing.part import PartContract
 
 

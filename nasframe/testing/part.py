@@ -10,9 +10,9 @@ import sys
 from abc import ABC, abstractmethod
 from unittest import SkipTest
 
-from nasframe.config import Config
-from nasframe.plain import from_plain, to_plain, type_name
-from nasframe.plugins import HEAVY
+from nasframe.api.config import Config
+from nasframe.registry.plugins import HEAVY
+from nasframe.registry.serialization import from_plain, to_plain, type_name
 
 _PROGRAM = "import sys, {module}; print(*(name for name in {heavy} if name in sys.modules))"
 

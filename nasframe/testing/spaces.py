@@ -11,12 +11,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nasframe.api import Architecture, Link, SearchSpace, TaskShape
-from nasframe.config import SearchSpaceConfig, TaskConfig
-from nasframe.drawing import Drawing
-from nasframe.final import Shape
-from nasframe.plugins import option
-from nasframe.study import run
+from nasframe.api.config import SearchSpaceConfig, TaskConfig
+from nasframe.api.drawing import Drawing
+from nasframe.api.parts import SearchSpace
+from nasframe.api.types import Architecture, Link, TaskShape
+from nasframe.registry.options import option
+from nasframe.storage.network_folder import Shape
+from nasframe.study.run import run
 from nasframe.testing.part import PartContract
 from nasframe.testing.toys import ToyObjectiveConfig, toy_study
 

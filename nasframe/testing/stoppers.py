@@ -6,9 +6,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from nasframe.api import Stopper
-from nasframe.config import StopperConfig
-from nasframe.study import run
+from nasframe.api.config import StopperConfig
+from nasframe.api.parts import Stopper
+from nasframe.study.run import run
 from nasframe.testing.part import PartContract
 from nasframe.testing.toys import ToyEvaluatorConfig, toy_study
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nasframe import journal
+from nasframe.storage import journal
 
 _TIMES = ("time", "seconds", "elapsed", "waited")
 _ORDER = ("study", "asked", "reported", "told")

@@ -7,8 +7,8 @@ import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import Task
-from nasframe.config import TaskConfig
+from nasframe.api.config import TaskConfig
+from nasframe.api.parts import Task
 from nasframe.testing.part import PartContract
 
 if TYPE_CHECKING:

@@ -10,31 +10,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api import (
-    Architecture,
-    Choice,
-    Context,
-    Controller,
-    Evaluator,
-    Meter,
-    Metrics,
-    Objective,
-    Proposal,
-    SearchSpace,
-    Task,
-    TaskShape,
-    Trial,
-)
-from nasframe.config import (
+from nasframe.api.config import (
     ControllerConfig,
     EvaluatorConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
-    StudyConfig,
     TaskConfig,
 )
-from nasframe.plugins import option
+from nasframe.api.parts import (
+    Controller,
+    Evaluator,
+    Meter,
+    Objective,
+    SearchSpace,
+    Task,
+)
+from nasframe.api.study_config import StudyConfig
+from nasframe.api.types import (
+    Architecture,
+    Choice,
+    Context,
+    Metrics,
+    Proposal,
+    TaskShape,
+    Trial,
+)
+from nasframe.registry.options import option
 
 if TYPE_CHECKING:
     from torch import nn

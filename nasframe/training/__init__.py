@@ -1,1 +1,1 @@
-"""The training of children with Lightning."""
+"""Train one network."""

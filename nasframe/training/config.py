@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasframe.config import EvaluatorConfig, Precision, setting
+from nasframe.api.config import EvaluatorConfig, Precision, setting
 
 if TYPE_CHECKING:
-    from nasframe.api import Evaluator, SearchSpace, Task
+    from nasframe.api.parts import Evaluator, SearchSpace, Task
 
 
 @dataclass(kw_only=True)

@@ -11,16 +11,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from nasframe.api import Architecture, Context, Evaluator, Metrics, SearchSpace, Task
-from nasframe.building import called, raised
-from nasframe.compiling import compile_apart
-from nasframe.config import Precision
-from nasframe.cpu import cpu_name, threads
+from nasframe._support.system import cpu_name, threads
+from nasframe.api.config import Precision
+from nasframe.api.parts import Evaluator, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import ChildError, NasframeError
+from nasframe.registry.calls import called, raised
+from nasframe.storage.weights import save_weights, task_facts
+from nasframe.training.compile import compile_apart
 from nasframe.training.config import TrainConfig
+from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.optimizer import check_optimizer, half_cosine, make_optimizer
-from nasframe.training.surroundings import check_environment, find_device, seeded
-from nasframe.weights import save_weights, task_facts
 
 
 class TrainEvaluator(Evaluator):

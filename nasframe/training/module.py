@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from nasframe.api import Task
+from nasframe.api.parts import Task
 
 
 class Cancelled(Exception):

@@ -15,10 +15,10 @@ from timm.optim import (  # type: ignore[attr-defined]
 from torch import nn
 
 from nasframe.errors import NasframeError, nearest
-from nasframe.training.surroundings import seeded
+from nasframe.training.devices import seeded
 
 if TYPE_CHECKING:
-    from nasframe.recipe import RecipeConfig
+    from nasframe.api.recipe import RecipeConfig
     from nasframe.training.config import TrainConfig
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nasframe import Architecture, Context, Evaluator, Metrics, NasframeError, SearchSpace
+from nasframe import (
+    Architecture,
+    Context,
+    Evaluator,
+    Metrics,
+    NasframeError,
+    SearchSpace,
+)
 from nasframe_nasbench import Data, Device, NASBench201Config
 from nasframe_nasbench.space import OPERATIONS, NASBench201Space
 

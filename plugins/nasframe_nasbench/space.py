@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasframe import Architecture, Box, Choice, Drawing, Look, SearchSpace, TaskShape
+from nasframe import (
+    Architecture,
+    Box,
+    Choice,
+    Drawing,
+    Look,
+    SearchSpace,
+    TaskShape,
+)
 
 if TYPE_CHECKING:
     from torch import nn

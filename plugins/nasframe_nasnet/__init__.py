@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from nasframe import NasframeError, RecipeConfig, Schedule, SearchSpaceConfig, hookimpl, setting
+from nasframe import (
+    NasframeError,
+    RecipeConfig,
+    Schedule,
+    SearchSpaceConfig,
+    hookimpl,
+    setting,
+)
 
 if TYPE_CHECKING:
     from torch import nn

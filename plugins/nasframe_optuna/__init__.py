@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from nasframe import Choice, Controller, ControllerConfig, NasframeError, hookimpl, setting
+from nasframe import (
+    Choice,
+    Controller,
+    ControllerConfig,
+    NasframeError,
+    hookimpl,
+    setting,
+)
 
 
 class SamplerName(Enum):

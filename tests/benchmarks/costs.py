@@ -18,7 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nasframe import Architecture, SearchSpace, option, read_result
-from nasframe.final import Shape
+from nasframe.storage.network_folder import Shape
 
 TRIALS = 6
 DRAWN = 3

@@ -21,8 +21,9 @@ from typing import Any, TypeAlias
 import altair as alt
 import numpy as np
 
-from nasframe import journal, read_result
-from nasframe.pareto import front
+from nasframe import read_result
+from nasframe.storage import journal
+from nasframe.study.pareto import front
 
 BLUE, GREEN, GREY, RED = "#0072B2", "#009E73", "#BBBBBB", "#D55E00"
 Points: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]

@@ -25,8 +25,16 @@ from torch.utils.data import DataLoader
 from training import Images, Stock
 from workers import Clock
 
-from nasframe import Architecture, Context, SearchSpaceConfig, StudyConfig, Task, option, run
-from nasframe.cpu import cores, cpu_name
+from nasframe import (
+    Architecture,
+    Context,
+    SearchSpaceConfig,
+    StudyConfig,
+    Task,
+    option,
+    run,
+)
+from nasframe._support.system import cores, cpu_name
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import half_cosine, make_optimizer
 

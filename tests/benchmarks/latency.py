@@ -32,15 +32,15 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from nasframe import Architecture, Context, option, published
-from nasframe.latencies import measured
-from nasframe.latency.export import export
-from nasframe.latency.lock import alone
-from nasframe.latency.networks import random_inputs, reference
-from nasframe.latency.onnx_runtime import OnnxRuntime
-from nasframe.latency.runtimes import Runtime
-from nasframe.latency.timing import measure
-from nasframe.latency.torch_runtime import TorchRuntime
-from nasframe.named import Images, Named
+from nasframe.meters.latency.inputs import random_inputs, reference
+from nasframe.meters.latency.onnx_files import export
+from nasframe.meters.latency.onnx_runtime import OnnxRuntime
+from nasframe.meters.latency.runtimes import Runtime
+from nasframe.meters.latency.timing import measure
+from nasframe.meters.latency.torch_runtime import TorchRuntime
+from nasframe.storage.locks import alone
+from nasframe.zoo.latency import measured
+from nasframe.zoo.lookup import Images, Named
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"torch": TorchRuntime, "onnx": OnnxRuntime}
 PHOTOS = Images((3, 224, 224), 1000)

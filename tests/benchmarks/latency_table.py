@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 
 from nasframe import Context, option
-from nasframe.latency.agreement import agreement
-from nasframe.latency.blocks import drawn
-from nasframe.latency.table import FITTED, read
-from nasframe.named import Images
+from nasframe.meters.latency.table import FITTED, read
+from nasframe.meters.latency.table_accuracy import agreement
+from nasframe.meters.latency.table_filler import drawn
+from nasframe.zoo.lookup import Images
 
 AIM = 0.95
 TASK = Images((3, 224, 224), 1000)

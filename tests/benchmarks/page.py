@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
-from nasframe import Architecture, Proposal, StudyConfig, Trial, events, header, option
-from nasframe.journal import Journal
-from nasframe.report.single import report
+from nasframe import Architecture, Proposal, StudyConfig, Trial, option
+from nasframe.report.study.command import report
+from nasframe.storage import events, header
+from nasframe.storage.journal import Journal
 
 PARTS = {
     "search_space": "nasnet",

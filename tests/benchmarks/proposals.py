@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from nasframe import StudyResult, Trial, read_result
-from nasframe.result import rank
+from nasframe.study.result import rank
 
 MARKS = (1_000, 10_000)
 

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from nasframe import Architecture, Context, Task, option
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
-from nasframe.tasks.images import ImageTask
+from nasframe.tasks.image_task import ImageTask
 from nasframe.training import evaluator as training
 from nasframe_nasnet.layers import FactorizedReduction, Map, Pointwise, Pool
 

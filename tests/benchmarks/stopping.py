@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
-from nasframe import Architecture, Context, journal, read_result
-from nasframe.plugins import restored
+from nasframe import Architecture, Context, read_result
+from nasframe.registry.options import restored
+from nasframe.storage import journal
 
 TOP = 5
 

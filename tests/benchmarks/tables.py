@@ -33,7 +33,14 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from nasframe import Architecture, Context, Evaluator, StudyConfig, option, run
+from nasframe import (
+    Architecture,
+    Context,
+    Evaluator,
+    StudyConfig,
+    option,
+    run,
+)
 
 WARM_UP = 20
 BASELINE = "Optuna, TPE, journal file"

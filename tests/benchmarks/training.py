@@ -29,11 +29,19 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from nasframe import Architecture, Choice, Context, SearchSpace, Task, TaskShape, option
-from nasframe.config import Precision
+from nasframe import (
+    Architecture,
+    Choice,
+    Context,
+    SearchSpace,
+    Task,
+    TaskShape,
+    option,
+)
+from nasframe.api.config import Precision
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
-from nasframe.tasks.images import ImageTask
+from nasframe.tasks.image_task import ImageTask
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import half_cosine, make_optimizer
 from nasframe.training.trainer import Epochs

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
 
 from nasframe import ExecutorConfig, StudyConfig, Trial, option, run  # noqa: E402
-from nasframe.progress import Progress  # noqa: E402
+from nasframe.study.observer import Progress  # noqa: E402
 
 CONTENDERS = {
     "serial, one thread": (option("executor", "serial"), 1),

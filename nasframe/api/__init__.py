@@ -1,0 +1,1 @@
+"""What parts promise, and what passes between them."""

@@ -1,0 +1,239 @@
+"""Configuration: one base dataclass for each kind of part, and the study's own.
+
+An option is a dataclass whose fields are its settings and whose ``build`` makes the part. The
+heavy imports are inside ``build``. Field types are those that OmegaConf can check: ``int``,
+``float``, ``str``, ``bool``, ``Enum``, ``Path``, ``list``, ``dict``, and ``| None``.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe.errors import NasframeError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nasframe.api.parts import (
+        Controller,
+        Evaluator,
+        Executor,
+        Meter,
+        Objective,
+        SearchSpace,
+        Stopper,
+        Task,
+    )
+    from nasframe.api.types import Choice, TaskShape
+
+
+def setting(
+    default: Any,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    free: bool = False,
+) -> Any:
+    """A dataclass field with bounds that are checked when the configuration is made.
+
+    Args:
+        default: the value if none is given; a list or a dict is copied for each instance;
+            ``dataclasses.MISSING`` makes the setting mandatory.
+        least: the smallest value allowed.
+        most: the largest value allowed.
+        above: a value that must be exceeded.
+        free: whether a study may go on with another value, for settings of the study alone; and a
+            retraining, for those of a task, too.
+    """
+    metadata = {"least": least, "most": most, "above": above, "free": free}
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    if default is MISSING:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(kw_only=True)
+class Config:
+    """Base of every configuration: numbers must be finite and within their bounds.
+
+    Where the default is a member of an Enum, its word will do.
+    """
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(item.default, Enum):
+                setattr(self, item.name, _member(item.name, type(item.default), value))
+            values = value if isinstance(value, list | tuple) else [value]
+            for number in values:
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    _check_number(item.name, value, number, item.metadata)
+
+
+def _member(name: str, kind: type[Enum], value: object) -> Enum:
+    if isinstance(value, kind):
+        return value
+    if str(value) not in kind.__members__:
+        raise NasframeError(f"{name}={value}: must be {' or '.join(kind.__members__)}")
+    return kind[str(value)]
+
+
+def _check_number(name: str, value: object, number: float, bounds: Any) -> None:
+    least, most, above = (bounds.get(k) for k in ("least", "most", "above"))
+    wanted = None
+    if not abs(number) <= sys.float_info.max:
+        wanted = "a finite number"
+    elif least is not None and number < least:
+        wanted = f"at least {least}"
+    elif most is not None and number > most:
+        wanted = f"at most {most}"
+    elif above is not None and number <= above:
+        wanted = f"greater than {above}"
+    if wanted:
+        raise NasframeError(f"{name}={value}: must be {wanted}")
+
+
+class Precision(Enum):
+    """In which numbers a network computes; its weights are always float32."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@dataclass(kw_only=True)
+class SearchSpaceConfig(Config, ABC):
+    """Settings of a search space."""
+
+    @abstractmethod
+    def build(self) -> SearchSpace:
+        """Make the search space."""
+
+
+@dataclass(kw_only=True)
+class TaskConfig(Config, ABC):
+    """Settings of a task."""
+
+    @abstractmethod
+    def build(self) -> Task:
+        """Make the task: shapes at once, data on first use."""
+
+
+@dataclass(kw_only=True)
+class DetectorConfig(Config, ABC):
+    """Settings of a detector."""
+
+    @abstractmethod
+    def build(self, network: nn.Module, task: TaskShape) -> nn.Module:
+        """Make the detector around a backbone, which it changes.
+
+        Args:
+            network: a classifier of images of the task's size.
+            task: what is asked of the detector, which the task's own loss can call.
+
+        Raises:
+            NasframeError: if the network cannot be its backbone.
+        """
+
+
+@dataclass(kw_only=True)
+class ControllerConfig(Config, ABC):
+    """Settings of a controller."""
+
+    @abstractmethod
+    def build(
+        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
+    ) -> Controller:
+        """Make the controller for a list of choices.
+
+        Args:
+            choices: the search space's choices.
+            seed: the study's seed.
+            active: how many choices, from the first, are decided for a proposal's number.
+        """
+
+
+@dataclass(kw_only=True)
+class ObjectiveConfig(Config, ABC):
+    """Settings of an objective."""
+
+    @abstractmethod
+    def build(self) -> Objective:
+        """Make the objective."""
+
+
+@dataclass(kw_only=True)
+class EvaluatorConfig(Config, ABC):
+    """Settings of an evaluator.
+
+    Attributes:
+        seed: from which, with the architecture, each child's own seed is made.
+    """
+
+    seed: int = setting(0, least=0, most=2**63 - 1)
+
+    @abstractmethod
+    def build(self, space: SearchSpace, task: Task) -> Evaluator:
+        """Make the evaluator."""
+
+
+@dataclass(kw_only=True)
+class MeterConfig(Config, ABC):
+    """Settings of a meter."""
+
+    @abstractmethod
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+
+
+@dataclass(kw_only=True)
+class StopperConfig(Config, ABC):
+    """Settings of a stopper."""
+
+    @abstractmethod
+    def build(self) -> Stopper | None:
+        """Make the stopper; ``None`` lets every child train to its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a worker needs to build space, task, evaluator and meters on its side.
+
+    Attributes:
+        search_space: settings of the search space.
+        task: settings of the task.
+        evaluator: settings of the evaluator.
+        meters: settings of the meters by name.
+        folder: the study's folder.
+        keep_weights: whether children leave their trained weights in the folder.
+        trial_timeout: seconds after which a step of a trial has failed, if any.
+        retries: how often a step is tried again whose worker was lost.
+        cache: the folder of evaluations that studies share, if any.
+    """
+
+    search_space: SearchSpaceConfig
+    task: TaskConfig
+    evaluator: EvaluatorConfig
+    meters: dict[str, MeterConfig]
+    folder: Path
+    keep_weights: bool
+    trial_timeout: float | None
+    retries: int
+    cache: Path | None
+
+
+@dataclass(kw_only=True)
+class ExecutorConfig(Config, ABC):
+    """Settings of an executor."""
+
+    @abstractmethod
+    def build(self, parts: Parts) -> Executor:
+        """Make the executor."""

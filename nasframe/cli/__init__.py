@@ -1,0 +1,1 @@
+"""The six commands; the only wing that knows Hydra and argparse."""

@@ -1,0 +1,237 @@
+"""A study on the terminal: the children at work, a bar, a line for each trial, the best at the end.
+
+Piped into a file, children and bar are left out and the lines stay.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+
+from rich import progress
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from nasframe._support.text import duration, number, plain
+from nasframe.api.study_config import StudyConfig
+from nasframe.api.types import Architecture, Report, Step, Trial
+from nasframe.cli.live_children import Children
+from nasframe.storage.weights import weights_path
+from nasframe.study.metrics import contended, latencies, missed
+from nasframe.study.observer import Progress
+from nasframe.study.result import StudyResult, rank
+
+_TOP = 5
+
+
+class _Bar(progress.Progress):
+    """A bar below the children at work."""
+
+    def __init__(self, children: Children, console: Console) -> None:
+        self._children = children
+        super().__init__(
+            progress.BarColumn(),
+            progress.TextColumn("{task.completed} of {task.fields[wanted]} trials"),
+            progress.TextColumn("{task.fields[failed]}"),
+            progress.TextColumn("best {task.fields[best]}"),
+            progress.TextColumn("{task.fields[left]}"),
+            console=console,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What is shown."""
+        yield self._children
+        yield from super().get_renderables()
+
+
+class ConsoleProgress(Progress):
+    """Shows a study on the terminal.
+
+    Args:
+        needs: the metrics to show beside the reward.
+        targets: see ``Objective``.
+        command: the command line that goes on with this study, but for its budget.
+    """
+
+    def __init__(
+        self, needs: Sequence[str], command: str, targets: Mapping[str, float] | None = None
+    ) -> None:
+        self._needs, self._targets = needs, targets or {}
+        self._command = command
+        self._console = Console(highlight=False)
+        self._children = Children(needs)
+        self._bar = _Bar(self._children, self._console)
+        self._task = progress.TaskID(0)
+        self._best: float | None = None
+        self._done = self._failed = 0
+        self._estimated = False
+        self._begun: float | None = None  # when the first trial began: workers take time to start
+
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+        """Show the bar."""
+        self._config, self._best = config, best
+        self._done = self._before = done
+        self._since, self._elapsed = monotonic(), elapsed
+        verb = f"Going on after {done} trials in" if done else "Searching in"
+        self._console.print(plain(f"{verb} {config.dir}"))
+        self._task = self._bar.add_task(
+            "",
+            total=config.trials,
+            completed=done,
+            wanted=config.trials or "?",
+            failed="",
+            best=_reward(best),
+            left="",
+        )
+        self._bar.start()
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(plain(f"Note: {text}"))
+
+    def begun(self, number: int, step: Step) -> None:
+        """Show the child."""
+        self._children.begun(number, step)
+
+    def reported(self, report: Report) -> None:
+        """Show which epoch the child has reached."""
+        self._children.reported(report)
+
+    def told(self, trial: Trial) -> None:
+        """Print the trial's line and move the bar."""
+        self._children.ended(trial.number)
+        self._console.print(plain(self._line(trial)), soft_wrap=True)
+        if trial.duplicate_of is not None:
+            return
+        self._done += 1
+        self._failed += trial.error is not None and trial.stopped is None
+        if self._begun is None:
+            self._begun = monotonic() - trial.seconds
+        if trial.reward is not None:
+            self._best = trial.reward if self._best is None else max(self._best, trial.reward)
+        left = self._left()
+        if trial.error is None and trial.rejected is None and not self._estimated:
+            self._estimated = True
+            spent = 0.0 if self._before else monotonic() - self._since
+            what = "rest of the study" if self._before else "whole study"
+            self._console.print(plain(f"The {what} will take about {duration(spent + left)}"))
+        self._bar.update(
+            self._task,
+            completed=self._done,
+            failed=f"{self._failed} failed" if self._failed else "",
+            best=_reward(self._best),
+            left=f"{duration(left)} left",
+        )
+
+    def _left(self) -> float:
+        """In how many seconds the first limit will be reached."""
+        now = monotonic()
+        limits = []
+        if self._config.trials is not None and self._begun is not None:
+            each = (now - self._begun) / (self._done - self._before)
+            limits.append(each * (self._config.trials - self._done))
+        if self._config.hours is not None:
+            limits.append(self._config.hours * 3600 - self._elapsed - now + self._since)
+        return max(0.0, min(limits))
+
+    def _line(self, trial: Trial) -> str:
+        start = f"trial {trial.number:>3}  "
+        if trial.reward is None and trial.duplicate_of is not None:
+            return f"{start}failed: the same network as trial {trial.duplicate_of}"
+        if trial.error is not None:
+            return f"{start}failed: {trial.error}" if trial.stopped is None else start + trial.error
+        if trial.rejected is not None:
+            return f"{start}not trained: {trial.rejected}"
+        if trial.duplicate_of is not None:
+            return (
+                f"{start}reward {trial.reward:.4f}  the same network as trial {trial.duplicate_of}"
+            )
+        numbers = "  ".join(f"{name} {value}" for name, value in self._numbers(trial))
+        how = "  from the cache" if trial.cached else ""
+        if trial.stopped is not None:
+            how = f"  stopped after epoch {trial.stopped}"
+        return f"{start}reward {trial.reward:.4f}  {numbers}{how}"
+
+    def _numbers(self, trial: Trial) -> list[tuple[str, str]]:
+        names = dict.fromkeys([*self._needs, "parameters", *latencies(trial.metrics)])
+        shown = {name: trial.metrics[name] for name in names if name in trial.metrics}
+        # Of a series the last value is shown, under the name that it has by itself.
+        numbers = {name.removesuffix("_epochs"): number(value) for name, value in shown.items()}
+        return [*numbers.items(), ("seconds", f"{trial.seconds:.1f}")]
+
+    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+        """Print the best trials and what can be done next."""
+        self.closed()
+        new = [trial for trial in result.trials if trial.duplicate_of is None]
+        self._print_counts(result, new)
+        self._print_notes(new)
+        if best := result.top(_TOP):
+            self._print_table(best, describe)
+        self._print_hints(result)
+
+    def closed(self) -> None:
+        """Take the children away, and end the bar."""
+        self._children.clear()
+        if self._bar.live.is_started:
+            self._bar.stop()
+
+    def _print_counts(self, result: StudyResult, new: Sequence[Trial]) -> None:
+        failed = sum(trial.error is not None and trial.stopped is None for trial in new)
+        stopped = sum(trial.stopped is not None for trial in new)
+        cached = sum(trial.cached for trial in new)
+        counts = f"{len(new)} trials, {failed} failed, "
+        counts += f"{stopped} stopped early, " if stopped else ""
+        counts += f"{cached} from the cache, " if cached else ""
+        counts += f"{len(result.trials) - len(new)} duplicates."
+        self._console.print()
+        self._console.print(plain(f"Ended: {result.ended}. {counts}"), soft_wrap=True)
+
+    def _print_notes(self, new: Sequence[Trial]) -> None:
+        if busy := sum(contended(trial.metrics) for trial in new):
+            self.note(
+                f"{busy} latencies were measured while others kept the processor busy: hold "
+                "ratios against each other, or measure on a quiet machine"
+            )
+        if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
+            self.note(text)
+
+    def _print_table(self, best: Sequence[Trial], describe: Callable[[Architecture], str]) -> None:
+        table = Table(title=f"The best {len(best)}", title_justify="left")
+        for name in ("trial", "reward", *(name for name, _ in self._numbers(best[0]))):
+            table.add_column(name.replace("_", " "), justify="right")
+        for trial in best:
+            numbers = [plain(value) for _, value in self._numbers(trial)]
+            table.add_row(str(trial.number), f"{trial.reward:.4f}", *numbers)
+        self._console.print(table)
+        for trial in best:
+            words = describe(trial.architecture)
+            self._console.print(plain(f"trial {trial.number}  {words}"), soft_wrap=True)
+
+    def _print_hints(self, result: StudyResult) -> None:
+        lines = [
+            "",
+            f"Folder:   {result.folder}",
+            f"Go on:    {self._command}{self._larger(result)}",
+        ]
+        if result.best is not None and weights_path(result.folder, result.best.number).is_file():
+            code = f"import nasframe; print(nasframe.load({str(result.folder)!r}))"
+            plain_name = re.fullmatch(r"[\w./+-]+", str(result.folder))
+            quoted = f'"{code}"' if plain_name else shlex.quote(code)
+            lines.append(f"Load:     python -c {quoted}")
+        for line in lines:
+            self._console.print(plain(line), soft_wrap=True)
+
+    def _larger(self, result: StudyResult) -> str:
+        """The budget with which the study would go on; after an interruption its own."""
+        more = 1 if result.interrupted else 2
+        trials, hours = self._config.trials, self._config.hours
+        words = "" if trials is None else f" trials={more * trials}"
+        return words if hours is None else f"{words} hours={more * hours:g}"
+
+
+def _reward(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

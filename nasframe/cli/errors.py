@@ -1,0 +1,90 @@
+"""What went wrong, in a line or two: also for what Hydra and OmegaConf raise."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
+
+from nasframe._support.text import complain
+from nasframe.cli import setting_errors
+from nasframe.errors import NasframeError
+
+
+def tell(name: str, error: Exception) -> int:
+    """Say, in the name of a command, what went wrong; returns the exit status."""
+    message, status = explain(error)
+    say(f"{name}: {message}", error)
+    return status
+
+
+def say(line: str, error: Exception) -> None:
+    """Say a line of an error, with the traceback if one wants to see it."""
+    if os.environ.get("NASFRAME_DEBUG") == "1":
+        traceback.print_exception(error)
+    complain(line)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """What went wrong, in a line or two, and the exit status: 2 if the user can put it right."""
+    if isinstance(error, NasframeError):
+        return str(error), 2
+    foreign = isinstance(error, HydraException | OmegaConfBaseException)
+    if foreign or _raiser(error) in ("hydra", "omegaconf", "yaml"):
+        return _mistake(error), 2
+    if isinstance(error, OSError):
+        return str(error), 2
+    what = f"{type(error).__name__}: {first_line(error)}"
+    return f"{what}\nThis looks like a bug; NASFRAME_DEBUG=1 shows where it is", 1
+
+
+def _raiser(error: Exception) -> str:
+    """The package whose code raised the exception."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals["__name__"]).partition(".")[0]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of its message."""
+    return next(iter(str(error).splitlines()), "")
+
+
+def _mistake(error: BaseException) -> str:
+    """What is wrong with the command line, for an exception of Hydra or OmegaConf."""
+    if isinstance(error, OverrideParseException):
+        return (
+            f"cannot read {error.override!r}: a setting is KEY=VALUE; a value with special "
+            f"characters needs quotes inside of quotes: 'KEY=\"VALUE\"'"
+        )
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return setting_errors.unknown_option(group, name, error.options)
+    if foreign := re.search(r"In '(.*?)': .*Key '(\w+)' not in '(\w+)Config'", str(error), re.S):
+        name, key, kind = foreign.groups()
+        name = name.replace("/", "=")
+        return f"{name} sets {key}, which {kind} does not have: leave one of the two out"
+    if ambiguous := re.match(r"Ambiguous value for argument '(.*)'", str(error)):
+        return (
+            f"{ambiguous[1]} gives several values: add -m to run a study for each, or write "
+            "KEY=[VALUE,VALUE] for a list"
+        )
+    error = error.__cause__ or error
+    if not isinstance(error, OmegaConfBaseException):
+        return " ".join(str(error).split("\n")[:2]).strip()
+    key, reason = str(error.full_key), first_line(error)
+    if isinstance(error, ConfigKeyError | ConfigAttributeError):
+        return setting_errors.unknown_key(key, error.object_type)
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key} is required: give {key}=VALUE"
+    if isinstance(error, ValidationError):
+        return setting_errors.wrong_value(key, error.value, error.object_type, reason)
+    return reason

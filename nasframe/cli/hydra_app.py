@@ -1,0 +1,332 @@
+"""What the two programs that Hydra assembles share: how they begin and end.
+
+Before Hydra reads the command line, its ConfigStore is filled with the options of every plugin.
+What a program does sees typed dataclasses only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar, NoReturn, TypeVar
+from urllib.parse import quote
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import (
+    OmegaConfBaseException,
+)
+
+from nasframe._support.text import show
+from nasframe.api.config import Config
+from nasframe.api.study_config import StudyConfig
+from nasframe.cli import setting_errors
+from nasframe.cli.errors import explain, first_line, say, tell
+from nasframe.errors import NasframeError
+from nasframe.executors.serial import THREAD
+from nasframe.registry.options import groups, options
+from nasframe.storage.journal import BusyError
+
+Result = TypeVar("Result")
+
+FAILURE = "failure.json"
+"""Stands in the folder of a job of a sweep that failed: its overrides, and the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that Hydra assembles.
+
+    Attributes:
+        name: of the command.
+        what: its jobs, in a sweep.
+        config: the name of its file in ``nasframe.conf``.
+        schema: the class of its configuration.
+        budget: settings that are never part of a folder's name.
+        example: a setting, for messages.
+        help: makes the text of ``--help``.
+        task: runs one job; a function of a module, so that a launcher's worker finds it.
+        rank: a line for each job of a sweep that has a result, from the sweep's folder.
+    """
+
+    name: str
+    what: str
+    config: str
+    schema: type[Config]
+    budget: tuple[str, ...]
+    example: str
+    help: Callable[[], str]
+    task: Callable[[DictConfig], Any]
+    rank: Callable[[Path], list[str]]
+
+
+def start(
+    program: Program, prepare: Callable[[list[str]], list[str]] = lambda words: words
+) -> NoReturn:
+    """Run the command line; the status is 0, 1 (nothing succeeded), 2 (a mistake) or 130.
+
+    Args:
+        program: what is run.
+        prepare: gives Hydra's words for those of the user.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints exceptions and exits by itself
+    sys.argv[1:] = sorted(sys.argv[1:], key=is_setting)  # Hydra wants settings after flags
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
+            show(program.help())
+            sys.exit()
+        if "--version" in sys.argv:
+            print(f"{program.name} {version('nasframe')}")
+            sys.exit()
+        setting_errors.check_words(sys.argv[1:], program.schema, program.budget, program.example)
+        register_configs(program.schema, f"{program.config}_schema")
+        yaml.add_representer(type(Path()), lambda dumper, path: dumper.represent_str(str(path)))
+        sys.argv[1:] = prepare(sys.argv[1:])
+        if {"--multirun", "-m"} & set(sys.argv):
+            words = _deferred(sys.argv[1:], groups(program.schema))
+            sys.argv[1:] = [*words, _nameless(sys.argv[1:], program)]
+        hydra.main("pkg://nasframe.conf", program.config, "1.3")(program.task)()
+    except Ended as ended:
+        status = ended.status
+    except KeyboardInterrupt:
+        Sweep.tell(program)
+        if Sweep.folder is not None:
+            print(f"Interrupted: the same command with dir={Sweep.folder} goes on")
+        status = 130
+    except SystemExit as stop:  # of Hydra: 2 is for a flag that it does not know
+        if stop.code == 2:
+            print(f"Settings are given without dashes: {program.example}", file=sys.stderr)
+        raise
+    except Exception as error:
+        Sweep.discard()
+        status = tell(program.name, error)
+    else:
+        status = Sweep.tell(program)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process, even if a child is in the middle of a long step.
+
+    Its thread cannot be ended, and the interpreter would abort on its way out.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        os._exit(status)
+    sys.exit(status)
+
+
+def _deferred(words: list[str], parts: Sequence[str]) -> list[str]:
+    """The words of a sweep, with the settings of options as sweeps of one value.
+
+    Hydra first composes a configuration without what is swept over: in a sweep over options it
+    would look for their settings in the default ones.
+    """
+    parse = OverridesParser.create().parse_override
+    found = {word: parse(word) for word in words if is_setting(word)}
+    sweeps = {word for word, override in found.items() if override.is_sweep_override()}
+    if not {found[word].key_or_group for word in sweeps} & {*parts, "experiment"}:
+        return words
+    single = {
+        word
+        for word in found.keys() - sweeps
+        if found[word].key_or_group.partition(".")[0] in parts and re.search(r"\..*=.", word)
+    }
+    return [word.replace("=", "=choice(", 1) + ")" if word in single else word for word in words]
+
+
+def _nameless(words: list[str], program: Program) -> str:
+    """For Hydra: which settings are no part of a folder's name, as a study may go on with others.
+
+    Those that are swept over are a part of it; budgets never are, as the larger one goes on.
+    """
+    parse = OverridesParser.create().parse_override
+    found = [parse(word) for word in words if is_setting(word)]
+    free = {item.name for item in fields(program.schema) if item.metadata.get("free")}
+    keys = {
+        override.key_or_group
+        for override in found
+        if override.key_or_group.partition(".")[0] in free and not override.is_sweep_override()
+    }
+    names = ",".join(sorted({*program.budget, *keys}))
+    return f"hydra.job.config.override_dirname.exclude_keys=[{names}]"
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word of the command line is for Hydra's configuration."""
+    return word.startswith("~") or ("=" in word and not word.startswith("-"))
+
+
+class Ended(SystemExit):
+    """The end of a job with a status other than 0; the user was told why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """End the job in order; a second SIGTERM must not disturb that, a second Ctrl-C ends it."""
+    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGTERM else _leave_at_once)
+    raise KeyboardInterrupt
+
+
+def _leave_at_once(signum: int, frame: FrameType | None) -> NoReturn:
+    """End the process without another word: what is in files is right at any moment."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # shows the cursor, which the bar has hidden
+    os._exit(130)
+
+
+def register_configs(schema: type[Config] = StudyConfig, name: str = "study_schema") -> None:
+    """Give Hydra the schema of a program and the options of every plugin for it.
+
+    Raises:
+        NasframeError: if a plugin cannot be used.
+    """
+    store = ConfigStore.instance()
+    store.store(name=name, node=schema, provider="nasframe")
+    known = groups(schema)
+    for item in options():
+        if item.group not in known:
+            continue
+        package = f"meters.{item.name}" if item.group == "meters" else None
+        try:
+            store.store(item.name, item.node, item.group, package, item.plugin)
+        except OmegaConfBaseException as error:
+            raise NasframeError(
+                f"plugin {item.plugin!r}: {item.group}={item.name}: {first_line(error)}\n"
+                f"Repair it, or skip it with NASFRAME_BLOCK={item.plugin}"
+            ) from error
+
+
+def folder_name(overrides: str) -> str:
+    """A folder's name for the overrides of one study of a sweep.
+
+    It has no separators, is not too long, and differs for different overrides.
+    """
+    name = quote(overrides, safe="+") or "default"
+    if len(name) <= 120:
+        return name
+    return f"{name[:120]}-{sha256(overrides.encode()).hexdigest()[:8]}"
+
+
+# On import: all that a launcher's worker knows of a program is the module of its task.
+OmegaConf.register_new_resolver("nasframe.expanduser", os.path.expanduser, replace=True)
+OmegaConf.register_new_resolver("nasframe.folder_name", folder_name, replace=True)
+
+
+class Sweep(Callback):
+    """What the process that the user started knows of its sweep.
+
+    The jobs may run in other processes and on other machines: they leave word in their folders.
+    """
+
+    folder: ClassVar[Path | None] = None
+    made: ClassVar[list[Path]] = []
+    busy: ClassVar[bool] = False
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Note where the jobs will be; forget what failed in an earlier sweep."""
+        folder = Sweep.folder = Path(config.hydra.sweep.dir)
+        Sweep.made = [path for path in (folder, *folder.parents) if not path.exists()]
+        for old in folder.glob(f"*/{FAILURE}"):
+            old.unlink()
+
+    @classmethod
+    def tell(cls, program: Program) -> int:
+        """Say at the end of a sweep what was found and what failed; returns the exit status."""
+        if cls.folder is None:
+            return 0
+        print(f"The {program.what} in {cls.folder}, the best first:")
+        for line in program.rank(cls.folder):
+            print(line)
+        found = sorted(cls.folder.glob(f"*/{FAILURE}"))
+        if found:
+            print(f"{program.name}: {len(found)} failed:", file=sys.stderr)
+        for path in found:
+            failure = json.loads(path.read_text())
+            print(f"  {failure['overrides']}: {failure['error']}", file=sys.stderr)
+        return int(bool(found) or cls.busy)
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove what Hydra made for a sweep that never began."""
+        with suppress(OSError):
+            if cls.folder and os.listdir(cls.folder) == ["multirun.yaml"]:
+                (cls.folder / "multirun.yaml").unlink()
+            for path in cls.made:
+                path.rmdir()
+
+
+def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
+    """Run a job of a sweep, which may fail without ending the others.
+
+    Args:
+        folder: where it leaves word of its failure.
+        name: its overrides.
+        job: what is run.
+    """
+    try:
+        return job()
+    except Exception as error:
+        message, _ = explain(error)
+        say(f"{name} failed: {message}", error)
+        if isinstance(error, BusyError):  # the folder is another sweep's
+            Sweep.busy = True
+        else:
+            (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
+        return None
+
+
+def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
+    """The values of a configuration by key, those of the groups as typed objects.
+
+    Raises:
+        NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
+    """
+    found: dict[str, Any] = {item.name: cfg[item.name] for item in fields(schema)}
+    nodes = {name: value for name, value in found.items() if isinstance(value, Container)}
+    plain = {name: value for name, value in nodes.items() if name not in groups(schema)}
+    found |= {name: OmegaConf.to_object(value) for name, value in plain.items()}
+    for key in cfg:
+        if key not in found:
+            raise NasframeError(setting_errors.unknown_key(str(key), schema))
+    for group in groups(schema):
+        if group != "meters" and cfg[group] is not None:
+            found[group] = _to_object(cfg[group], group)
+    if "meters" in found:
+        meters = cfg.meters
+        found["meters"] = {name: _to_object(meters[name], f"meters.{name}") for name in meters}
+    return found
+
+
+def _to_object(node: DictConfig, key: str) -> Any:
+    config = OmegaConf.get_type(node)
+    for name in map(str, node):  # with "+KEY=VALUE" OmegaConf lets anything in
+        if name not in setting_errors.settings(config):
+            raise NasframeError(setting_errors.unknown_key(f"{key}.{name}", config))
+    try:
+        return OmegaConf.to_object(node)
+    except NasframeError as error:
+        joint = "." if re.match(r"\w+=", str(error)) else ": "
+        raise NasframeError(f"{key}{joint}{error}") from error

@@ -1,0 +1,99 @@
+"""The console script ``nasframe-plugins``: what is installed, whether it works; a new one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from nasframe.cli.arguments import Parser, guarded
+from nasframe.cli.scaffold import KINDS, make, usage
+from nasframe.errors import NasframeError
+from nasframe.registry.options import Offers, networks, options, survey
+from nasframe.registry.plugins import Plugin, weight_problems
+
+
+def main() -> None:
+    """Run the command line; the status is 1 if a plugin or the environment has a problem."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if (arguments.new is None) is not (arguments.kind is None):
+        parser.error("--new NAME goes with --kind")
+    if arguments.new is not None:
+        guarded(parser.prog, partial(_make, arguments.new, arguments.kind))
+        return
+    found = survey()
+    _print_plugins(found)
+    problems = plugin_problems(found)
+    if arguments.doctor:
+        from nasframe.cli import doctor
+
+        problems += doctor.examine()
+    for problem in problems:
+        print(f"Problem: {problem}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nasframe-plugins",
+        description="List the installed plugins of nasframe and what they offer; make a new one.",
+    )
+    parser.add_argument(
+        "--doctor",
+        action="store_true",
+        help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
+    )
+    parser.add_argument("--new", metavar="NAME", help="write the package of a new plugin here")
+    parser.add_argument("--kind", choices=KINDS, help="of which kind its part is")
+    return parser
+
+
+def _make(name: str, kind: str) -> None:
+    folder = make(name, kind, Path())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        print(path)
+    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\nnasframe {usage(name, kind)}")
+
+
+def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
+    """What keeps plugins from being used: each by itself, then all together."""
+    broken = [str(state) for state in found.values() if isinstance(state, NasframeError)]
+    if broken:
+        return broken
+    try:
+        options()
+        networks()
+    except NasframeError as error:
+        return [str(error)]
+    return weight_problems()
+
+
+def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("plugin", "distribution", "version", "offers")
+    for plugin, state in found.items():
+        offers = "broken, see below" if isinstance(state, NasframeError) else _offers(state)
+        cells = (plugin.name, plugin.distribution, plugin.version, offers)
+        table.add_row(*map(Text, cells))
+    console = Console()
+    console.print(table)
+    if blocked := os.environ.get("NASFRAME_BLOCK"):
+        console.print(Text(f"Left out by NASFRAME_BLOCK: {blocked}"))
+
+
+def _offers(offers: Offers) -> str:
+    """One line for each group."""
+    by_group = attrgetter("group")
+    groups = groupby(sorted(offers.options, key=attrgetter("group", "name")), key=by_group)
+    lines = [f"{group}={', '.join(o.name for o in items)}" for group, items in groups]
+    if offers.networks:
+        lines.append(f"published: {', '.join(network.name for network in offers.networks)}")
+    return "\n".join(lines)

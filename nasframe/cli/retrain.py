@@ -1,0 +1,141 @@
+"""The console script ``nasframe-retrain``: full training of what a search has found."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nasframe.api.recipe import RecipeConfig
+from nasframe.cli import help
+from nasframe.cli.errors import tell
+from nasframe.cli.hydra_app import (
+    Ended,
+    Program,
+    attempt,
+    is_setting,
+    start,
+    values,
+)
+from nasframe.errors import NasframeError
+from nasframe.registry.options import restored
+from nasframe.retraining import RetrainConfig
+from nasframe.retraining import retrain as run
+from nasframe.storage import journal
+from nasframe.storage.network_folder import NETWORK, read_json
+
+
+def retrain() -> None:
+    """Run the command line."""
+    start(PROGRAM, _prepared)
+
+
+def _prepared(words: list[str]) -> list[str]:
+    """Hydra's words; a study's own search space and task are options, and the default.
+
+    Raises:
+        NasframeError: if there is no such study, or something is missing without one.
+    """
+    parse = OverridesParser.create().parse_override
+    found = [parse(word) for word in words if is_setting(word)]
+    given = {override.key_or_group: override for override in found}
+    words = [f"++{word}" if word.startswith("settings.") else word for word in words]
+    if "study" in given:
+        _offer(Path(str(given["study"].value())).expanduser())
+    elif not given.keys() & {"architectures", "network"}:
+        raise NasframeError("give study=DIR, architectures=FILE or network=NAME")
+    elif "task" not in given:
+        raise NasframeError("task is required: give task=NAME")
+    elif "network" in given and "search_space" not in given:
+        words.append("~search_space")
+    elif "search_space" not in given:
+        raise NasframeError("search_space is required: give search_space=NAME")
+    return [*words, *_nulls(given.keys())]
+
+
+def _nulls(given: Collection[str]) -> list[str]:
+    """What the user said of the space or the task holds; a recipe is to say nothing of it."""
+    own = {item.name for item in fields(RecipeConfig) if item.default is None}
+    said = {key.partition(".")[2] for key in given if key.startswith(("search_space.", "task."))}
+    return [f"recipe.{key}=null" for key in sorted(own & said) if f"recipe.{key}" not in given]
+
+
+def _offer(study: Path) -> None:
+    header = next(journal.read(study), None)
+    if header is None:
+        raise NasframeError(f"study={study}: holds no finished trial yet")
+    store = ConfigStore.instance()
+    for group in ("search_space", "task"):
+        part = restored(group, header["config"][group])
+        store.store("study", part, group, provider="nasframe")
+
+
+def _task(cfg: DictConfig) -> float | None:
+    """Run one retraining; returns the winner's validation metric, the higher the better."""
+    job = HydraConfig.get()
+    if job.mode is not RunMode.MULTIRUN:
+        try:
+            return _run(cfg, Path(cfg.dir), lambda line: print(line, flush=True))
+        except KeyboardInterrupt:
+            print(f"Interrupted: the same command with dir={cfg.dir} goes on", flush=True)
+            raise
+        except Exception as error:
+            raise Ended(tell("nasframe-retrain", error)) from None
+    folder = Path(job.sweep.dir, job.sweep.subdir)
+    hidden = ("dir=", "study=")
+    name = " ".join(part for part in job.overrides.task if not part.startswith(hidden))
+    return attempt(folder, name, lambda: _one_of_many(cfg, folder, name))
+
+
+def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
+    from nasframe._support.text import duration
+
+    start = time.monotonic()
+    lines: list[str] = []
+    found = _run(cfg, folder, lines.append)
+    print(f"{name}: {lines[-1]}, in {duration(time.monotonic() - start)}, {folder}", flush=True)
+    return found
+
+
+def _run(cfg: DictConfig, folder: Path, say: Callable[[str], None]) -> float:
+    from nasframe.retraining.ranking import badness
+
+    result = run(RetrainConfig(**{**values(cfg, RetrainConfig), "dir": folder}), say)
+    return -badness(result.metrics)
+
+
+def _ranking(folder: Path) -> list[str]:
+    """A line for each retraining of a sweep that is finished, wherever it ran."""
+    from nasframe.retraining.ranking import badness
+
+    lines = []
+    for path in sorted(folder.glob(f"*/{NETWORK}")):
+        try:
+            metrics = read_json(path)["metrics"]
+        except NasframeError as error:
+            lines.append((math.inf, f"  {error}"))
+            continue
+        shown = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items() if k.startswith("val_"))
+        lines.append((badness(metrics), f"  {shown}  {path.parent.name}"))
+    return [line for _, line in sorted(lines)]
+
+
+PROGRAM = Program(
+    name="nasframe-retrain",
+    what="retrainings",
+    config="retrain",
+    schema=RetrainConfig,
+    budget=("dir", "study"),
+    example="top=3",
+    help=help.retrain_text,
+    task=_task,
+    rank=_ranking,
+)

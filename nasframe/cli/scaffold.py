@@ -1,0 +1,117 @@
+"""A package of a new plugin, ready to be installed: ``nasframe-plugins --new NAME --kind KIND``."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+
+from nasframe.errors import NasframeError
+from nasframe.registry.options import options
+from nasframe.registry.plugins import plugins
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of part of which a package can be made.
+
+    Attributes:
+        what: the package, in words.
+        contract: the class of ``nasframe.testing`` that its test inherits.
+        words: a command line that uses it; ``{}`` is its name.
+        group: of its option.
+    """
+
+    what: str
+    contract: str
+    words: str
+    group: str
+
+
+KINDS = {
+    "search_space": Kind(
+        "A search space", "SearchSpaceContract", "search_space={}", "search_space"
+    ),
+    "controller": Kind("A controller", "ControllerContract", "controller={}", "controller"),
+    "objective": Kind("An objective", "ObjectiveContract", "objective={}", "objective"),
+    "meter": Kind("A meter", "MeterContract", "meters=[{}]", "meters"),
+    "task": Kind("A task", "TaskContract", "task={}", "task"),
+    "evaluator": Kind("An evaluator", "EvaluatorContract", "evaluator={}", "evaluator"),
+}
+
+
+def make(name: str, kind: str, parent: Path) -> Path:
+    """Write the package, whole or not at all.
+
+    Args:
+        name: of the option and of the plugin.
+        kind: one of ``KINDS``.
+        parent: where its folder is made.
+
+    Returns:
+        The folder, ``nasframe-NAME``.
+
+    Raises:
+        NasframeError: if the name cannot be used or is taken, or the folder cannot be written.
+    """
+    _check(name, kind)
+    folder = parent / f"nasframe-{name.replace('_', '-')}"
+    if folder.exists():
+        raise NasframeError(f"{folder} is there already: choose another name, or remove it")
+    try:
+        with tempfile.TemporaryDirectory(dir=parent) as place:
+            whole = Path(place) / "whole"
+            for path, text in _texts(name, kind).items():
+                (whole / path).parent.mkdir(parents=True, exist_ok=True)
+                (whole / path).write_text(text)
+            shutil.move(whole, folder)
+    except OSError as error:
+        raise NasframeError(f"cannot write {folder}: {error.strerror}") from error
+    return folder
+
+
+def usage(name: str, kind: str) -> str:
+    """The word of a command line that uses the part."""
+    return shlex.quote(KINDS[kind].words.format(name))
+
+
+def _check(name: str, kind: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        raise NasframeError(f"--new {name}: use small letters, digits and _, as in my_part")
+    group = KINDS[kind].group
+    for option in options():
+        if (option.group, option.name) == (group, name):
+            raise NasframeError(f"--new {name}: {option.plugin} has {group}={name}; choose another")
+    if any(plugin.name == name for plugin in plugins()) or find_spec(f"nasframe_{name}"):
+        raise NasframeError(f"--new {name}: there is a plugin of this name; choose another")
+
+
+def _texts(name: str, kind: str) -> dict[str, str]:
+    """The files by their places."""
+    values = {
+        "name": name,
+        "dashed": name.replace("_", "-"),
+        "class_name": "".join(part.title() for part in name.split("_")),
+        "what": KINDS[kind].what,
+        "contract": KINDS[kind].contract,
+        "group": KINDS[kind].group,
+        "try": usage(name, kind),
+    }
+    places = {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": "README.md",
+        f"nasframe_{name}/__init__.py": f"{kind}.init",
+        f"nasframe_{name}/part.py": f"{kind}.part",
+        f"tests/test_{name}.py": "test.py",
+    }
+    templates = files("nasframe.cli") / "templates"
+    return {
+        place: Template((templates / f"{template}.txt").read_text()).substitute(values)
+        for place, template in places.items()
+    }

@@ -1,0 +1,138 @@
+"""The console script ``nasframe``: a search, assembled by Hydra."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from math import inf
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nasframe.api.parts import Objective
+from nasframe.api.study_config import StudyConfig
+from nasframe.cli import help
+from nasframe.cli.errors import tell
+from nasframe.cli.hydra_app import Ended, Program, attempt, start, values
+from nasframe.errors import NasframeError
+from nasframe.registry.calls import built
+from nasframe.storage.journal import FILE
+from nasframe.study import run
+from nasframe.study.observer import Progress
+
+
+def search() -> None:
+    """Run the command line."""
+    start(PROGRAM)
+
+
+def _task(cfg: DictConfig) -> float | None:
+    """Run one study; returns the best reward, for sweepers."""
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        return _run_in_sweep(cfg)
+    try:
+        return _run(cfg)
+    except Exception as error:
+        raise Ended(tell("nasframe", error)) from None
+
+
+def _run(cfg: DictConfig) -> float:
+    from nasframe.cli.console import ConsoleProgress
+
+    config = to_config(cfg, Path(cfg.dir))
+    objective = built(config.objective.build, Objective)
+    progress = ConsoleProgress(objective.needs, _command(config.dir), objective.targets)
+    result = run.run(config, progress=progress)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if result.best is None:
+        raise Ended(1)
+    assert result.best.reward is not None
+    return result.best.reward
+
+
+def _command(folder: Path) -> str:
+    """The command line that goes on with this study, but for its budget."""
+    given = HydraConfig.get().overrides.task
+    keys = [word.lstrip("+").partition("=")[0] for word in given]
+    pairs = zip(given, keys, strict=True)
+    kept = [word for word, key in pairs if key not in ("trials", "hours")]
+    return shlex.join(["nasframe", *kept, *([] if "dir" in keys else [f"dir={folder}"])])
+
+
+def _run_in_sweep(cfg: DictConfig) -> float | None:
+    """Run one study among several, and tell its result in one line."""
+    job = HydraConfig.get()
+    folder = Path(job.sweep.dir, job.sweep.subdir)
+    name = " ".join(part for part in job.overrides.task if not part.startswith("dir="))
+    return attempt(folder, name, lambda: _one_of_many(cfg, folder, name))
+
+
+def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
+    from nasframe._support.text import duration
+
+    start = time.monotonic()
+    progress = _Before()
+    result = run.run(to_config(cfg, folder), progress=progress)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    if result.best is None:
+        reasons = [trial.error or trial.rejected for trial in result.trials] or ["none was run"]
+        raise NasframeError(f"no trial succeeded: {reasons[-1]}")
+    assert result.best.reward is not None
+    trials = sum(trial.duplicate_of is None for trial in result.trials)
+    best = f"reward {result.best.reward:.4f} after {trials} trials"
+    seconds = duration(time.monotonic() - start)
+    when = ", finished before" if progress.done == trials else f" in {seconds}"
+    print(f"{name}: {best}{when}, {folder}", flush=True)
+    return result.best.reward
+
+
+class _Before(Progress):
+    """Knows how many trials a study had when it began."""
+
+    done = 0
+
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+        """Note it."""
+        self.done = done
+
+
+def _ranking(folder: Path) -> list[str]:
+    """A line for each study of a sweep that has a network, wherever it ran."""
+    from nasframe.study.result import read_result
+
+    lines = []
+    for journal in sorted(folder.glob(f"*/{FILE}")):
+        try:
+            best = read_result(journal.parent).best
+        except NasframeError as error:
+            lines.append((inf, f"  {error}"))
+        else:
+            if best is not None and best.reward is not None:
+                lines.append((-best.reward, f"  reward {best.reward:.4f}  {journal.parent.name}"))
+    return [line for _, line in sorted(lines)]
+
+
+def to_config(cfg: DictConfig, folder: Path) -> StudyConfig:
+    """The typed configuration of a study.
+
+    Raises:
+        NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
+    """
+    return StudyConfig(**{**values(cfg, StudyConfig), "dir": folder})
+
+
+PROGRAM = Program(
+    name="nasframe",
+    what="studies",
+    config="study",
+    schema=StudyConfig,
+    budget=("dir", "trials", "hours"),
+    example="trials=100",
+    help=help.text,
+    task=_task,
+    rank=_ranking,
+)

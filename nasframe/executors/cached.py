@@ -1,0 +1,157 @@
+"""Evaluations that were done before, in this study or another one, are looked up in a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nasframe.api.config import Config, EvaluatorConfig, SearchSpaceConfig, TaskConfig
+from nasframe.api.parts import Evaluator, SearchSpace, Task
+from nasframe.api.types import Architecture, Context, Metrics
+from nasframe.errors import NasframeError
+from nasframe.registry.serialization import to_plain
+from nasframe.storage.evaluation_cache import Cache, Entry
+from nasframe.storage.events import all_finite
+from nasframe.storage.files import write_whole
+from nasframe.storage.weights import read_weights
+
+_LIBRARIES = ("nasframe", "torch", "torchvision", "timm", "pytorch-lightning", "numpy")
+"""Packages whose version may change what a child reaches."""
+
+
+class Recall:
+    """Evaluates what a cache does not hold yet, and puts it there.
+
+    Args:
+        folder: of the cache.
+        configs: of the search space, the task and the evaluator.
+        space: gives canonical keys.
+        task: gives the fingerprint of the data.
+        evaluator: says what its metrics depend on.
+
+    Raises:
+        NasframeError: if the folder cannot be used, or the evaluator does not say what its metrics
+            depend on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        configs: tuple[SearchSpaceConfig, TaskConfig, EvaluatorConfig],
+        space: SearchSpace,
+        task: Task,
+        evaluator: Evaluator,
+    ) -> None:
+        self._configs = configs
+        self._space, self._task, self._evaluator = space, task, evaluator
+        if evaluator.fingerprint() is None:
+            raise NasframeError(
+                f"cache={folder}: evaluator {type(evaluator).__name__} does not say what its "
+                "metrics depend on (Evaluator.fingerprint): leave cache out"
+            )
+        self._cache = Cache(folder)
+
+    def evaluate(
+        self,
+        architecture: Architecture,
+        context: Context,
+        evaluate: Callable[[Context], Metrics],
+    ) -> tuple[Metrics, bool]:
+        """The metrics, and whether they come from the cache.
+
+        What ``evaluate`` gives is put there unless the child was ended early, or some metric is no
+        finite number.
+        """
+        ended = False
+
+        def report(epoch: int, metrics: Metrics) -> bool:
+            nonlocal ended
+            go_on = context.report(epoch, metrics)
+            ended |= not go_on
+            return go_on
+
+        with self._cache.slot(self._key(architecture, context), context.cancelled) as slot:
+            entry = slot.read()
+            if entry is not None:
+                _fetch_weights(entry, architecture, context)
+                return entry.metrics, True
+            metrics = evaluate(replace(context, report=report))
+            if not ended and all_finite(metrics):
+                weights = None if context.weights is None else context.weights.absolute()
+                slot.write(Entry(metrics, weights))
+            return metrics, False
+
+    def _key(self, architecture: Architecture, context: Context) -> dict[str, Any]:
+        canonical = self._space.canonical(architecture)
+        return {"architecture": repr(canonical), "seed": context.seed, **self.conditions}
+
+    @cached_property
+    def conditions(self) -> Mapping[str, Any]:
+        """All that evaluations of this study have in common; reads the data.
+
+        Raises:
+            NasframeError: if the task does not say what its data are.
+        """
+        data = self._task.fingerprint()
+        if data is None:
+            raise NasframeError(
+                f"cache: task {type(self._task).__name__} does not say what its data are "
+                "(Task.fingerprint): leave cache out"
+            )
+        space, task, evaluator = self._configs
+        return {
+            "search_space": to_plain(space),
+            "task": to_plain(task),
+            "data": data,
+            "evaluator": to_plain(evaluator),
+            "surroundings": self._evaluator.fingerprint(),
+            "versions": {name: _version(name) for name in _LIBRARIES},
+            "sources": sources(self._configs),
+        }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def sources(configs: tuple[Config, ...]) -> dict[str, str]:
+    """A fingerprint of the code of each package that some configs are from.
+
+    The version of a package that someone is at work on stays the same while its code changes.
+    """
+    names = {type(config).__module__.partition(".")[0] for config in configs}
+    return {name: _source(name) for name in sorted({*names, "nasframe"})}
+
+
+def _source(name: str) -> str:
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None:  # a notebook
+        return ""
+    path = Path(file)
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    digest = hashlib.sha256()
+    for one in files:
+        digest.update(hashlib.sha256(one.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _fetch_weights(entry: Entry, architecture: Architecture, context: Context) -> None:
+    """Copy the weights of this very architecture, if the study that trained it still has them."""
+    if entry.weights is None or context.weights is None:
+        return
+    try:
+        _, metadata = read_weights(entry.weights)
+        data = entry.weights.read_bytes()
+    except (NasframeError, OSError):
+        return
+    if metadata.get("tokens") == list(architecture.tokens):
+        write_whole(context.weights, data)

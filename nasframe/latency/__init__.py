@@ -1,1 +1,0 @@
-"""Latencies that are measured, with what is known of their uncertainty."""

@@ -1,0 +1,1 @@
+"""Find plugins, turn options into configurations and back, blame the right one."""

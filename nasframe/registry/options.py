@@ -1,0 +1,241 @@
+"""The options that the plugins offer, by group and name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from nasframe.api.config import (
+    Config,
+    ControllerConfig,
+    DetectorConfig,
+    EvaluatorConfig,
+    ExecutorConfig,
+    MeterConfig,
+    ObjectiveConfig,
+    SearchSpaceConfig,
+    StopperConfig,
+    TaskConfig,
+)
+from nasframe.api.recipe import RecipeConfig
+from nasframe.errors import NasframeError, nearest
+from nasframe.registry.plugins import (
+    Plugin,
+    describe_plugin,
+    find_entry_points,
+    load_plugins,
+    make_manager,
+    register_plugin,
+)
+from nasframe.registry.serialization import from_plain, type_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+GROUPS: dict[str, tuple[str, type[Config]]] = {
+    "search_space": ("nasframe_search_spaces", SearchSpaceConfig),
+    "task": ("nasframe_tasks", TaskConfig),
+    "controller": ("nasframe_controllers", ControllerConfig),
+    "objective": ("nasframe_objectives", ObjectiveConfig),
+    "evaluator": ("nasframe_evaluators", EvaluatorConfig),
+    "meters": ("nasframe_meters", MeterConfig),
+    "stopper": ("nasframe_stoppers", StopperConfig),
+    "executor": ("nasframe_executors", ExecutorConfig),
+    "recipe": ("nasframe_recipes", RecipeConfig),
+    "detector": ("nasframe_detectors", DetectorConfig),
+}
+"""Each group of options with its hook and the base class of its configs."""
+
+
+def groups(schema: type[Config]) -> list[str]:
+    """The groups of which a configuration has parts."""
+    return [group for group in GROUPS if group in schema.__dataclass_fields__]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a group: a config class, or an instance of one as a preset."""
+
+    group: str
+    name: str
+    node: type[Config] | Config
+    plugin: str
+
+    @property
+    def type(self) -> type[Config]:
+        """The config class."""
+        return self.node if isinstance(self.node, type) else type(self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published network: its name, and the function that makes it."""
+
+    name: str
+    make: Callable[..., nn.Module]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What one plugin offers."""
+
+    options: tuple[Option, ...]
+    networks: tuple[Published, ...]
+
+
+@cache
+def options() -> tuple[Option, ...]:
+    """Every option of every group.
+
+    Raises:
+        NasframeError: if a plugin cannot be used, or two of them give one name.
+    """
+    return _options(load_plugins()[0])
+
+
+@cache
+def networks() -> tuple[Published, ...]:
+    """Every published network, by name.
+
+    Raises:
+        NasframeError: if a plugin cannot be used, or two of them give one name.
+    """
+    return _networks(load_plugins()[0])
+
+
+def survey() -> dict[Plugin, Offers | NasframeError]:
+    """Every installed plugin, looked at by itself: what it offers, or what is wrong with it."""
+    return {
+        (plugin := describe_plugin(point)): _inspect(point, plugin) for point in find_entry_points()
+    }
+
+
+def _inspect(point: EntryPoint, plugin: Plugin) -> Offers | NasframeError:
+    manager = make_manager()
+    try:
+        register_plugin(manager, point, plugin)
+        return Offers(_options(manager), _networks(manager))
+    except NasframeError as error:
+        return error
+
+
+def _options(manager: pluggy.PluginManager) -> tuple[Option, ...]:
+    found: dict[tuple[str, str], Option] = {}
+    for group, (hook, base) in GROUPS.items():
+        for impl in getattr(manager.hook, hook).get_hookimpls():
+            offered = _call(impl, hook)
+            for name, node in offered.items():
+                option = _check_option(Option(group, name, node, impl.plugin_name), base)
+                other = found.setdefault((group, name), option)
+                if other is not option:
+                    raise NasframeError(
+                        f"{group}={name} is offered by two plugins, {other.plugin!r} and "
+                        f"{option.plugin!r}. Skip one with NASFRAME_BLOCK={option.plugin}"
+                    )
+    return tuple(found[key] for key in sorted(found))
+
+
+def _networks(manager: pluggy.PluginManager) -> tuple[Published, ...]:
+    found: dict[str, Published] = {}
+    for impl in manager.hook.nasframe_published.get_hookimpls():
+        for name, make in _call(impl, "nasframe_published").items():
+            network = Published(name, make, impl.plugin_name)
+            other = found.setdefault(name, network)
+            if other is not network:
+                raise NasframeError(
+                    f"two plugins publish a network {name!r}, {other.plugin!r} and "
+                    f"{network.plugin!r}. Skip one with NASFRAME_BLOCK={network.plugin}"
+                )
+    return tuple(found[name] for name in sorted(found))
+
+
+def _call(impl: pluggy.HookImpl, hook: str) -> Mapping[str, Any]:
+    try:
+        offered = impl.function()
+    except Exception as error:
+        raise NasframeError(
+            f"plugin {impl.plugin_name!r}: {hook}() raised {type(error).__name__}: {error}\n"
+            f"Repair it, or skip it with NASFRAME_BLOCK={impl.plugin_name}"
+        ) from error
+    if not isinstance(offered, Mapping):
+        raise NasframeError(
+            f"plugin {impl.plugin_name!r}: {hook}() must return a mapping of names to configs, "
+            f"not {type(offered).__name__}. Skip it with NASFRAME_BLOCK={impl.plugin_name}"
+        )
+    return offered
+
+
+def _check_option(option: Option, base: type[Config]) -> Option:
+    if not issubclass(option.type, base) or inspect.isabstract(option.type):
+        raise NasframeError(
+            f"plugin {option.plugin!r}: {option.group}={option.name} must be a {base.__name__} "
+            f"with a build method, not {option.type.__name__}. "
+            f"Skip it with NASFRAME_BLOCK={option.plugin}"
+        )
+    return option
+
+
+def restored(group: str, part: Mapping[str, Any]) -> Any:
+    """The config of a part, as it stands in the first line of a journal.
+
+    Raises:
+        NasframeError: if no installed plugin offers it, or its settings cannot be used.
+    """
+    return from_plain(part, {type_name(o.type): o.type for o in options() if o.group == group})
+
+
+def option(group: str, name: str, **settings: Any) -> Any:
+    """Make the config of a registered option: ``option("controller", "random")``.
+
+    Args:
+        group: the group, for example ``search_space``.
+        name: the option's name.
+        settings: fields that differ from the option's own values.
+
+    Raises:
+        NasframeError: if there is no such option, setting or value.
+    """
+    names = [item.name for item in options() if item.group == group]
+    for item in options():
+        if (item.group, item.name) == (group, name):
+            return _make(item, settings)
+    if group not in GROUPS:
+        raise NasframeError(f"there is no group {group!r}; the groups are {', '.join(GROUPS)}")
+    raise NasframeError(f"{group}={name} is not known; {nearest(name, names)}")
+
+
+def published(name: str, **settings: Any) -> nn.Module:
+    """Make a network that some plugin publishes: ``published("mnasnet_a1", classes=10)``.
+
+    Args:
+        name: the network's name; ``nasframe-plugins`` lists them.
+        settings: arguments of the function that makes it.
+
+    Raises:
+        NasframeError: if there is no such network or setting.
+    """
+    known = {network.name: network for network in networks()}
+    if name not in known:
+        raise NasframeError(f"no network {name!r} is published here; {nearest(name, known)}")
+    make = known[name].make
+    for key in settings:
+        if key not in (arguments := inspect.signature(make).parameters):
+            raise NasframeError(f"{name} has no {key!r}; {nearest(key, arguments)}")
+    return make(**settings)
+
+
+def _make(item: Option, settings: Mapping[str, Any]) -> Config:
+    own = {} if isinstance(item.node, type) else dict(vars(item.node))
+    known = item.type.__dataclass_fields__
+    for key in settings:
+        if key not in known:
+            raise NasframeError(f"{item.group}={item.name} has no {key!r}; {nearest(key, known)}")
+    return item.type(**{**own, **settings})

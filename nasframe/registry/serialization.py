@@ -1,0 +1,133 @@
+"""Configurations as plain values for the journal, and back; no code is named in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from nasframe.api.config import Config
+from nasframe.errors import NasframeError, one_line
+
+TYPE = "type"
+"""The key under which the name of a config's class stands."""
+
+_NUMBERS = (bool, int, float)
+"""Each will do for another one: 10.0 trials are 10."""
+
+_CHECKED = (*_NUMBERS, str, list, dict, NoneType, Enum, Path)
+"""The kinds of settings that OmegaConf checks on the command line, parts aside."""
+
+
+def to_plain(value: Any) -> Any:
+    """A configuration as dictionaries, lists, strings and numbers.
+
+    Raises:
+        NasframeError: naming the setting that is nothing of this.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        items = {item.name: _setting(value, item.name) for item in fields(value)}
+        return {TYPE: type_name(type(value)), **items}
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"{value!r:.80}")
+
+
+def _setting(config: Any, name: str) -> Any:
+    try:
+        return to_plain(getattr(config, name))
+    except TypeError as error:
+        raise NasframeError(
+            f"{type_name(type(config))}.{name} is {error}, which a journal cannot keep: settings "
+            "are numbers, texts, paths, and lists and dictionaries of them"
+        ) from error
+
+
+def type_name(kind: type) -> str:
+    """How a config class is named in a journal: its package and its own name."""
+    return f"{kind.__module__.partition('.')[0]}:{kind.__qualname__}"
+
+
+def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Config:
+    """Make a configuration again.
+
+    Args:
+        data: what ``to_plain`` made of it.
+        known: the config classes that may be used, by ``type_name``.
+
+    Raises:
+        NasframeError: if its class is not among the known ones, or the settings do not fit it.
+    """
+    name = data[TYPE]
+    kind = known.get(name)
+    if kind is None:
+        raise NasframeError(f"no installed plugin offers {name}: install the one that does")
+    try:
+        return kind(**settings(kind, data))
+    except Exception as error:
+        raise NasframeError(f"the settings of {name} cannot be used: {one_line(error)}") from error
+
+
+def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a configuration from their plain values; those that it has not are left out.
+
+    Raises:
+        TypeError: if a value is not of the kind that its setting takes.
+    """
+    hints = get_type_hints(kind)
+    names = [item.name for item in fields(kind) if item.name in data]
+    return {name: _restore(name, hints[name], data[name]) for name in names}
+
+
+def _restore(name: str, hint: Any, value: Any) -> Any:
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = tuple(get_origin(kind) or kind for kind in kinds)
+    if not all(isinstance(kind, type) and issubclass(kind, _CHECKED) for kind in kinds):
+        return value  # a kind that the configuration itself has to check
+    for kind in kinds:
+        if issubclass(kind, Enum) and value in (members := kind.__members__):
+            return members[value]
+        if issubclass(kind, Path) and isinstance(value, str):
+            return Path(value)
+        if isinstance(value, _NUMBERS if kind in _NUMBERS else kind):
+            return value
+    raise TypeError(f"{name} is {value!r}")
+
+
+def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as ``group.key`` and value."""
+    result: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[prefix + key] = value
+    return result
+
+
+def defaults(config: Config) -> dict[str, Any]:
+    """The plain default of each setting of a configuration and its parts that has one."""
+    result: dict[str, Any] = {}
+    for item in fields(config):
+        value = getattr(config, item.name)
+        parts = {"": value} if is_dataclass(value) else value if isinstance(value, dict) else {}
+        for name, part in parts.items():
+            prefix = ".".join(filter(None, (item.name, name)))
+            if isinstance(part, Config):
+                result |= {f"{prefix}.{key}": text for key, text in defaults(part).items()}
+        if item.default is not MISSING:
+            result[item.name] = to_plain(item.default)
+        elif item.default_factory is not MISSING:
+            result[item.name] = to_plain(item.default_factory())
+    return result

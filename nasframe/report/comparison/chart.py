@@ -1,0 +1,164 @@
+"""The picture of a comparison: the mean of the best few after each trial (NASNet, figure 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from nasframe._support.text import visible
+from nasframe.errors import NasframeError
+from nasframe.report.comparison.types import Comparison, Curve, Row
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Told apart with any colour vision (Okabe & Ito 2008)."""
+
+_DASHES = ([1, 0], [6, 3], [2, 2])
+"""For as many contenders each."""
+
+_WIDTH, _HEIGHT = 280, 260
+_LINE = 14
+"""The height of a name in pixels."""
+
+_RISE = 0.1
+"""The first tenth of the trials, where curves rise from far below, does not set the axis."""
+
+
+def save(comparison: Comparison, path: Path) -> None:
+    """Draw a comparison into a file: ``.svg``, ``.png``, ``.pdf`` or ``.html``, all by itself.
+
+    Raises:
+        NasframeError: if the file cannot be written.
+    """
+    write(picture(comparison), path)
+
+
+def write(drawn: alt.TopLevelMixin, path: Path) -> None:
+    """Write a picture into a file, as ``save`` does."""
+    try:
+        if path.suffix == ".html":  # with all scripts in it
+            drawn.save(str(path), inline=True, json_kwds={"cls": _SafeEncoder})
+        else:
+            drawn.save(str(path), ppi=160)
+    except OSError as error:
+        raise NasframeError(f"cannot write {path}: {error.strerror}") from error
+
+
+class _SafeEncoder(json.JSONEncoder):
+    """No name from a journal can end the script in which it stands."""
+
+    def encode(self, o: Any) -> str:
+        return super().encode(o).replace("<", r"\u003c")
+
+
+def picture(comparison: Comparison) -> alt.HConcatChart:
+    """A panel for the best so far, and for the mean of each number of best networks there are."""
+    rows = comparison.rows
+    sizes = [size for size in rows[0].curves if all(size in row.curves for row in rows)]
+    panels = [_panel(comparison, size) for size in sizes]
+    panels[-1] += _names(comparison, sizes[-1])
+    title = alt.Title(
+        "Means over seeds, and their 95 % intervals", fontSize=11, fontWeight="normal", offset=6
+    )
+    chart: alt.HConcatChart = alt.hconcat(*panels, spacing=20, title=title)
+    view, axis = alt.ViewConfig(stroke=None), alt.AxisConfig(gridColor="#eee")
+    chart.config = alt.Config(view=view, axis=axis)
+    return chart
+
+
+def _panel(comparison: Comparison, size: int) -> alt.LayerChart:
+    """Lines of means, in bands of their 95 % intervals."""
+    points = [point for row in comparison.rows for point in _points(row, size)]
+    title = "Best so far" if size == 1 else f"Mean of the best {size}"
+    base = alt.Chart(alt.InlineData(points), title=title, width=_WIDTH, height=_HEIGHT)
+    scale = alt.Scale(domain=_range(comparison, size), nice=False, zero=False)
+    name = visible(comparison.metric or "reward")
+    settings: dict[str, Any] = {"title": name, "scale": scale, "axis": alt.Axis(tickCount=6)}
+    base = base.encode(x=_x(comparison), color=_colour(comparison))
+    dash = alt.StrokeDash(
+        "contender:N", scale=_scale(comparison, _DASHES, len(_COLOURS)), legend=None
+    )
+    band = base.mark_area(opacity=0.15, clip=True)
+    line = base.mark_line(strokeWidth=2, clip=True)
+    low, mean = (alt.Y(f"{field}:Q", **settings) for field in ("low", "mean"))
+    panel: alt.LayerChart = band.encode(y=low, y2="high:Q") + line.encode(y=mean, strokeDash=dash)
+    return panel
+
+
+def _names(comparison: Comparison, size: int) -> alt.Chart:
+    """The contenders' names where their lines end, moved apart where they would overlap."""
+    low, high = _range(comparison, size)
+    rows = sorted(comparison.rows, key=lambda row: row.curves[size].mean[-1])
+    ends = [row.curves[size].mean[-1] for row in rows]
+    gap = (high - low) * _LINE / _HEIGHT
+    places = spread(ends, gap, high - gap / 2)
+    points = [
+        {"contender": _name(row), "trials": comparison.budget, "mean": place}
+        for row, place in zip(rows, places, strict=True)
+    ]
+    text = alt.Chart(alt.InlineData(points)).mark_text(align="left", dx=6, fontSize=12, limit=300)
+    named: alt.Chart = text.encode(
+        x=_x(comparison), y="mean:Q", color=_colour(comparison), text="contender:N"
+    )
+    return named
+
+
+def spread(values: Sequence[float], gap: float, most: float) -> list[float]:
+    """Rising values moved as little as leaves a gap between them, below a limit."""
+    places = list(values)
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], most if i == len(places) - 1 else places[i + 1] - gap)
+    return places
+
+
+def _points(row: Row, size: int) -> list[dict[str, Any]]:
+    curve = row.curves[size]
+    bounds = zip(curve.trials, curve.mean, *_band(curve), strict=True)
+    return [
+        {"contender": _name(row), "trials": trial, "mean": mean, "low": low, "high": high}
+        for trial, mean, low, high in bounds
+    ]
+
+
+def _band(curve: Curve) -> tuple[list[float], list[float]]:
+    pairs = list(zip(curve.mean, curve.margin or [0.0] * len(curve.mean), strict=True))
+    return [mean - margin for mean, margin in pairs], [mean + margin for mean, margin in pairs]
+
+
+def _range(comparison: Comparison, size: int) -> list[float]:
+    """The lowest and the highest value that the axis shows."""
+    shown: list[float] = []
+    for row in comparison.rows:
+        curve = row.curves[size]
+        first = curve.trials[0]
+        settled = first + _RISE * (curve.trials[-1] - first)
+        start = sum(trial < settled for trial in curve.trials)
+        shown += [value for side in _band(curve) for value in side[start:]]
+    low, high = min(shown), max(shown)
+    margin = 0.04 * (high - low) or 0.01 * abs(high) or 0.01
+    return [low - margin, high + margin]
+
+
+def _x(comparison: Comparison) -> alt.X:
+    scale = alt.Scale(domain=[0, comparison.budget], nice=False)
+    return alt.X("trials:Q", title="trials", scale=scale, axis=alt.Axis(tickCount=5, grid=False))
+
+
+def _colour(comparison: Comparison) -> alt.Color:
+    return alt.Color("contender:N", scale=_scale(comparison, _COLOURS, 1), legend=None)
+
+
+def _scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt.Scale:
+    """A value for each contender: the next one after so many contenders."""
+    names = [_name(row) for row in comparison.rows]
+    range = [values[i // each % len(values)] for i, _ in enumerate(names)]
+    return alt.Scale(domain=names, range=range)
+
+
+def _name(row: Row) -> str:
+    return visible(row.label)

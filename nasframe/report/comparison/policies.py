@@ -1,0 +1,143 @@
+"""The other reading of a controller that learns: not the best network that it met, but its own
+choice at the end, the architecture that its policy holds most probable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nasframe.api.parts import Controller, Objective
+from nasframe.api.study_config import StudyConfig
+from nasframe.api.types import Architecture, Step, Trial
+from nasframe.errors import NasframeError
+from nasframe.executors.worker import Worker
+from nasframe.registry.calls import blaming, built, called
+from nasframe.registry.options import restored
+from nasframe.registry.serialization import settings
+from nasframe.report.comparison.groups import Contender, Contest
+from nasframe.report.comparison.statistics import Estimate, estimate
+from nasframe.report.comparison.studies import value_of
+from nasframe.report.parallel import each
+from nasframe.storage import journal
+from nasframe.study.enqueue import check_tokens
+from nasframe.study.replay import replay
+from nasframe.study.scoring import stepped
+from nasframe.study.state import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The own choices of a contender's policies.
+
+    Attributes:
+        label: the contender's name.
+        studies: how many of its studies have a policy.
+        tried: how many of them tried their choice.
+        choice: the value of the choice, over the studies in which it has one.
+        best: the value of the best trial, over the same studies.
+    """
+
+    label: str
+    studies: int
+    tried: int
+    choice: Estimate | None
+    best: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one study's policy holds most probable; ``value`` is ``None`` if it is not known."""
+
+    tried: bool
+    value: float | None
+
+
+def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
+    """Ask the controllers of all contenders that have policies.
+
+    Args:
+        contest: the studies.
+        evaluate: whether choices that were never tried are evaluated now, as their studies would;
+            their journals stay as they are.
+
+    Raises:
+        NasframeError: if a controller cannot be built, or an evaluation is not possible.
+    """
+    folders = [study.folder for one in contest.contenders for study in one.studies.values()]
+    ask = partial(own_choice, metric=contest.metric, evaluate=evaluate)
+    found = dict(zip(folders, each(ask, folders, "Asking the policies"), strict=True))
+    return [
+        _summary(contender, found)
+        for contender in contest.contenders
+        if any(found[study.folder] is not None for study in contender.studies.values())
+    ]
+
+
+def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies:
+    choices = [(s, c) for s in contender.studies.values() if (c := found[s.folder]) is not None]
+    known = [(study, choice.value) for study, choice in choices if choice.value is not None]
+    return Policies(
+        label=contender.label,
+        studies=len(choices),
+        tried=sum(choice.tried for _, choice in choices),
+        choice=estimate([value for _, value in known]),
+        best=estimate([study.values_N[study.rewards_N.argmax()] for study, _ in known]),
+    )
+
+
+def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | None:
+    """Replay a study and ask its controller; ``None`` if it has no policy.
+
+    Raises:
+        NasframeError: see ``policies``.
+    """
+    config = _config(folder)
+    worker = Worker(config.parts())
+    space = worker.space
+    build = config.controller.build
+    controller = built(build, Controller, space.choices, config.seed, space.active)
+    if type(controller).argmax is Controller.argmax:
+        return None
+    ledger = Ledger(space, controller, config.synchronous)
+    replay(folder, space, ledger, config)
+    ledger.learn()
+    number = ledger.next_number
+    with blaming(called(controller, "argmax")):
+        tokens = controller.argmax(number)
+        if tokens is None:
+            return None
+        check_tokens(tokens, space.choices[: space.active(number)])
+    architecture = Architecture(tuple(tokens))
+    known = ledger.known.get(space.canonical(architecture))
+    if known is not None:
+        return Choice(True, value_of(ledger.trials[known], metric, folder))
+    if not evaluate:
+        return Choice(False, None)
+    trial = _evaluated(Trial(number, architecture), worker, config)
+    return Choice(False, value_of(trial, metric, folder))
+
+
+def _config(folder: Path) -> StudyConfig:
+    """A study's configuration, from the first line of its journal; it keeps no weights."""
+    values = settings(StudyConfig, next(journal.read(folder))["config"])
+    for name, value in values.items():
+        if name == "meters":
+            values[name] = {meter: restored("meters", part) for meter, part in value.items()}
+        elif isinstance(value, dict):
+            values[name] = restored(name, value)
+    return StudyConfig(**{**values, "dir": folder, "keep": 0})
+
+
+def _evaluated(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
+    """The trial after both of its steps, without a stopper."""
+    objective = built(config.objective.build, Objective)
+    for step in (Step.MEASURE, Step.TRAIN) if config.meters else (Step.TRAIN,):
+        tokens = trial.architecture.tokens
+        result = worker.run(trial.number, step, tokens, lambda *_: True, lambda: False)
+        if result.fatal:
+            raise NasframeError(str(result.error))
+        trial = stepped(trial, result, objective)
+        if trial.error is not None or trial.rejected is not None:
+            break
+    return trial

@@ -1,0 +1,130 @@
+"""What a comparison says, in sentences that claim no more than it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nasframe.report.comparison.statistics import SIGNIFICANCE, Estimate, pairs_needed
+from nasframe.report.comparison.types import Comparison, Difference, Row
+
+BASELINE = "random"
+"""The controller against which the others are held, if it is there."""
+
+
+def ranked(comparison: Comparison) -> list[Row]:
+    """The contenders by what they have found at the last mark, the best first."""
+    sign = 1 if comparison.lower else -1
+    return sorted(comparison.rows, key=lambda r: sign * r.best[comparison.marks[-1]].mean)
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What was compared, how the contenders differ, and for what it holds."""
+    return [*_terms(comparison), *_findings(comparison)]
+
+
+def _terms(comparison: Comparison) -> Iterator[str]:
+    if comparison.metric is not None:
+        direction = "less of it is better, as it falls while the reward rises"
+        yield (
+            f"Ranked and tested by {comparison.metric} of the trial with the best reward so far"
+            + (f"; {direction}." if comparison.lower else ".")
+        )
+    if comparison.longest > comparison.budget:
+        yield (
+            f"Compared over {comparison.budget} trials: {comparison.limiting} has no more, "
+            f"the longest study has {comparison.longest}."
+        )
+    if comparison.over:
+        yield (
+            f"{_count(comparison.over, 'study', 'studies')} ended before {comparison.budget} "
+            "trials, having found no new networks: the last value holds on."
+        )
+    if comparison.empty:
+        first, more = comparison.empty[0], len(comparison.empty) - 1
+        yield f"Left out, without a trial: {first}" + (f" and {more} more." if more else ".")
+
+
+def _findings(comparison: Comparison) -> Iterator[str]:
+    if len(comparison.rows) < 2:
+        yield "There is one contender: nothing to compare it with."
+        return
+    for pair in _pairs(comparison):
+        difference = next((d for d in comparison.differences if {d.first, d.second} == pair), None)
+        if difference is None:
+            yield f"{' and '.join(sorted(pair))} have no seed in common, and were not tested."
+        else:
+            yield _finding(comparison, difference)
+    comparisons = len(comparison.differences)
+    if comparisons > 1:
+        yield f"Each p is corrected for {comparisons} comparisons (Holm)."
+    yield "This holds for this search space, evaluator and budget."
+
+
+def _pairs(comparison: Comparison) -> list[set[str]]:
+    """Each contender with the baseline, the best first; then the best two."""
+    rows = ranked(comparison)
+    baselines = [row for row in comparison.rows if row.controller == BASELINE]
+    baseline = (baselines or comparison.rows)[0]
+    pairs = [{row.label, baseline.label} for row in rows if row is not baseline]
+    best = {row.label for row in rows[:2]}
+    return pairs if best in pairs else [*pairs, best]
+
+
+def _finding(comparison: Comparison, pair: Difference) -> str:
+    better, other, sign = pair.first, pair.second, 1
+    if (pair.difference.mean < 0) != comparison.lower:
+        better, other, sign = pair.second, pair.first, -1
+    size = _size(pair.difference, sign, comparison.in_points)
+    seeds = _count(pair.difference.count, "seed", "seeds")
+    figures = f"{size}, {_p(pair.p)}, {seeds}"
+    mark = comparison.marks[-1]
+    margin = pair.difference.margin
+    apart = margin is not None and abs(pair.difference.mean) > margin
+    if pair.p < SIGNIFICANCE and apart:
+        return f"{better} over {other} at {mark} trials: {figures}."
+    text = f"{better} and {other} at {mark} trials: no difference can be concluded: {figures}."
+    if pair.p < SIGNIFICANCE:  # two tests that see the same seeds differently
+        return f"{text} By p there is one, but the interval includes 0: more seeds would tell."
+    if pair.least_p < SIGNIFICANCE:
+        return text
+    comparisons = len(comparison.differences)
+    among = f" among {comparisons} comparisons" if comparisons > 1 else ""
+    return (
+        f"{text} {seeds[0].upper()}{seeds[1:]} cannot show a difference at the 5 % level with this "
+        f"test{among}: {pairs_needed(comparisons)} are needed."
+    )
+
+
+def _size(difference: Estimate, sign: int, in_points: bool) -> str:
+    """A difference with its interval: ``+0.31 points (95 % interval +0.20 to +0.42)``."""
+    mean = sign * difference.mean
+    text = _signed(mean, in_points) + (" points" if in_points else "")
+    if difference.margin is None:
+        return text
+    bounds = (mean - difference.margin, mean + difference.margin)
+    return "{} (95 % interval {} to {})".format(text, *(_signed(b, in_points) for b in bounds))
+
+
+def _signed(value: float, in_points: bool) -> str:
+    return f"{100 * value:+.2f}" if in_points else f"{value:+.3g}"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def number(value: float) -> str:
+    """A value as tables show it."""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def with_margin(value: Estimate | None) -> str:
+    """A mean and half its interval; a dash if there is none."""
+    if value is None:
+        return "-"
+    margin = "" if value.margin is None else f" ± {number(value.margin)}"
+    return f"{number(value.mean)}{margin}"

@@ -1,0 +1,145 @@
+"""Studies as numbers: found in folders, read from their journals."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasframe.api.parts import SearchSpace
+from nasframe.api.types import Trial
+from nasframe.errors import NasframeError, nearest
+from nasframe.registry.restore import space_of
+from nasframe.storage import journal
+from nasframe.storage.events import Resumed, Told, history
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """What a comparison needs of a study, for its N trials in the order of their numbers.
+
+    Attributes:
+        folder: where it is.
+        config: its configuration in plain values.
+        rewards_N: minus infinity for a trial that failed or was not trained.
+        values_N: what is compared, the reward or a metric; not a number where there is no reward.
+        over: whether it found an end by itself: with a larger budget it would find no more.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    rewards_N: Floats
+    values_N: Floats
+    over: bool
+
+
+def find(folders: Sequence[Path]) -> list[Path]:
+    """The folders of all studies in and below these, each once.
+
+    Raises:
+        NasframeError: if a folder cannot be read, or has no study.
+    """
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        paths = sorted(_below(folder))
+        if not paths:
+            raise NasframeError(f"no study in {folder}: a study's folder has a {journal.FILE}")
+        for path in paths:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path, folders, files in os.walk(folder, onerror=_refuse):
+        if journal.FILE in files:
+            folders.clear()
+            yield Path(path)
+
+
+def _refuse(error: OSError) -> None:
+    raise NasframeError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def read(folder: Path, metric: str | None) -> Study | None:
+    """Read a study; ``None`` if it has no trial yet.
+
+    Args:
+        folder: the study's folder.
+        metric: what is compared; the reward if not given.
+
+    Raises:
+        NasframeError: if the journal is damaged, or a trained trial has no such metric.
+    """
+    header = next(journal.read(folder), None)
+    if header is None:
+        return None
+    told: list[Trial] = []
+    limit = header["config"]["max_duplicates"]
+    for event in history(folder):
+        if isinstance(event, Told):
+            told.append(event.trial)
+        elif isinstance(event, Resumed):
+            limit = event.changes.get("max_duplicates") or limit
+    told.sort(key=lambda trial: trial.number)
+    trials = [trial for trial in told if trial.duplicate_of is None]
+    if not trials:
+        return None
+    values = [value_of(trial, metric, folder) for trial in trials]
+    pairs = zip(trials, values, strict=True)
+    return Study(
+        folder=folder,
+        config=header["config"],
+        rewards_N=np.array([-np.inf if v is None else t.reward for t, v in pairs], float),
+        values_N=np.array(values, float),  # None becomes nan
+        over=_repeats(told) >= limit or _is_exhausted(header["config"], trials),
+    )
+
+
+def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
+    """What is compared of a trial of a study; ``None`` if it failed or was not trained.
+
+    Raises:
+        NasframeError: if it was trained and has no such metric.
+    """
+    if trial.reward is None or trial.rejected is not None:
+        return None
+    if metric is None:
+        return trial.reward
+    value = trial.metrics.get(metric, ())
+    last = value[-1:] if isinstance(value, tuple) else (value,)
+    if not last:
+        raise NasframeError(
+            f"{folder}: trial {trial.number} has no metric {metric!r}; "
+            f"{nearest(metric, trial.metrics)}"
+        )
+    return last[0]
+
+
+def _repeats(told: Sequence[Trial]) -> int:
+    """How many of the last proposals were known already."""
+    newest = max((i for i, trial in enumerate(told) if trial.duplicate_of is None), default=-1)
+    return len(told) - 1 - newest
+
+
+def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
+    """Whether every architecture was tried; no if the plugin of the space is not installed."""
+    with suppress(NasframeError):
+        space = _space(json.dumps({"search_space": config["search_space"]}))
+        full = len(space.choices)
+        return sum(len(trial.architecture.tokens) == full for trial in trials) >= space.size
+    return False
+
+
+@cache
+def _space(part: str) -> SearchSpace:
+    return space_of(json.loads(part))

@@ -1,0 +1,129 @@
+"""The charts of the page, in Vega-Lite; their data are put in by the page itself.
+
+``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes and
+``state``; ``best_trial`` and ``best_elapsed`` the best reward so far where it has risen, in the
+order of that field; ``trained`` and ``front`` have each metric, too; ``shares`` how often each
+option of one choice was proposed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import altair as alt
+
+from nasframe.report.comparison.chart import picture
+from nasframe.report.comparison.types import Comparison
+from nasframe.report.study.types import Findings
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+"""Told apart with any colour vision (Okabe & Ito 2008), on white and on black."""
+HEIGHT = 280
+
+
+class Course(NamedTuple):
+    """Against what rewards are drawn: a field of the rows, and its title."""
+
+    field: str
+    title: str
+
+
+COURSES = {"trials": Course("trial", "trials"), "time": Course("elapsed", "minutes")}
+
+
+def specifications(
+    studies: Sequence[str], findings: Mapping[Path, Findings], comparison: Comparison | None
+) -> dict[str, dict[str, Any]]:
+    """The charts by their names; those of a front and a comparison only if there is one."""
+    charts = {
+        **{name: _sized(course(studies, name)) for name in COURSES},
+        "shares": _shares(),
+    }
+    fronts = [found.front for found in findings.values() if found.front is not None]
+    if fronts:
+        names = [goal.name for goal in fronts[0].goals]
+        charts["front"] = _front(studies, names[1], names[0])
+    if comparison is not None:
+        charts["comparison"] = picture(comparison)
+    return {name: chart.to_dict() for name, chart in charts.items()}
+
+
+def _sized(chart: alt.Chart | alt.LayerChart) -> Any:
+    return chart.properties(width="container", height=HEIGHT)
+
+
+def colours(studies: Sequence[str]) -> list[str]:
+    """A colour for each study; those of more than there are repeat."""
+    return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
+
+
+def _colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
+    """The page itself says which colour is whose."""
+    scale = alt.Scale(domain=list(studies), range=colours(studies))
+    legend = alt.Legend(title=None, labelLimit=400) if own_legend else None
+    return alt.Color("study:N", scale=scale, legend=legend)
+
+
+def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
+    """Every reward, and the best one so far.
+
+    Args:
+        studies: their names.
+        name: of ``COURSES``.
+        own_legend: whether the chart itself says which colour is whose.
+    """
+    field, title = COURSES[name]
+    colour = _colour(studies, own_legend=own_legend)
+    x = alt.X(f"{field}:Q", title=title)
+    points = alt.Chart(alt.NamedData("trials")).transform_filter("isValid(datum.reward)")
+    points = points.mark_circle(size=22, opacity=0.55).encode(
+        x=x,
+        y=alt.Y("reward:Q", title="reward", scale=alt.Scale(zero=False)),
+        color=colour,
+        tooltip=["study:N", "trial:Q", "reward:Q", "state:N"],
+    )
+    line = alt.Chart(alt.NamedData(f"best_{field}"))
+    line = line.mark_line(interpolate="step-after", strokeWidth=2)
+    layers: alt.LayerChart = points + line.encode(x=x, y="reward:Q", color=colour, detail="study:N")
+    return layers
+
+
+def _front(studies: Sequence[str], x: str, y: str) -> Any:
+    axes = {
+        "x": alt.X(f"{_field(x)}:Q", title=x, scale=alt.Scale(zero=False)),
+        "y": alt.Y(f"{_field(y)}:Q", title=y, scale=alt.Scale(zero=False)),
+    }
+    tooltip = [
+        "study:N",
+        "trial:Q",
+        "reward:Q",
+        *(alt.Tooltip(f"{_field(n)}:Q", title=n) for n in (y, x)),
+    ]
+    all_ = alt.Chart(alt.NamedData("trained")).mark_circle(size=30, opacity=0.55)
+    front = alt.Chart(alt.NamedData("front")).mark_point(size=70, filled=True, opacity=1)
+    shape = alt.value("diamond")
+    encoded = front.encode(**axes, color=_colour(studies), shape=shape, tooltip=tooltip)
+    return _sized(all_.encode(**axes, color=_colour(studies), tooltip=tooltip) + encoded)
+
+
+def _field(name: str) -> str:
+    """A metric's column, in Vega's words: dots and brackets would lead into an object."""
+    return "m_" + re.sub(r"([.\[\]\\])", r"\\\1", name)
+
+
+def _shares() -> Any:
+    chart = alt.Chart(alt.NamedData("shares")).mark_area(interpolate="monotone")
+    scale = alt.Scale(scheme="tableau20")
+    return _sized(
+        chart.encode(
+            x=alt.X("trial:Q", title="trials"),
+            y=alt.Y("count:Q", stack="normalize", title="share of the proposals"),
+            color=alt.Color(
+                "option:N", scale=scale, title=None, legend=alt.Legend(orient="top", columns=4)
+            ),
+            tooltip=["option:N", "trial:Q", "count:Q"],
+        )
+    )

@@ -1,0 +1,163 @@
+"""From a study's journal to what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasframe.api.config import ObjectiveConfig
+from nasframe.api.types import Architecture, Trial
+from nasframe.errors import NasframeError
+from nasframe.registry.calls import blaming, called
+from nasframe.registry.restore import objective_of, space_of
+from nasframe.report.comparison.labels import named
+from nasframe.report.study.rescore import rescored
+from nasframe.report.study.types import Findings, Front, Network, Stopping
+from nasframe.storage import journal
+from nasframe.study import pareto
+from nasframe.study.metrics import latencies, missed, parsed, present, usual
+from nasframe.study.result import common_values, rank, read_result
+
+
+def inspect(
+    folder: Path,
+    *,
+    metrics: Sequence[str] | None = None,
+    reference: Sequence[float] | None = None,
+    strict: bool = False,
+    objective: ObjectiveConfig | None = None,
+) -> Findings:
+    """Read a study; its journal stays as it is.
+
+    Args:
+        folder: the study's folder.
+        metrics: of the Pareto front, as ``goals.parsed`` reads them; by default the usual ones.
+        reference: of the hypervolume, a value for each metric; by default the worst ones.
+        strict: whether it is a mistake if there is no front.
+        objective: under which the networks are scored once more.
+
+    Raises:
+        NasframeError: if there is no trained network, the journal is damaged, a part of the study
+            cannot be built, or it does not have what is wanted.
+    """
+    config, told = _read(folder)
+    own = objective_of(config)
+    new = [trial for trial in told if trial.duplicate_of is None]
+    failed = sum(trial.error is not None and trial.stopped is None for trial in new)
+    rejected = sum(trial.rejected is not None for trial in new)
+    trained = rank(new)
+    if not trained:
+        counts = f"of {len(new)} trials {failed} failed, {rejected} were not trained"
+        reasons = [reason for trial in new if (reason := trial.error or trial.rejected)]
+        last = f"; the last: {reasons[-1]}" if reasons else ""
+        raise NasframeError(f"{folder} has no trained network: {counts}{last}")
+    networks = _networks(trained, _describer(config))
+    known = networks[0].metrics
+    rescoring = None if objective is None else rescored(trained, known, objective)
+    needs = (*own.needs, *(rescoring.needs if rescoring is not None else ()))
+    wanted = usual(own.needs, known) if metrics is None else metrics
+    front, without_front = _front_or_reason(networks, wanted, reference, strict)
+    return Findings(
+        folder=folder,
+        objective=named("objective", config["objective"]),
+        trials=len(new),
+        failed=failed,
+        rejected=rejected,
+        duplicates=len(told) - len(new),
+        cached=sum(trial.cached for trial in new),
+        stopping=_stopping(new, config["evaluator"]),
+        missed=missed(own.targets, [(trial.number, trial.metrics) for trial in trained]),
+        shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
+        networks=networks,
+        front=front,
+        without_front=without_front,
+        rescoring=rescoring,
+    )
+
+
+def _read(folder: Path) -> tuple[Mapping[str, Any], tuple[Trial, ...]]:
+    header = next(journal.read(folder), None)
+    if header is None:
+        raise NasframeError(f"{folder} has no trial yet")
+    return header["config"], read_result(folder).trials
+
+
+def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping | None:
+    stopped = [trial.stopped for trial in trials if trial.stopped is not None]
+    full = evaluator.get("epochs")
+    if not stopped or not isinstance(full, int):
+        return None
+    whole = sum(t.stopped is None and (t.error, t.rejected) == (None, None) for t in trials)
+    return Stopping(len(stopped), sum(stopped) + whole * full, (len(stopped) + whole) * full)
+
+
+def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
+    """Tells architectures in words; by their tokens if the plugin of the space is missing."""
+    try:
+        space = space_of(config)
+    except NasframeError:
+        return lambda architecture: architecture.key
+
+    def in_words(architecture: Architecture) -> str:
+        with blaming(called(space, "describe")):
+            return space.describe(architecture)
+
+    return in_words
+
+
+def _networks(
+    trained: Sequence[Trial], describe: Callable[[Architecture], str]
+) -> tuple[Network, ...]:
+    networks = []
+    for place, (trial, values) in enumerate(zip(trained, common_values(trained), strict=True), 1):
+        assert trial.reward is not None
+        network = Network(
+            number=trial.number,
+            rank=place,
+            reward=trial.reward,
+            metrics=values,
+            tokens=trial.architecture.tokens,
+            words=describe(trial.architecture),
+        )
+        networks.append(network)
+    return tuple(networks)
+
+
+def _front_or_reason(
+    networks: Sequence[Network],
+    metrics: Sequence[str],
+    reference: Sequence[float] | None,
+    strict: bool,
+) -> tuple[Front | None, str | None]:
+    try:
+        return _front(networks, metrics, reference), None
+    except NasframeError as error:
+        if strict:
+            raise
+        return None, str(error)
+
+
+def _front(
+    networks: Sequence[Network], metrics: Sequence[str], reference: Sequence[float] | None
+) -> Front:
+    goals = parsed(metrics, networks[0].metrics)
+    signs_M = np.array([goal.sign for goal in goals])
+    costs_NM = pareto.costs([network.metrics for network in networks], goals)
+    if reference is None:
+        reference_M = costs_NM.max(0)
+    elif len(reference) == len(goals):
+        reference_M = signs_M * np.array(reference)
+    else:
+        names = ", ".join(goal.name for goal in goals)
+        raise NasframeError(f"--reference needs {len(goals)} values: of {names}")
+    front = pareto.front(costs_NM)
+    return Front(
+        goals=tuple(goals),
+        numbers=tuple(networks[row].number for row in front),
+        reference=tuple((signs_M * reference_M).tolist()),
+        worst=reference is None,
+        hypervolume=pareto.hypervolume(costs_NM[front], reference_M),
+    )

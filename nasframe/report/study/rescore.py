@@ -1,0 +1,53 @@
+"""Networks under another objective than that of their study, without training anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from nasframe.api.config import ObjectiveConfig
+from nasframe.api.parts import Objective
+from nasframe.api.types import Trial
+from nasframe.errors import NasframeError
+from nasframe.registry.calls import built
+from nasframe.registry.serialization import to_plain
+from nasframe.report.comparison.labels import named
+from nasframe.report.study.types import Rescored, Rescoring
+from nasframe.study.result import rank
+from nasframe.study.scoring import judged, scored
+
+
+def rescored(
+    trained: Sequence[Trial], metrics: Collection[str], config: ObjectiveConfig
+) -> Rescoring:
+    """Judge and score trained trials as a study with this objective would.
+
+    Args:
+        trained: the trials.
+        metrics: those that all of them have.
+        config: the objective's.
+
+    Raises:
+        NasframeError: if the objective needs other metrics.
+    """
+    name = named("objective", to_plain(config))
+    objective: Objective = built(config.build, Objective)
+    for need in objective.needs:
+        if need not in metrics:
+            raise NasframeError(
+                f"objective={name} needs {need}, which the study does not have; "
+                f"there is {', '.join(sorted(metrics))}"
+            )
+    trials = [_rescored(trial, objective) for trial in trained]
+    ranks = {trial.number: place for place, trial in enumerate(rank(trials), 1)}
+    networks = [
+        Rescored(t.number, ranks.get(t.number), t.reward, t.rejected, t.error) for t in trials
+    ]
+    last = len(networks) + 1
+    networks.sort(key=lambda network: (network.rank or last, network.error is not None))
+    return Rescoring(name, objective.needs, tuple(networks))
+
+
+def _rescored(trial: Trial, objective: Objective) -> Trial:
+    trial = judged(replace(trial, reward=None), objective)
+    return trial if trial.rejected is not None else scored(trial, objective)

@@ -1,0 +1,128 @@
+"""The first line of a journal: what is being studied, with what versions, where; and whether a
+configuration of today may go on with it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from typing import Any
+
+from nasframe._support.system import cpu_name
+from nasframe.api.study_config import StudyConfig
+from nasframe.errors import NasframeError
+from nasframe.registry.plugins import plugins
+from nasframe.registry.serialization import TYPE, defaults, flat, to_plain
+from nasframe.storage.journal import SCHEMA
+
+
+def make(config: StudyConfig) -> dict[str, Any]:
+    """The journal's first event for a new study."""
+    return {
+        "event": "study",
+        "schema": SCHEMA,
+        "versions": {name: version(name) for name in ("nasframe", "torch")},
+        "plugins": {plugin.name: plugin.version for plugin in plugins()},
+        "config": to_plain(config),
+        "device": device(),
+        "time": time.time(),
+    }
+
+
+def device() -> dict[str, Any]:
+    """The machine's processor and, if a part of the study has loaded torch, its GPUs."""
+    torch = sys.modules.get("torch")  # a study that needs no torch is not made to wait for it
+    gpus = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
+    return {
+        "cpu": cpu_name(),
+        "system": platform.system(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(gpus)] if torch else [],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How today's study differs from the journal's, where it may.
+
+    Attributes:
+        changes: settings that may change, with the value of the journal and today's.
+        notes: what the user should know.
+    """
+
+    changes: Mapping[str, tuple[Any, Any]]
+    notes: tuple[str, ...]
+
+
+def compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], former: Mapping[str, Any], config: StudyConfig
+) -> Resumption:
+    """Hold today's header against the journal's.
+
+    Args:
+        old: the journal's first event.
+        new: the first event that a new study would have.
+        former: the settings that were changed since the first event, with their last values.
+        config: today's configuration.
+
+    Raises:
+        NasframeError: if a setting differs that must not, naming each.
+    """
+    free = {item.name for item in fields(config) if item.metadata.get("free")}
+    then, now, usual = {**flat(old["config"]), **former}, flat(new["config"]), defaults(config)
+    notes, changes, refused = [], {}, []
+    for key in _differing(then, now):
+        free_part = "." in key and key.partition(".")[0] in free
+        if key not in then and key in usual and now[key] == usual[key] and not free_part:
+            notes.append(f"{key} is newer than this study: taken as {now[key]}")
+        elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
+            changes[key] = (then.get(key), now.get(key))
+        else:
+            values = [_shown(key, values.get(key)) for values in (then, now)]
+            if values[0] == values[1]:  # of the same name, from another package
+                values = [then[key], now[key]]
+            refused.append("{} was {}, is now {}".format(key.removesuffix(f".{TYPE}"), *values))
+    if refused:
+        raise NasframeError(
+            f"{config.dir} holds a study with another configuration: {'; '.join(refused)}\n"
+            "Give the same settings to go on with it, or choose another dir"
+        )
+    return Resumption(changes, (*notes, *_version_notes(old, new)))
+
+
+def _shown(key: str, value: Any) -> Any:
+    """A value for people; of a part its name."""
+    if key.endswith(f".{TYPE}") and value is not None:
+        return value.partition(":")[2].removesuffix("Config")
+    return value
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The keys whose values differ; of a part of another kind, its kind alone."""
+    keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+    keys = [key for key in keys if key != "dir"]  # a folder may be moved
+    others = [key for key in keys if key.endswith(f".{TYPE}")]
+    return [
+        key
+        for key in keys
+        if key in others or not key.startswith(tuple(k.removesuffix(TYPE) for k in others))
+    ]
+
+
+def _shrinks(key: str, then: Any, now: Any) -> bool:
+    """Whether a budget became smaller."""
+    numbers = isinstance(then, int | float) and isinstance(now, int | float)
+    return key in ("trials", "hours") and numbers and now < then
+
+
+def _version_notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    then = {**old["versions"], **old["plugins"]}
+    now = {**new["versions"], **new["plugins"]}
+    return [
+        f"{name} was {then[name]} when this study began and is {now.get(name, 'missing')} now: "
+        "results may differ"
+        for name in then
+        if then[name] != now.get(name)
+    ]

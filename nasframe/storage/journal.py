@@ -1,0 +1,211 @@
+"""The study's append-only log: JSON lines with one writer; everything else is derived from it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from nasframe.api.study_config import StudyConfig
+from nasframe.errors import NasframeError
+from nasframe.registry.serialization import settings
+
+SCHEMA = 1
+"""The version of the format; a journal with a higher one is refused."""
+
+FILE = "journal.jsonl"
+
+_PARTS = [f.name for f in fields(StudyConfig) if MISSING is f.default is f.default_factory]
+"""The settings of a study that must be given: its parts."""
+
+_NEEDED = (*_PARTS, "meters", "seed", "max_duplicates")
+"""The settings that every journal has; it may lack others, which are younger."""
+
+
+class BusyError(NasframeError):
+    """Another process writes the journal."""
+
+
+class Journal:
+    """The journal of one folder, locked against every other writer until it is closed.
+
+    Args:
+        folder: the study's folder, made if it is not there.
+
+    Raises:
+        BusyError: if another process is at work there.
+        NasframeError: if the file cannot be used, or is not a journal that this version can read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._mend_tail()
+            self._size = os.fstat(self._file).st_size
+        except BaseException as error:
+            os.close(self._file)
+            if isinstance(error, BlockingIOError):
+                raise BusyError(
+                    f"another process is at work in {folder}: wait for it, or choose another dir"
+                ) from None
+            if isinstance(error, OSError):
+                raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
+            raise
+
+    def _mend_tail(self) -> None:
+        """Cut off a last line that was only partly written, or end one that lacks its newline."""
+        data = self.path.read_bytes()
+        first, newline, _ = data.partition(b"\n")
+        if newline:
+            _check_header(self.path, _parse(first))
+        tail = data[data.rfind(b"\n") + 1 :]
+        written = tail.rstrip(b"\0")  # a power failure can leave zeros behind
+        start = b'{"event"'
+        if written[: len(start)] != start[: len(written)]:
+            raise damaged(self.path, data.count(b"\n") + 1)
+        if tail and _parse(tail) is None:
+            os.ftruncate(self._file, len(data) - len(tail))
+        elif tail:
+            os.write(self._file, b"\n")
+
+    def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
+        """Write one event as a line; with ``sync`` all lines are on the disk when this returns.
+
+        Raises:
+            NasframeError: if the disk is full or fails; the file is as it was before.
+        """
+        line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(0, "the disk is full")
+            if sync:
+                self._sync()
+        except OSError as error:
+            os.ftruncate(self._file, self._size)
+            raise NasframeError(
+                f"cannot write to {self.path}: {error.strerror}\n"
+                "What was told before is kept: make room and run the same command again"
+            ) from error
+        self._size += len(line)
+
+    def _sync(self) -> None:
+        os.fsync(self._file)
+        if not os.fstat(self._file).st_nlink:
+            raise NasframeError(f"{self.path} was removed while the study ran")
+
+    def clear(self) -> None:
+        """Forget everything: for a journal in which nothing was told yet."""
+        os.ftruncate(self._file, 0)
+        self._size = 0
+
+    def close(self) -> None:
+        """Bring everything to the disk and give the lock back."""
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+
+def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    """The events of a journal in order; a last line that is still being written is left out.
+
+    Args:
+        folder: the study's folder.
+        kind: of the events that are wanted; the lines of others are not looked at.
+
+    Raises:
+        NasframeError: if there is no journal, a line is damaged, or nasframe is too old for it.
+    """
+    path = folder / FILE
+    try:
+        lines = path.open("rb")
+    except OSError as error:
+        raise NasframeError(f"no study in {folder}: {path}: {error.strerror}") from error
+    with lines:
+        start = b"" if kind is None else f'{{"event":"{kind}"'.encode()
+        for number, line in enumerate(lines, 1):
+            if not line.startswith(start):
+                continue
+            event = _parse(line)
+            if event is None and not line.endswith(b"\n"):
+                return
+            if number == 1:
+                _check_header(path, event)
+            if event is None:
+                raise damaged(path, number)
+            yield event
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
+    if event is None or event["event"] != "study" or not isinstance(event.get("schema"), int):
+        raise damaged(path, 1)
+    if event["schema"] > SCHEMA:
+        versions = event.get("versions")
+        writer = versions.get("nasframe") if isinstance(versions, dict) else None
+        raise NasframeError(
+            f"{path} was written by nasframe {writer or 'unknown'}, which is newer than this one: "
+            "install that version, or choose another dir"
+        )
+    if not _is_header(event):
+        raise damaged(path, 1)
+
+
+def _is_header(event: Mapping[str, Any]) -> bool:
+    """Whether the first event says what it must."""
+    versions: list[Any] = [event.get(name) for name in ("versions", "plugins")]
+    config: Any = event.get("config")
+    if not all(isinstance(item, dict) for item in (config, *versions)):
+        return False
+    if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
+        return False
+    parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
+    return (
+        all(isinstance(version, str) for named in versions for version in named.values())
+        and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
+        and _is_plain(config)
+        and _fits(config)
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether all numbers of a configuration are finite."""
+    if isinstance(value, dict | list):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _fits(config: Mapping[str, Any]) -> bool:
+    try:
+        settings(StudyConfig, config)
+    except TypeError:
+        return False
+    return True
+
+
+def damaged(path: Path, number: int, why: str = "is damaged") -> NasframeError:
+    """What to say of a line that cannot be used."""
+    salvage = (
+        f"To go on with what stands before it: mkdir COPY && head -n {number - 1} {path} "
+        f"> COPY/{FILE}, then use dir=COPY"
+    )
+    advice = salvage if number > 1 else "Choose another dir"
+    return NasframeError(f"{path}, line {number}, {why}; the file was left as it is.\n{advice}")

@@ -1,0 +1,165 @@
+"""The folder of a network that was trained in full: what stands in it, and loading it.
+
+``weights.safetensors`` holds the weights, and in its metadata all that is needed to build the
+network again; ``network.json`` says the same to people, with the metrics.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe.api.config import DetectorConfig
+from nasframe.api.types import Architecture, TaskShape
+from nasframe.errors import NasframeError, nearest, one_line
+from nasframe.registry.options import networks, published, restored
+from nasframe.registry.restore import space_of
+from nasframe.storage.files import write_whole
+from nasframe.storage.weights import read_metadata, read_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHTS, NETWORK = "weights.safetensors", "network.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A ``TaskShape`` without data."""
+
+    kind: str
+    input_shape: tuple[int, ...]
+    outputs: int
+
+
+def is_final(folder: Path) -> bool:
+    """Whether a network that was trained in full stands there."""
+    return (folder / NETWORK).is_file()
+
+
+def is_detector(path: Path) -> bool:
+    """Whether a folder, or a file of weights, is of a detector, and not of a classifier."""
+    file = path / WEIGHTS if path.is_dir() else path
+    return read_metadata(file).get("detector") is not None
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write plain values for people and programs, whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What ``write_json`` has written.
+
+    Raises:
+        NasframeError: if there is no such file, or it is damaged.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NasframeError(f"{path}: cannot be read: {one_line(error)}") from error
+    if not isinstance(value, dict):
+        raise NasframeError(f"{path}: holds no JSON object")
+    return value
+
+
+def build(
+    about: Mapping[str, Any],
+    shape: TaskShape,
+    begin: Callable[[nn.Module], None] = lambda network: None,
+) -> nn.Module:
+    """The untrained network of which this is known.
+
+    Args:
+        about: plain values: ``search_space`` and ``tokens``, or ``network``, a name that a plugin
+            publishes or that timm knows, and its ``settings``; with ``detector``, its settings,
+            the network is the backbone of one.
+        shape: of the task that it is for.
+        begin: is given the network, before a detector is made of it.
+
+    Raises:
+        NasframeError: if it cannot be built.
+    """
+    if about.get("detector") is None:
+        network = _build(about, shape)
+        begin(network)
+        return network
+    network = _build(about, Shape("image", shape.input_shape, shape.outputs))
+    begin(network)
+    detector: DetectorConfig = restored("detector", about["detector"])
+    return detector.build(network, shape)
+
+
+def _build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+    if "network" in about:
+        return _build_named(about["network"], about["settings"], shape)
+    return space_of(about).build(Architecture(tuple(about["tokens"])), shape)
+
+
+def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+    import timm
+
+    for key in settings:
+        if key.startswith(("pretrained", "weights", "checkpoint", "cache")):
+            raise NasframeError(f"settings.{key}: init=FILE starts from trained weights")
+    channels, height, _ = shape.input_shape
+    known = {network.name: inspect.signature(network.make).parameters for network in networks()}
+    if name in known:
+        fitting = {"classes": shape.outputs, "channels": channels, "size": height}
+        fitting = {key: value for key, value in fitting.items() if key in known[name]}
+        return published(name, **{**fitting, **settings})
+    check_timm(name)
+    try:
+        return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
+    except (TypeError, RuntimeError) as error:
+        raise NasframeError(f"{name}: cannot be made: {one_line(error)}") from error
+
+
+def check_timm(name: str) -> None:
+    """Refuse a name that is none of timm's, with the nearest ones, those of plugins too.
+
+    Raises:
+        NasframeError: if it is not known.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        known = [network.name for network in networks()]
+        near = get_close_matches(name, timm.list_models(), 3, 0.5)
+        raise NasframeError(f"no network is called {name!r}; {nearest(name, {*known, *near})}")
+
+
+def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
+    """A network with its weights, in evaluation mode; its ``data_config`` says how to use it.
+
+    Args:
+        about: what is needed to build it.
+        task: the facts of its task.
+        state: its weights by name.
+    """
+    shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
+    module = build(about, shape)
+    module.load_state_dict(state)
+    module.data_config = task["data_config"]
+    return module.eval()
+
+
+def load_final(folder: Path) -> nn.Module:
+    """The network of a folder, in evaluation mode.
+
+    Raises:
+        NasframeError: if a file is missing or damaged, or a plugin is not installed.
+    """
+    path = folder / WEIGHTS
+    state, metadata = read_weights(path)
+    try:
+        return filled(metadata, metadata["task"], state)
+    except NasframeError as error:
+        raise NasframeError(f"{path}: {error}") from error
+    except Exception as error:
+        raise NasframeError(f"{path}: holds no such network: {one_line(error)}") from error

@@ -1,0 +1,119 @@
+"""What must hold before a study begins: its parts are whole, and fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from nasframe.api.parts import Objective, SearchSpace
+from nasframe.api.types import Choice
+from nasframe.errors import NasframeError, nearest
+from nasframe.executors.worker import Worker, merge_meters
+from nasframe.registry.calls import blaming, called
+from nasframe.registry.options import option, options
+
+
+def check_space(space: SearchSpace) -> None:
+    """Check that there is something to choose, each thing under a name of its own.
+
+    Raises:
+        NasframeError: if not.
+    """
+    choices = space.choices
+    whole = isinstance(choices, tuple) and all(isinstance(one, Choice) for one in choices)
+    if not whole or not choices:
+        name = called(space, "choices")
+        raise NasframeError(f"{name} must be a tuple of Choice, at least one, not {choices!r:.80}")
+    names = [choice.name for choice in choices]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise NasframeError(f"{called(space, 'choices')} has two of the name {twice!r}")
+    name = called(space, "active")
+    with blaming(name):
+        active = space.active(0)
+    if not isinstance(active, int) or not 1 <= active <= len(choices):
+        raise NasframeError(f"{name} must be from 1 to {len(choices)}, and active(0) is {active!r}")
+
+
+def check_fit(worker: Worker, objective: Objective) -> None:
+    """Check that the task fits the space, and that something gives what the objective needs.
+
+    Raises:
+        NasframeError: if not.
+    """
+    space, task = worker.space, worker.task
+    names = [(space, "kinds"), (worker.evaluator, "provides"), (objective, "needs")]
+    for part, name in [*names, *((meter, "provides") for meter in worker.meters.values())]:
+        value = getattr(part, name, None)
+        if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+            raise NasframeError(f"{called(part, name)} must be a tuple of names, not {value!r:.80}")
+    if task.kind not in space.kinds:
+        raise NasframeError(
+            f"search_space: {type(space).__name__} builds networks for {' and '.join(space.kinds)} "
+            f"tasks, but task {type(task).__name__} is of kind {task.kind}"
+            + _fitting("search_space", lambda other: task.kind in other.kinds)
+        )
+    meters = {name: dict.fromkeys(m.provides, 0.0) for name, m in worker.meters.items()}
+    provided = {*worker.evaluator.provides, *merge_meters(meters)}
+    for name in objective.needs:
+        if name not in provided:
+            raise NasframeError(
+                f"objective needs {name}, which neither the evaluator nor a meter provides; "
+                f"{nearest(name, provided)}"
+                + _measuring(name, worker)
+                + _fitting("objective", lambda other: provided >= set(other.needs))
+            )
+
+
+def check_stopping(worker: Worker, objective: Objective) -> None:
+    """Check that there is a reward after each epoch, for the stopper to judge by.
+
+    Raises:
+        NasframeError: if not.
+    """
+    reports = worker.evaluator.reports
+    if not reports:
+        raise NasframeError(
+            f"stopper: evaluator {type(worker.evaluator).__name__} reports no epochs, so that "
+            "nothing can be stopped: stopper=none"
+        )
+    known = {*reports, *(f"{name}_epochs" for name in reports)}
+    known |= {name for meter in worker.meters.values() for name in meter.provides}
+    for name in objective.needs:
+        if name not in known:
+            raise NasframeError(
+                f"stopper: objective needs {name}, which is known only when a child was trained "
+                f"to its end{_measuring(name, worker)}: stopper=none"
+            )
+
+
+def _fitting(group: str, fits: Callable[[Any], bool]) -> str:
+    """A hint at the options of a group that would do, as they are."""
+    names = _options(group, fits)
+    return f"; here {group}={' or '.join(names)} would fit" if names else ""
+
+
+def _measuring(metric: str, worker: Worker) -> str:
+    """A hint at the meters that give a metric."""
+    names = _options("meters", lambda meter: metric in meter.provides, worker.space, worker.task)
+    return f"; meters=[{'] or ['.join(names)}] would give it" if names else ""
+
+
+def late_limits(worker: Worker, objective: Objective) -> list[str]:
+    """What to say of limits that are known after the training alone."""
+    measured = {name for meter in worker.meters.values() for name in meter.provides}
+    return [
+        f"{name} is limited, and known only after the evaluation{hint} before it"
+        for name in objective.limits
+        if name not in measured and (hint := _measuring(name, worker))
+    ]
+
+
+def _options(group: str, fits: Callable[[Any], bool], *parts: Any) -> list[str]:
+    names = []
+    for item in options():
+        with suppress(Exception):  # some want settings
+            if item.group == group and fits(option(group, item.name).build(*parts)):
+                names.append(item.name)
+    return names

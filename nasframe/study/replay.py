@@ -1,0 +1,54 @@
+"""Replay: what stands in a journal is told again, so that all stands where the study stood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nasframe.api.parts import SearchSpace, Stopper
+from nasframe.api.study_config import StudyConfig
+from nasframe.storage import events
+from nasframe.study.early_stopping import Decisions, ask
+from nasframe.study.enqueue import check_tokens
+from nasframe.study.state import Ledger
+
+
+def replay(
+    folder: Path,
+    space: SearchSpace,
+    ledger: Ledger,
+    config: StudyConfig,
+    stopper: Stopper | None = None,
+) -> Decisions:
+    """Tell a new ledger, and with it its controller, what the journal of a study holds.
+
+    Args:
+        folder: the study's folder.
+        space: its search space.
+        ledger: is told everything.
+        config: the study's configuration.
+        stopper: decides again what it had decided.
+
+    Returns:
+        What the stopper decided of children whose trials were not told.
+
+    Raises:
+        NasframeError: if the journal is damaged, or the controller cannot learn from it.
+    """
+    decisions: Decisions = {}
+
+    def check(number: int, tokens: tuple[int, ...]) -> None:
+        check_tokens(tokens, space.choices[: space.active(number)])
+
+    for event in events.history(folder, check):
+        match event:
+            case events.Asked(_, proposals):
+                ledger.asked(proposals)
+            case events.Told(trial, elapsed, _):
+                ledger.told(trial, elapsed)
+                decisions.pop(trial.number, None)
+            case events.Reported(report, reward, go_on) if stopper is not None:
+                ask(stopper, report, reward)
+                decisions.setdefault(report.number, {})[report.epoch] = go_on
+            case events.Resumed():
+                ledger.resumed(config.max_failures)
+    return decisions

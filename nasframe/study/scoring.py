@@ -1,0 +1,77 @@
+"""From metrics to a reward: what is not a finite number is a failed trial."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from nasframe.api.parts import Objective
+from nasframe.api.types import Metrics, Result, Step, Trial
+from nasframe.errors import ChildError, one_line
+from nasframe.registry.calls import called
+from nasframe.storage.events import is_finite
+
+
+def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
+    """The trial after one of its steps: judged if it was measured, scored if it was trained."""
+    metrics = {**result.metrics, **trial.metrics}  # what was measured goes before
+    seconds = round(trial.seconds + result.seconds, 6)
+    trial = replace(trial, metrics=metrics, seconds=seconds, cached=result.cached)
+    trial = checked(replace(trial, error=result.error))
+    return (judged if result.step is Step.MEASURE else scored)(trial, objective)
+
+
+def checked(trial: Trial) -> Trial:
+    """The trial with those metrics alone that are finite numbers; failed if some are not."""
+    finite = {name: value for name, value in trial.metrics.items() if is_finite(value)}
+    bad = next((name for name in trial.metrics if name not in finite), None)
+    if bad is not None and trial.error is None:
+        value = trial.metrics[bad]
+        error = f"{bad} is {value!r}, which is not a finite number"
+        return replace(trial, metrics=finite, error=error[:400])
+    return replace(trial, metrics=finite)
+
+
+def judged(trial: Trial, objective: Objective) -> Trial:
+    """The measured trial; rejected with reward 0 if the objective does not want it trained."""
+    if trial.error is not None:
+        return trial
+    try:
+        reason = objective.rejects(trial.metrics)
+        if reason is not None and not isinstance(reason, str):
+            raise ChildError(f"must return why not, or None, not {reason!r:.80}")
+    except Exception as error:
+        return replace(trial, error=f"{called(objective, 'rejects')}: {one_line(error)}")
+    return trial if reason is None else replace(trial, rejected=reason, reward=0.0)
+
+
+def scored(trial: Trial, objective: Objective) -> Trial:
+    """The trained trial with its reward; failed if the objective raises or gives no number."""
+    if trial.error is not None:
+        return trial
+    missing = [name for name in objective.needs if name not in trial.metrics]
+    if missing:
+        return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
+    try:
+        return replace(trial, reward=_reward(objective, trial.metrics))
+    except Exception as error:
+        return replace(trial, error=f"{called(objective, 'score')}: {one_line(error)}")
+
+
+class _Known(dict[str, Any]):
+    """Metrics; who reads one that is not there is told so."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ChildError(f"reads {name!r}, which is not among its needs")
+
+
+def _reward(objective: Objective, metrics: Metrics) -> float:
+    reward = objective.score(_Known(metrics))
+    try:
+        value = float(reward)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise ChildError(f"the reward is {reward!r:.80}, which is not a finite number")
+    return value

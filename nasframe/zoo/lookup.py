@@ -1,0 +1,132 @@
+"""Untrained networks by what people call them: published ones, timm's, and those of studies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasframe.errors import NasframeError
+from nasframe.registry.options import networks, published, restored
+from nasframe.registry.restore import space_of
+from nasframe.storage import journal
+from nasframe.storage.network_folder import check_timm, is_detector, is_final, load_final
+from nasframe.study.result import read_result
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nasframe.meters.latency.inputs import Examples
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images of one size, (channels, height, width)."""
+
+    input_shape: tuple[int, ...]
+    outputs: int = 0
+    kind: str = "image"
+
+    def example(self) -> tuple[Any, ...]:
+        """One image of zeros."""
+        import torch
+
+        return (torch.zeros(1, *self.input_shape),)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A network that has a name.
+
+    Attributes:
+        name: as it was given.
+        make: makes the network, in evaluation mode.
+        inputs: what is known of its inputs.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: Examples
+
+
+def find(name: str, size: int | None = None) -> Named:
+    """The network of a name.
+
+    Args:
+        name: of a network that a plugin publishes, with settings as in
+            ``nasnet_a:cells=4,filters=44``; else of a timm model; ``FOLDER:NUMBER`` for a trial
+            of a study; or a folder of ``nasframe-retrain``.
+        size: height and width of the images, of published networks and timm's; by default the
+            network's own.
+
+    Raises:
+        NasframeError: if there is no such network or setting, with the nearest names; or if it is
+            none for images.
+    """
+    if is_final(Path(name)):
+        return _of_final(name)
+    folder, colon, number = name.rpartition(":")
+    if colon and "=" not in number:
+        return _of_study(name, Path(folder), number)
+    plain, _, words = name.partition(":")
+    if words or any(network.name == plain for network in networks()):
+        make, input_shape = _published(plain, words)
+    else:
+        make, input_shape = _of_timm(plain)
+    if size is not None:
+        input_shape = (input_shape[0], size, size)
+    return Named(name, lambda: make().eval(), Images(input_shape))
+
+
+def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+    pairs = [word.partition("=") for word in words.split(",") if word]
+    if not all(equals for _, equals, _ in pairs):
+        raise NasframeError(f"{name}:{words}: settings are KEY=VALUE, with commas between them")
+    make = partial(published, name, **{key: _value(text) for key, _, text in pairs})
+    try:
+        data_config: Any = getattr(make(), "data_config", None)
+    except (TypeError, ValueError) as error:
+        raise NasframeError(f"{name}:{words} cannot be made: {error}") from error
+    if data_config is None:
+        raise NasframeError(f"{name} is no network for images: its inputs are not known")
+    return make, tuple(data_config["input_size"])
+
+
+def _value(text: str) -> Any:
+    """A number, ``true``, ``false`` or ``null`` as in JSON; else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+    import timm
+
+    check_timm(name)
+    config: Any = timm.get_pretrained_cfg(name)
+    return partial(timm.create_model, name), config.input_size
+
+
+def _of_final(name: str) -> Named:
+    network: Any = load_final(Path(name))
+    if "input_size" not in network.data_config or is_detector(Path(name)):
+        raise NasframeError(f"{name} is no network for images of one size")
+    return Named(
+        name, partial(load_final, Path(name)), Images(tuple(network.data_config["input_size"]))
+    )
+
+
+def _of_study(name: str, folder: Path, number: str) -> Named:
+    header = next(journal.read(folder), None)
+    trials = {str(trial.number): trial for trial in read_result(folder).trials}
+    if header is None or number not in trials:
+        raise NasframeError(f"{folder} has no finished trial {number!r}")
+    config = header["config"]
+    space = space_of(config)
+    task = restored("task", config["task"]).build()
+    architecture = trials[number].architecture
+    return Named(name, lambda: space.build(architecture, task).eval(), task)
