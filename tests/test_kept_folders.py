@@ -216,13 +216,16 @@ def test_exported_weights_are_the_networks(here: Path) -> None:
     assert digest(network) == EXPECTED["trained"]["digest"]
 
 
-@pytest.mark.parametrize("format", ["onnx", "torch", "source"])
+@pytest.mark.parametrize(
+    "format", [pytest.param("onnx", marks=pytest.mark.slow), "torch", "source"]
+)
 def test_a_kept_network_is_exported_again(format: str, here: Path) -> None:
     copied(here, "trained")
     assert command("nasframe-export", "trained", "--to", format, "--out", "new")[0] == 0
     agree(exported(format, Path("new")), EXPECTED["trained"]["logits"], 1e-4)
 
 
+@pytest.mark.slow
 def test_a_kept_child_is_exported(here: Path) -> None:
     copied(here, "weights")
     assert command("nasframe-export", "weights", "--to", "source", "--out", "child")[0] == 0
