@@ -50,7 +50,10 @@ def main() -> int:
     long_lines = list(find_long_lines())
     too_many = rate >= MOST_PER_1000
     print(*(found if too_many else ()), *long_lines, sep="\n", end="\n" if long_lines else "")
-    print(f"English: {rate:.2f} phrases in 1,000 words of docstrings (below {MOST_PER_1000}); ", end="")
+    print(
+        f"English: {rate:.2f} phrases in 1,000 words of docstrings (below {MOST_PER_1000}); ",
+        end="",
+    )
     print(f"{len(long_lines)} lines of pages over {LONGEST_LINE} characters (none)")
     return int(too_many or bool(long_lines))
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 from turns import turn
+
+ROOT = Path(__file__).parents[1]
+# ``python -m pytest`` puts the checkout first, whose package has no ``nasframe.conf``: test the
+# installed package, as ``pytest`` does.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != ROOT]
 
 settings.register_profile("nasframe", deadline=None)  # tests are not timed
 settings.load_profile("nasframe")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
 from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
 

@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 from statistics import median
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
 from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import HELPERS
 
 from nasframe.testing import journal_events
 
-PROGRAM = Path(__file__).with_name("toy_program.py")
+PROGRAM = HELPERS / "toy_program.py"
 MOUNT = "mount -t tmpfs -o size={size} tmpfs {disk}"
 STUDY = "{python} {program} {disk}/study /dev/null 0"
 COPY = "cp -r {disk}/study {copy}"

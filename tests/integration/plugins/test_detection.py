@@ -19,6 +19,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from places import ROOT
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from throwaway import shell
@@ -352,7 +353,7 @@ def test_a_detector_is_trained_tested_and_loaded(
     assert sum(len(boxes["scores"]) for boxes, _ in pairs) > 0
     shutil.copytree(tmp_path / "it", tmp_path / "runs" / "boxes")
     monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[1] / "docs" / "detection.md").read_text()
+    page = (ROOT / "docs" / "detection.md").read_text()
     (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {}
     exec(code, names)

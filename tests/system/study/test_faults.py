@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from places import HELPERS
 
 from nasframe import Controller, option, read_result
 from nasframe.storage.journal import FILE, read
@@ -16,7 +17,7 @@ from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
 
-PROGRAM = Path(__file__).with_name("table_program.py")
+PROGRAM = HELPERS / "table_program.py"
 TRIALS = 3000
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import HELPERS
 from toys import (
     ToyEvaluatorConfig,
     ToyMeterConfig,
@@ -35,7 +36,7 @@ from nasframe.storage.journal import FILE, read
 from nasframe.study.observer import Progress
 from nasframe.testing import journal_events
 
-PROGRAM = Path(__file__).with_name("toy_program.py")
+PROGRAM = HELPERS / "toy_program.py"
 
 
 def trained(result_trials: tuple[Trial, ...]) -> list[Trial]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
+from places import ROOT
 
 from nasframe import (
     RecipeConfig,
@@ -27,7 +28,6 @@ from nasframe.cli.retrain import _prepared
 from nasframe.export import formats
 from nasframe.retraining import RetrainConfig as Retraining
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = ("detection.md",)
 """Pages whose Python code is run in test_detection.py, where a detector is trained."""

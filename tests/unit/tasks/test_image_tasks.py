@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from places import SHARED
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import datasets
@@ -29,7 +30,7 @@ from nasframe.tasks.image_task import ImageTask
 from nasframe.tasks.split import stratified
 
 CPU = torch.device("cpu")
-DATA = Path(os.environ.get("NASFRAME_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("NASFRAME_DATA", SHARED / "data"))
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -17,11 +17,12 @@ from typing import Any
 
 import onnxruntime
 import torch
+from places import DATA
 from torch import nn
 
 from nasframe import candidates, load, read_result
 
-KEPT = Path(__file__).with_name("data") / "kept"
+KEPT = DATA / "kept"
 COMMANDS: dict[str, Any] = json.loads((KEPT / "commands.json").read_text())
 STUDIES: dict[str, dict[str, Any]] = COMMANDS["studies"]
 JOURNAL = "journal.jsonl"

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from benches import Bench, is_alive, workers_of
+from places import HELPERS
 from toys import toy_study
 
 from nasframe import (
@@ -27,7 +28,7 @@ from nasframe.testing import journal_events
 pytestmark = pytest.mark.alone
 
 CHILD = (1, 2, 3, 4)
-PROGRAM = Path(__file__).with_name("toy_program.py")
+PROGRAM = HELPERS / "toy_program.py"
 
 
 @pytest.fixture(params=["process", "ray"])

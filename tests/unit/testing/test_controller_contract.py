@@ -16,6 +16,7 @@ from typing import Any
 from unittest import SkipTest
 
 import pytest
+from places import ROOT
 from throwaway import distribution
 
 from nasframe import (
@@ -197,7 +198,7 @@ def test_what_a_controller_says_of_itself_is_not_tested() -> None:
 
 def test_the_documented_contract_runs(tmp_path: Path) -> None:
     """As the author of the documented plugin would: the plugin is installed, pytest is called."""
-    page = (Path(__file__).parents[1] / "docs" / "write_controller.md").read_text()
+    page = (ROOT / "docs" / "write_controller.md").read_text()
     code = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (plugin,) = [block for block in code if "class GreedyConfig" in block]
     (test,) = [block for block in code if "ControllerContract" in block]

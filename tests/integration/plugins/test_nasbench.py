@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
+from places import SHARED as BESIDE
 from torch import Tensor
 from toys import toy_study
 
@@ -34,7 +35,7 @@ from nasframe_nasbench import Data, Device, NASBench201LookUpConfig
 from nasframe_nasbench.network import Cell
 from nasframe_nasbench.space import OPERATIONS
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "nasbench201.npz"
+SHARED = BESIDE / "data" / "nasbench201.npz"
 ANYWHERE = Context(Path(), "cpu", 0, lambda epoch, metrics: True, lambda: False)
 ALL = [Architecture(tokens) for tokens in product(range(5), repeat=6)]
 

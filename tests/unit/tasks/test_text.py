@@ -16,6 +16,7 @@ from hydra import compose, initialize_config_module
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from places import SHARED
 from torch import Tensor, nn
 
 import nasframe
@@ -39,7 +40,7 @@ from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
 from nasframe.tasks.text import TextTask
 
 CPU = torch.device("cpu")
-DATA = Path(os.environ.get("NASFRAME_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("NASFRAME_DATA", SHARED / "data"))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=0, max_size=300)
 
 
@@ -477,11 +478,11 @@ def small_study(folder: Path, **task: Any) -> StudyConfig:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The space of these tests among the installed ones."""
-    from nasframe.registry import plugins
+    from nasframe.registry import options
 
-    mine = plugins.Option("search_space", "lstm", LstmConfig, "tests")
-    offered = (*plugins.options(), mine)
-    monkeypatch.setattr(plugins, "options", lambda: offered)
+    mine = options.Option("search_space", "lstm", LstmConfig, "tests")
+    offered = (*options.options(), mine)
+    monkeypatch.setattr(options, "options", lambda: offered)
 
 
 @pytest.mark.usefixtures("known")

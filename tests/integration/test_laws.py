@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from places import ROOT, TESTS
 from torch import nn
 from toys import toy_study
 
@@ -39,7 +40,6 @@ from nasframe.storage.network_folder import Shape as TaskOf
 from nasframe.study.scoring import scored
 from nasframe.testing import ControllerContract, SearchSpaceContract
 
-ROOT = Path(__file__).parents[1]
 HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
 TASKS = {"image": "digits", "sequence": "text"}
 """A task of each kind that needs no file."""
@@ -93,7 +93,7 @@ def test_each_hook_is_documented(hook: str) -> None:
 def test_each_hook_has_a_test_of_its_name() -> None:
     names = {
         node.name
-        for file in Path(__file__).parent.glob("test_*.py")
+        for file in TESTS.rglob("test_*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.FunctionDef)
     }

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from places import HELPERS
 from rich.console import Console
 from toys import toy_study
 
@@ -46,7 +47,7 @@ def on_a_terminal(*arguments: str) -> str:
         [sys.executable, "-P", "-c", PROGRAM, *arguments],
         stdout=terminal,
         stderr=terminal,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TERM": "xterm-256color"},
+        env={**os.environ, "PYTHONPATH": str(HELPERS), "TERM": "xterm-256color"},
     )
     os.close(terminal)
     written = b""

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import config, edited, journal, trials
+from places import ROOT
 from throwaway import distribution, shell
 
 from nasframe import NasframeError, option, read_result, run
@@ -696,7 +697,7 @@ def test_mistakes_are_told_in_a_line(
 
 
 def test_the_documented_report_runs(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "report.md").read_text()
+    page = (ROOT / "docs" / "report.md").read_text()
     block, _ = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     console = shell(tmp_path)
     shown = ""

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from journals import config, edited
+from places import DATA
 
 from nasframe import NasframeError, Trial, read_result, run
 from nasframe.report.study.analyze import inspect
 from nasframe.storage.journal import FILE
 from nasframe.study.observer import Progress
 
-OLD = Path(__file__).with_name("data") / "journal_schema1.jsonl"
+OLD = DATA / "journal_schema1.jsonl"
 
 
 class Notes(Progress):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from places import ROOT, TESTS
 from throwaway import shell
 from toys import toy_study
 
@@ -19,8 +20,6 @@ from nasframe import (
     option,
     run,
 )
-
-ROOT = Path(__file__).parents[1]
 
 
 def blocks(page: str) -> list[str]:
@@ -138,6 +137,6 @@ def test_predicting_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_each_test_that_the_papers_page_names_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "papers.md").read_text()))
-    code = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    code = "".join(file.read_text() for file in TESTS.rglob("test_*.py"))
     assert len(named) > 40
     assert {name for name in named if f"def {name}(" not in code} == set()

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
+from places import ROOT
 from throwaway import Shell, shell
 
 from nasframe import option, read_result
 from nasframe.cli.hydra_app import register_configs
 from nasframe.registry.options import options
 
-ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
 ON_IMAGENET = {"mnasnet_imagenet", "mnasnet_cells", "mnasnet_cells_single"}
 CIFAR = ROOT.parent / "shared" / "data" / "cifar10_10k2k.npz"

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from places import SHARED
 from throwaway import shell
 
 from nasframe import (
@@ -25,7 +26,7 @@ from nasframe import (
 from nasframe.api.drawing import listed
 from nasframe.registry.options import options
 
-PUBLISHED = Path(__file__).parents[2] / "shared" / "facts" / "published.json"
+PUBLISHED = SHARED / "facts" / "published.json"
 SVG = "{http://www.w3.org/2000/svg}"
 
 

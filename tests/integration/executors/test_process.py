@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+from places import HELPERS
 from toys import toy_study
 
 from nasframe import option, run
@@ -27,7 +28,7 @@ nasframe.run(toy_study(sys.argv[1], executor=executor))
 def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(UNGUARDED)
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    env = {**os.environ, "PYTHONPATH": str(HELPERS)}
     words = [sys.executable, program, tmp_path / "study"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     last = done.stderr.strip().splitlines()[-2:]
