@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from toys import toy_study
 
 import nasframe
-import nasframe.export
+import nasframe.export.networks
 from nasframe import (
     NasframeError,
     RecipeConfig,
@@ -352,7 +352,8 @@ def test_a_named_network_is_trained(name: str, settings: dict[str, Any], tmp_pat
     network = load(run_.cwd / "it")
     assert network.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 10)
     assert name in (run_.cwd / "it" / "README.md").read_text()
-    assert nasframe.export.formats.source(str(run_.cwd / "it")).input_shape == (1, 8, 8)
+    given = nasframe.export.networks.find_network(str(run_.cwd / "it"))
+    assert given.example[0].shape == (2, 1, 8, 8)
 
 
 def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Path) -> None:

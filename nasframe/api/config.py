@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Controller,
         Evaluator,
         Executor,
+        Exporter,
         Meter,
         Objective,
         SearchSpace,
@@ -237,3 +238,16 @@ class ExecutorConfig(Config, ABC):
     @abstractmethod
     def build(self, parts: Parts) -> Executor:
         """Make the executor."""
+
+
+@dataclass(kw_only=True)
+class ExporterConfig(Config, ABC):
+    """Settings of an export format."""
+
+    @abstractmethod
+    def build(self) -> Exporter:
+        """Make the exporter.
+
+        Raises:
+            NasframeError: if a package that it needs is not installed.
+        """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         Block,
         Choice,
         Context,
+        Exportable,
         Metrics,
         Proposal,
         Report,
@@ -324,3 +326,49 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """End everything that runs and give all resources back."""
+
+
+class Exporter(ABC):
+    """Writes a trained network into files, and opens such files to run them.
+
+    It writes where it is asked to. The core then compares the outputs of the opened files with the
+    network's on random inputs, and moves the files to their places only if they agree.
+
+    Attributes:
+        suffixes: the ending of each file that it writes, the main one first, such as ``.onnx``.
+        kinds: the kinds of task whose networks it can write.
+    """
+
+    suffixes: tuple[str, ...]
+    kinds: tuple[str, ...] = ("image",)
+
+    def refuses(self, network: Exportable) -> str | None:
+        """Why it cannot write this network, on one line, or ``None`` if it can try."""
+        return None
+
+    @abstractmethod
+    def write(self, network: Exportable, paths: Sequence[Path]) -> None:
+        """Write the files.
+
+        Args:
+            network: what is written.
+            paths: one for each of ``suffixes``, in a folder that is empty; their names are final.
+        """
+
+    @abstractmethod
+    def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., torch.Tensor]:
+        """Read the files again.
+
+        Args:
+            network: for what the files lack: of ``state_dict`` the layers. Its weights must not
+                be used.
+            paths: the files that ``write`` has written.
+
+        Returns:
+            A function from the network's arguments, for any number of inputs, to the logits that
+            the files give.
+        """
+
+    def remarks(self, network: Exportable) -> Sequence[str]:
+        """Lines for the user once the files are in their places, such as a latency."""
+        return ()

@@ -72,7 +72,8 @@ def text() -> str:
     """The whole text of ``nasframe --help``."""
     parts = "\n".join(line for group in groups(StudyConfig) for line in _group(group))
     options_and_presets = f"Options [plugin, distribution]\n{parts}\n{_presets()}"
-    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{_settings(StudyConfig)}\n\n{FOOT}"
+    settings = describe_settings(StudyConfig)
+    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{settings}\n\n{FOOT}"
 
 
 def retrain_text() -> str:
@@ -81,13 +82,14 @@ def retrain_text() -> str:
 
     shown = ("recipe", "task", "search_space", "detector")
     parts = "\n".join(line for group in shown for line in _group(group))
-    settings = f"Settings of a retraining\n{_settings(RetrainConfig, without='trainer')}\n"
-    settings += _settings(TrainerConfig, "trainer.")
-    recipe = f"Settings of a recipe\n{_settings(RecipeConfig, 'recipe.')}"
+    settings = f"Settings of a retraining\n{describe_settings(RetrainConfig, without='trainer')}\n"
+    settings += describe_settings(TrainerConfig, "trainer.")
+    recipe = f"Settings of a recipe\n{describe_settings(RecipeConfig, 'recipe.')}"
     return f"{RETRAIN_HEAD}\nOptions [plugin, distribution]\n{parts}\n\n{settings}\n\n{recipe}"
 
 
-def _settings(config: type[Config], prefix: str = "", without: str = "") -> str:
+def describe_settings(config: type[Config], prefix: str = "", without: str = "") -> str:
+    """The settings of a config class with their defaults and meanings, below each other."""
     values = {
         item.name: item.default if item.default_factory is MISSING else item.default_factory()
         for item in fields(config)
@@ -95,7 +97,7 @@ def _settings(config: type[Config], prefix: str = "", without: str = "") -> str:
     if "dir" in values:
         values["dir"] = DIR
     return "\n".join(
-        _entry(f"{prefix}{name}={_written(values[name])}", meaning)
+        entry(f"{prefix}{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(config).items()
         if name not in groups(config) and name != without
     )
@@ -106,7 +108,7 @@ def _group(group: str) -> Iterator[str]:
     givers = {p.name: f"{p.name}, {p.distribution}" for p in plugins()}
     for item in options():
         if item.group == group:
-            yield _entry(f"  {item.name}", f"{summary(item)} [{givers[item.plugin]}]".lstrip())
+            yield entry(f"  {item.name}", f"{summary(item)} [{givers[item.plugin]}]".lstrip())
 
 
 def _presets() -> str:
@@ -115,7 +117,8 @@ def _presets() -> str:
     return "\n".join(["  experiment=PRESET", *(f"    {name}" for name in names), ""])
 
 
-def _entry(name: str, meaning: str) -> str:
+def entry(name: str, meaning: str) -> str:
+    """A name and what it means, beside each other or below."""
     indent = " " * 28
     lines = textwrap.wrap(meaning, WIDTH, initial_indent=indent, subsequent_indent=indent)
     first = f"  {name}".ljust(27)

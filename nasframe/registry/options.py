@@ -17,6 +17,7 @@ from nasframe.api.config import (
     DetectorConfig,
     EvaluatorConfig,
     ExecutorConfig,
+    ExporterConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
@@ -50,6 +51,7 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "executor": ("nasframe_executors", ExecutorConfig),
     "recipe": ("nasframe_recipes", RecipeConfig),
     "detector": ("nasframe_detectors", DetectorConfig),
+    "exporter": ("nasframe_exporters", ExporterConfig),
 }
 """Each group of options with its hook and the base class of its configs."""
 
