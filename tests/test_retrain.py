@@ -228,14 +228,18 @@ def test_smoothed_labels_are_learned_and_hard_ones_validated() -> None:
 
 
 def test_what_the_recipe_says_of_space_and_task_replaces_their_settings() -> None:
-    recipe = RecipeConfig(drop_path_keep=0.6, auxiliary=True, cutout=4, flip=True)
+    recipe = RecipeConfig(
+        search_space={"drop_path_keep": 0.6, "auxiliary": True, "dropout": None},
+        cutout=4,
+        flip=True,
+    )
     space, task = (
         recipe.space(option("search_space", "nasnet")),
         recipe.task(option("task", "digits", pad=1)),
     )
     assert (space.drop_path_keep, space.auxiliary) == (0.6, True)  # type: ignore[attr-defined]
     assert (task.cutout, task.flip, task.pad) == (4, True, 1)  # type: ignore[attr-defined]
-    with pytest.raises(NasframeError, match=r"recipe.drop_path_keep=0.6: this search space has no"):
+    with pytest.raises(NasframeError, match=r"recipe.search_space.drop_path_keep=0.6: this search"):
         recipe.space(option("search_space", "mnasnet"))
     with pytest.raises(NasframeError, match=r"recipe.cutout=4: this task has no such setting"):
         RecipeConfig(cutout=4).task(option("task", "text"))
@@ -393,7 +397,7 @@ WORDS = (
     "recipe.epochs=6",
     "recipe.ema=0.9",
     "freeze=[stem]",
-    "recipe.auxiliary=false",
+    "recipe.search_space.auxiliary=false",
     "search_space.dropout=0.2",
 )
 

@@ -140,6 +140,10 @@ class DetectorConfig(Config, ABC):
             network: a classifier of images of the task's size.
             task: what is asked of the detector, which the task's own loss can call.
 
+        Returns:
+            The detector; its ``head_prefixes``, if any, are as those of a network, see
+            ``SearchSpace.build``.
+
         Raises:
             NasframeError: if the network cannot be its backbone.
         """

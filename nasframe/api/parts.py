@@ -52,6 +52,12 @@ class SearchSpace(ABC):
         (logits (T, B, outputs), state); its first state is ``None``, and a state is a tensor or a
         tuple of states. A module in it that has the attribute ``training_progress`` is told there,
         before each training step, which part of all the steps was made: from 0 to below 1.
+
+        A network may have two more attributes, tuples of beginnings of the names of weights:
+        ``training_only_prefixes`` of modules that only training needs, such as an auxiliary
+        classifier, which a file of weights may lack, and which is ``None`` in a backbone; and
+        ``head_prefixes`` of weights that depend on the number of classes, and start anew in a
+        training from weights of other classes.
         """
 
     def active(self, number: int) -> int:
@@ -201,11 +207,13 @@ class Objective(ABC):
         needs: the names of the metrics that it reads.
         limits: those of them that ``rejects`` reads.
         targets: those of them that are to be at most so much, for who is told that none is.
+        in_points: whether the reward is a share, as an accuracy is: a hundredth of it is a point.
     """
 
     needs: tuple[str, ...]
     limits: tuple[str, ...] = ()
     targets: Mapping[str, float] = MappingProxyType({})
+    in_points: bool = False
 
     @abstractmethod
     def score(self, metrics: Metrics) -> float:

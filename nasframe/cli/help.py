@@ -30,9 +30,9 @@ Examples
   nasframe                                       a first search, on 8x8 images of digits
   nasframe trials=100 dir=runs/first             longer, in a folder of that name
   nasframe trials=200 dir=runs/first             go on with it
-  nasframe meters=[size] controller=random       random search, parameters and MACs measured too
-  nasframe -m controller=reinforce,random seed=0,1,2
-  nasframe --cfg job controller=random           print every setting with its value, run nothing
+  nasframe meters=[size] controller=OPTION       another controller; parameters and MACs measured
+  nasframe -m controller=OPTION,OPTION seed=0,1,2
+  nasframe --cfg job                             print every setting with its value, run nothing
 """
 
 FOOT = """\
@@ -61,7 +61,7 @@ nasframe-retrain trains the best networks of a study in full.
 Examples
   nasframe-retrain study=runs/first              with the recipe for small images
   nasframe-retrain study=runs/first top=3 recipe.epochs=100 dir=runs/final
-  nasframe-retrain study=runs/first search_space.cells=2 search_space.filters=32
+  nasframe-retrain study=runs/first search_space.KEY=VALUE
   nasframe-retrain study=runs/first -m recipe.lr=0.02,0.05 seed=0,1,2
 
 search_space.* and task.* are the study's own settings: sizes may be others if the choices stay.
