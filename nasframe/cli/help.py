@@ -30,8 +30,8 @@ Examples
   nasframe                                       a first search, on 8x8 images of digits
   nasframe trials=100 dir=runs/first             longer, in a folder of that name
   nasframe trials=200 dir=runs/first             go on with it
-  nasframe meters=[size] controller=OPTION       another controller; parameters and MACs measured
-  nasframe -m controller=OPTION,OPTION seed=0,1,2
+  nasframe meters=[size] evaluator.epochs=10     longer training, parameters and MACs measured too
+  nasframe -m evaluator.epochs=5,10 seed=0,1,2   six studies, the best first
   nasframe --cfg job                             print every setting with its value, run nothing
 """
 
