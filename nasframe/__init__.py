@@ -9,6 +9,7 @@ from nasframe.api.config import ControllerConfig as ControllerConfig
 from nasframe.api.config import DetectorConfig as DetectorConfig
 from nasframe.api.config import EvaluatorConfig as EvaluatorConfig
 from nasframe.api.config import ExecutorConfig as ExecutorConfig
+from nasframe.api.config import ExporterConfig as ExporterConfig
 from nasframe.api.config import MeterConfig as MeterConfig
 from nasframe.api.config import ObjectiveConfig as ObjectiveConfig
 from nasframe.api.config import Parts as Parts
@@ -23,6 +24,7 @@ from nasframe.api.hookspecs import hookimpl as hookimpl
 from nasframe.api.parts import Controller as Controller
 from nasframe.api.parts import Evaluator as Evaluator
 from nasframe.api.parts import Executor as Executor
+from nasframe.api.parts import Exporter as Exporter
 from nasframe.api.parts import Meter as Meter
 from nasframe.api.parts import Objective as Objective
 from nasframe.api.parts import SearchSpace as SearchSpace
@@ -35,6 +37,7 @@ from nasframe.api.types import Architecture as Architecture
 from nasframe.api.types import Block as Block
 from nasframe.api.types import Choice as Choice
 from nasframe.api.types import Context as Context
+from nasframe.api.types import Exportable as Exportable
 from nasframe.api.types import Link as Link
 from nasframe.api.types import Metrics as Metrics
 from nasframe.api.types import Proposal as Proposal

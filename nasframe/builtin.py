@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
+    ExporterConfig,
     MeterConfig,
     Parts,
     StopperConfig,
@@ -19,6 +20,7 @@ from nasframe.api.config import (
 from nasframe.api.hookspecs import hookimpl
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError
+from nasframe.export.config import OnnxFileConfig, ProgramConfig, SourceConfig, StateDictConfig
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
 from nasframe.tasks.config import (
     ArraysConfig,
@@ -178,3 +180,14 @@ def nasframe_recipes() -> Mapping[str, type[RecipeConfig]]:
 def nasframe_executors() -> Mapping[str, type[ExecutorConfig]]:
     """The core's executors."""
     return {"process": ProcessConfig, "ray": RayConfig, "serial": SerialConfig}
+
+
+@hookimpl
+def nasframe_exporters() -> Mapping[str, type[ExporterConfig]]:
+    """The core's export formats."""
+    return {
+        "onnx": OnnxFileConfig,
+        "source": SourceConfig,
+        "state_dict": StateDictConfig,
+        "torch": ProgramConfig,
+    }

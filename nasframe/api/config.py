@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Controller,
         Evaluator,
         Executor,
+        Exporter,
         Meter,
         Objective,
         SearchSpace,
@@ -139,6 +140,10 @@ class DetectorConfig(Config, ABC):
             network: a classifier of images of the task's size.
             task: what is asked of the detector, which the task's own loss can call.
 
+        Returns:
+            The detector; its ``head_prefixes``, if any, are as those of a network, see
+            ``SearchSpace.build``.
+
         Raises:
             NasframeError: if the network cannot be its backbone.
         """
@@ -237,3 +242,16 @@ class ExecutorConfig(Config, ABC):
     @abstractmethod
     def build(self, parts: Parts) -> Executor:
         """Make the executor."""
+
+
+@dataclass(kw_only=True)
+class ExporterConfig(Config, ABC):
+    """Settings of an export format."""
+
+    @abstractmethod
+    def build(self) -> Exporter:
+        """Make the exporter.
+
+        Raises:
+            NasframeError: if a package that it needs is not installed.
+        """

@@ -17,6 +17,7 @@ from nasframe.api.config import (
     DetectorConfig,
     EvaluatorConfig,
     ExecutorConfig,
+    ExporterConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
@@ -134,6 +135,21 @@ def nasframe_detectors() -> Mapping[str, type[DetectorConfig] | DetectorConfig]:
         Config classes, or instances as presets, by name. ``build(network, task)`` gives a module
         that a task of the kind ``detection`` can train: as torchvision's, from images and targets
         to losses by name in training, and else from images to what is found.
+    """
+
+
+@hookspec
+def nasframe_exporters() -> Mapping[str, type[ExporterConfig] | ExporterConfig]:  # type: ignore[empty-body]
+    """Offer export formats, written by ``nasframe-export --to NAME``.
+
+    ``nasframe-plugins`` lists them as ``exporter=NAME``. Their settings are given with
+    ``--set NAME.KEY=VALUE``.
+
+    Returns:
+        Config classes, or instances as presets, by name; the first paragraph of the docstring is
+        what ``nasframe-export --help`` says of the format. ``build()`` gives an ``Exporter``:
+        ``write`` makes the files, and ``open`` reads them again and gives a function from inputs
+        to logits. The comparison with the network, and placing the files, are not its work.
     """
 
 

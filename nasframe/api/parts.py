@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         Block,
         Choice,
         Context,
+        Exportable,
         Metrics,
         Proposal,
         Report,
@@ -50,6 +52,12 @@ class SearchSpace(ABC):
         (logits (T, B, outputs), state); its first state is ``None``, and a state is a tensor or a
         tuple of states. A module in it that has the attribute ``training_progress`` is told there,
         before each training step, which part of all the steps was made: from 0 to below 1.
+
+        A network may have two more attributes, tuples of beginnings of the names of weights:
+        ``training_only_prefixes`` of modules that only training needs, such as an auxiliary
+        classifier, which a file of weights may lack, and which is ``None`` in a backbone; and
+        ``head_prefixes`` of weights that depend on the number of classes, and start anew in a
+        training from weights of other classes.
         """
 
     def active(self, number: int) -> int:
@@ -199,11 +207,13 @@ class Objective(ABC):
         needs: the names of the metrics that it reads.
         limits: those of them that ``rejects`` reads.
         targets: those of them that are to be at most so much, for who is told that none is.
+        in_points: whether the reward is a share, as an accuracy is: a hundredth of it is a point.
     """
 
     needs: tuple[str, ...]
     limits: tuple[str, ...] = ()
     targets: Mapping[str, float] = MappingProxyType({})
+    in_points: bool = False
 
     @abstractmethod
     def score(self, metrics: Metrics) -> float:
@@ -324,3 +334,49 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """End everything that runs and give all resources back."""
+
+
+class Exporter(ABC):
+    """Writes a trained network into files, and opens such files to run them.
+
+    It writes where it is asked to. The core then compares the outputs of the opened files with the
+    network's on random inputs, and moves the files to their places only if they agree.
+
+    Attributes:
+        suffixes: the ending of each file that it writes, the main one first, such as ``.onnx``.
+        kinds: the kinds of task whose networks it can write.
+    """
+
+    suffixes: tuple[str, ...]
+    kinds: tuple[str, ...] = ("image",)
+
+    def refuses(self, network: Exportable) -> str | None:
+        """Why it cannot write this network, on one line, or ``None`` if it can try."""
+        return None
+
+    @abstractmethod
+    def write(self, network: Exportable, paths: Sequence[Path]) -> None:
+        """Write the files.
+
+        Args:
+            network: what is written.
+            paths: one for each of ``suffixes``, in a folder that is empty; their names are final.
+        """
+
+    @abstractmethod
+    def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., torch.Tensor]:
+        """Read the files again.
+
+        Args:
+            network: for what the files lack: of ``state_dict`` the layers. Its weights must not
+                be used.
+            paths: the files that ``write`` has written.
+
+        Returns:
+            A function from the network's arguments, for any number of inputs, to the logits that
+            the files give.
+        """
+
+    def remarks(self, network: Exportable) -> Sequence[str]:
+        """Lines for the user once the files are in their places, such as a latency."""
+        return ()

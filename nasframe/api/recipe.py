@@ -56,9 +56,8 @@ class RecipeConfig(Config):
         precision: ``auto`` is bfloat16 (automatic mixed precision) on CUDA devices that have it,
             float32 elsewhere.
         channels_last: whether images lie in memory with their channels innermost.
-        drop_path_keep: of the search space: share of a cell's paths that are kept at the end.
-        auxiliary: of the search space: a second classifier, in training only.
-        dropout: of the search space: share of the features that is dropped before the classifier.
+        search_space: settings of the search space, or of a network that has a name; null leaves
+            one as it is.
         pad: of the task: pixels around an image before a random crop.
         upsample: of the task: the side to which images are enlarged before a random crop.
         flip: of the task: mirror a random half of the images.
@@ -84,9 +83,7 @@ class RecipeConfig(Config):
     patience: int | None = setting(None, least=1)
     precision: Precision = Precision.auto
     channels_last: bool = True
-    drop_path_keep: float | None = None
-    auxiliary: bool | None = None
-    dropout: float | None = None
+    search_space: dict[str, Any] = setting({})
     pad: int | None = None
     upsample: int | None = None
     flip: bool | None = None
@@ -94,6 +91,8 @@ class RecipeConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # Of a null nothing is kept: it says that the recipe says nothing.
+        self.search_space = self.of_space()
         if self.warmup_epochs > self.epochs:
             raise NasframeError(
                 f"warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}"
@@ -123,7 +122,7 @@ class RecipeConfig(Config):
 
     def of_space(self) -> dict[str, Any]:
         """What it says of the network, by name."""
-        return self._given(("drop_path_keep", "auxiliary", "dropout"))
+        return {name: value for name, value in self.search_space.items() if value is not None}
 
     def space(self, config: SearchSpaceConfig) -> SearchSpaceConfig:
         """A search space with what the recipe says of it.
@@ -131,7 +130,7 @@ class RecipeConfig(Config):
         Raises:
             NasframeError: if it has no such setting.
         """
-        return self._applied(config, "search space", self.of_space())
+        return _applied(config, "search space", "search_space.", self.of_space())
 
     def task(self, config: TaskConfig) -> TaskConfig:
         """A task with what the recipe says of it.
@@ -140,17 +139,18 @@ class RecipeConfig(Config):
             NasframeError: if it has no such setting.
         """
         given = self._given(("pad", "upsample", "flip", "cutout"))
-        return self._applied(config, "task", given)
+        return _applied(config, "task", "", given)
 
     def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def _applied(self, config: Part, what: str, given: dict[str, Any]) -> Part:
-        known = {item.name for item in fields(config)}
-        for name, value in given.items():
-            if name not in known:
-                raise NasframeError(
-                    f"recipe.{name}={value}: this {what} has no such setting; give "
-                    f"recipe.{name}=null"
-                )
-        return replace(config, **given)
+
+def _applied(config: Part, what: str, prefix: str, given: dict[str, Any]) -> Part:
+    known = {item.name for item in fields(config)}
+    for name, value in given.items():
+        if name not in known:
+            raise NasframeError(
+                f"recipe.{prefix}{name}={value}: this {what} has no such setting; give "
+                f"recipe.{prefix}{name}=null"
+            )
+    return replace(config, **given)

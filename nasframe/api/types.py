@@ -208,3 +208,25 @@ class Result:
     fatal: bool = False
     devices: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exportable:
+    """A trained network that is written into a file.
+
+    Attributes:
+        name: what it is called; of letters, digits and ``_.+-`` only, as it stands in files.
+        network: in evaluation mode, on the CPU.
+        kind: of the task that it was trained on.
+        data_config: how inputs are prepared, in plain values; see ``Task.data_config``.
+        example: arguments of the network: two random inputs. For images x_NCHW; for sequences
+            x_TB and ``None``, the first state.
+        weights: the file from which it was read, if there is one.
+    """
+
+    name: str
+    network: nn.Module
+    kind: str
+    data_config: Mapping[str, Any]
+    example: tuple[Any, ...]
+    weights: Path | None = None

@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 import warnings
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 
+from nasframe.api.config import ExporterConfig
+from nasframe.api.parts import Exporter
+from nasframe.cli import overrides
 from nasframe.cli.arguments import Parser, file, guarded
-from nasframe.errors import NasframeError
+from nasframe.cli.help import WIDTH, describe_settings, entry, summary
+from nasframe.errors import NasframeError, nearest
+from nasframe.registry.calls import built
+from nasframe.registry.options import Option, options
 
-FORMATS = ("onnx", "state_dict", "torch", "source")
+GROUP = "exporter"
 
 
 def main() -> None:
     """Run the command line; the status is 0, 2 (a mistake) or 130 (after Ctrl-C)."""
+    guarded("nasframe-export", _main)
+
+
+def _main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
-    guarded(parser.prog, partial(_export, arguments))
+    _export(arguments, _exporters(arguments.to, arguments.set))
 
 
 def _parser() -> Parser:
     parser = Parser(
         prog="nasframe-export",
-        description="Write a trained network in formats that run elsewhere. Each file is compared "
-        "with the network before it takes its place.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.fill(
+            "Write a trained network in formats that run elsewhere. Each file is compared with the "
+            "network before it takes its place.",
+            WIDTH,
+        ),
+        epilog="\n".join(["formats of --to, and their settings:", *map(_entry, _formats())]),
     )
     add = parser.add_argument
     add(
         "network",
         metavar="NETWORK",
         help="a folder of nasframe-retrain or of a study; FOLDER:NUMBER for a trial of a study; or "
-        "a network that a plugin publishes, as in mnasnet_a1:classes=10, with --weights",
+        "a network that a plugin publishes, as in NAME:classes=10, with --weights",
     )
-    add("--to", type=_formats, default=["onnx"], help=f"{', '.join(FORMATS)}, or several (onnx)")
+    add("--to", type=_names, default=["onnx"], help="a format, or several: FORMAT,FORMAT (onnx)")
+    add("--set", action="append", default=[], metavar="FORMAT.KEY=VALUE", help="of a format")
     add(
         "--out", type=file, metavar="FILE", help="without its suffix (model in the folder, or NAME)"
     )
@@ -41,28 +58,55 @@ def _parser() -> Parser:
     return parser
 
 
-def _formats(text: str) -> list[str]:
-    words = list(dict.fromkeys(text.split(",")))
-    if not set(words) <= set(FORMATS):
-        raise argparse.ArgumentTypeError(f"{text}: must be some of {', '.join(FORMATS)}")
-    return words
+def _formats() -> list[Option]:
+    return [item for item in options() if item.group == GROUP]
 
 
-def _export(arguments: argparse.Namespace) -> None:
+def _entry(item: Option) -> str:
+    settings = describe_settings(item.type, f"{item.name}.")
+    return "\n".join(filter(None, [entry(item.name, summary(item)), settings]))
+
+
+def _names(text: str) -> list[str]:
+    known = [item.name for item in _formats()]
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no format {name!r}; {nearest(name, known)}")
+    return names
+
+
+def _exporters(names: Iterable[str], words: Iterable[str]) -> dict[str, Exporter]:
+    """The exporters by name, with their settings.
+
+    Raises:
+        NasframeError: if a setting is wrong or of no chosen format, or a package is missing.
+    """
+    settings: dict[str, list[str]] = {name: [] for name in names}
+    for word in words:
+        name, dot, setting = word.partition(".")
+        if not dot or name not in settings:
+            raise NasframeError(
+                f"--set {word}: write FORMAT.KEY=VALUE with a format of --to: {', '.join(settings)}"
+            )
+        settings[name].append(setting)
+    configs: dict[str, ExporterConfig] = {
+        name: overrides.made(GROUP, name, given) for name, given in settings.items()
+    }
     warnings.simplefilter("ignore")  # the exporters warn of themselves
-    from nasframe.export import formats
+    return {name: built(config.build, Exporter) for name, config in configs.items()}
 
-    given = formats.source(arguments.network, arguments.weights)
+
+def _export(arguments: argparse.Namespace, exporters: dict[str, Exporter]) -> None:
+    from nasframe.export.networks import find_network
+    from nasframe.export.write import export
+
+    network = find_network(arguments.network, arguments.weights)
     folder = Path(arguments.network)
-    stem = arguments.out or (folder / "model" if folder.is_dir() else Path(given.name))
-    for name in arguments.to:
-        suffix, write = formats.FORMATS[name]
-        done = write(given, stem.with_name(stem.name + suffix))
+    stem = arguments.out or (folder / "model" if folder.is_dir() else Path(network.name))
+    for name, exporter in exporters.items():
+        done = export(name, exporter, network, stem)
         print(f"{done.path}: outputs differ by {done.error:.1e} at most", flush=True)
-    if "onnx" in arguments.to:
-        try:
-            latency, device = formats.milliseconds(given)
-        except NasframeError as error:
-            print(f"Its latency was not measured: {error}")
-        else:
-            print(f"One input takes {latency:.3g} ms on {device}")
+    for exporter in exporters.values():
+        for line in exporter.remarks(network):
+            print(line, flush=True)

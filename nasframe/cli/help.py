@@ -30,9 +30,9 @@ Examples
   nasframe                                       a first search, on 8x8 images of digits
   nasframe trials=100 dir=runs/first             longer, in a folder of that name
   nasframe trials=200 dir=runs/first             go on with it
-  nasframe meters=[size] controller=random       random search, parameters and MACs measured too
-  nasframe -m controller=reinforce,random seed=0,1,2
-  nasframe --cfg job controller=random           print every setting with its value, run nothing
+  nasframe meters=[size] evaluator.epochs=10     longer training, parameters and MACs measured too
+  nasframe -m evaluator.epochs=5,10 seed=0,1,2   six studies, the best first
+  nasframe --cfg job                             print every setting with its value, run nothing
 """
 
 FOOT = """\
@@ -61,7 +61,7 @@ nasframe-retrain trains the best networks of a study in full.
 Examples
   nasframe-retrain study=runs/first              with the recipe for small images
   nasframe-retrain study=runs/first top=3 recipe.epochs=100 dir=runs/final
-  nasframe-retrain study=runs/first search_space.cells=2 search_space.filters=32
+  nasframe-retrain study=runs/first search_space.KEY=VALUE
   nasframe-retrain study=runs/first -m recipe.lr=0.02,0.05 seed=0,1,2
 
 search_space.* and task.* are the study's own settings: sizes may be others if the choices stay.
@@ -72,7 +72,8 @@ def text() -> str:
     """The whole text of ``nasframe --help``."""
     parts = "\n".join(line for group in groups(StudyConfig) for line in _group(group))
     options_and_presets = f"Options [plugin, distribution]\n{parts}\n{_presets()}"
-    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{_settings(StudyConfig)}\n\n{FOOT}"
+    settings = describe_settings(StudyConfig)
+    return f"{HEAD}\n{options_and_presets}\nSettings of a study\n{settings}\n\n{FOOT}"
 
 
 def retrain_text() -> str:
@@ -81,13 +82,14 @@ def retrain_text() -> str:
 
     shown = ("recipe", "task", "search_space", "detector")
     parts = "\n".join(line for group in shown for line in _group(group))
-    settings = f"Settings of a retraining\n{_settings(RetrainConfig, without='trainer')}\n"
-    settings += _settings(TrainerConfig, "trainer.")
-    recipe = f"Settings of a recipe\n{_settings(RecipeConfig, 'recipe.')}"
+    settings = f"Settings of a retraining\n{describe_settings(RetrainConfig, without='trainer')}\n"
+    settings += describe_settings(TrainerConfig, "trainer.")
+    recipe = f"Settings of a recipe\n{describe_settings(RecipeConfig, 'recipe.')}"
     return f"{RETRAIN_HEAD}\nOptions [plugin, distribution]\n{parts}\n\n{settings}\n\n{recipe}"
 
 
-def _settings(config: type[Config], prefix: str = "", without: str = "") -> str:
+def describe_settings(config: type[Config], prefix: str = "", without: str = "") -> str:
+    """The settings of a config class with their defaults and meanings, below each other."""
     values = {
         item.name: item.default if item.default_factory is MISSING else item.default_factory()
         for item in fields(config)
@@ -95,7 +97,7 @@ def _settings(config: type[Config], prefix: str = "", without: str = "") -> str:
     if "dir" in values:
         values["dir"] = DIR
     return "\n".join(
-        _entry(f"{prefix}{name}={_written(values[name])}", meaning)
+        entry(f"{prefix}{name}={_written(values[name])}", meaning)
         for name, meaning in attributes(config).items()
         if name not in groups(config) and name != without
     )
@@ -106,7 +108,7 @@ def _group(group: str) -> Iterator[str]:
     givers = {p.name: f"{p.name}, {p.distribution}" for p in plugins()}
     for item in options():
         if item.group == group:
-            yield _entry(f"  {item.name}", f"{summary(item)} [{givers[item.plugin]}]".lstrip())
+            yield entry(f"  {item.name}", f"{summary(item)} [{givers[item.plugin]}]".lstrip())
 
 
 def _presets() -> str:
@@ -115,7 +117,8 @@ def _presets() -> str:
     return "\n".join(["  experiment=PRESET", *(f"    {name}" for name in names), ""])
 
 
-def _entry(name: str, meaning: str) -> str:
+def entry(name: str, meaning: str) -> str:
+    """A name and what it means, beside each other or below."""
     indent = " " * 28
     lines = textwrap.wrap(meaning, WIDTH, initial_indent=indent, subsequent_indent=indent)
     first = f"  {name}".ljust(27)

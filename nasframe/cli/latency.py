@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME",
         help="a network that a plugin publishes (nasframe-plugins lists them), with settings as in "
-        "nasnet_a:cells=4,filters=44; a timm model; STUDY_FOLDER:NUMBER for a trial of a study; a "
+        "NAME:KEY=VALUE,KEY=VALUE; a timm model; STUDY_FOLDER:NUMBER for a trial of a study; a "
         "folder of nasframe-retrain; with --table an architecture (3-0-1)",
     )
     add("--runtime", type=_runtimes, default=["torch"], help="torch, onnx or torch,onnx (torch)")

@@ -47,7 +47,7 @@ def _read(words: Sequence[str], hints: dict[str, Any]) -> dict[str, Any]:
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            raise NasframeError(f"--set {word}: write KEY=VALUE, as in --set target_ms=10")
+            raise NasframeError(f"--set {word}: write KEY=VALUE")
         first, dot, name = key.partition(".")
         if get_origin(hints.get(first)) is not dict:
             settings[key] = _checked(word, hints.get(key, str), text)

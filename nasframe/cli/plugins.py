@@ -57,7 +57,7 @@ def _make(name: str, kind: str) -> None:
     folder = make(name, kind, Path())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         print(path)
-    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\nnasframe {usage(name, kind)}")
+    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\n{usage(name, kind)}")
 
 
 def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:

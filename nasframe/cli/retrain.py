@@ -32,6 +32,9 @@ from nasframe.retraining import retrain as run
 from nasframe.storage import journal
 from nasframe.storage.network_folder import NETWORK, read_json
 
+FREE = ("settings.", "recipe.search_space.")
+"""The settings whose names nobody but a plugin knows."""
+
 
 def retrain() -> None:
     """Run the command line."""
@@ -47,7 +50,7 @@ def _prepared(words: list[str]) -> list[str]:
     parse = OverridesParser.create().parse_override
     found = [parse(word) for word in words if is_setting(word)]
     given = {override.key_or_group: override for override in found}
-    words = [f"++{word}" if word.startswith("settings.") else word for word in words]
+    words = [f"++{word}" if word.startswith(FREE) else word for word in words]
     if "study" in given:
         _offer(Path(str(given["study"].value())).expanduser())
     elif not given.keys() & {"architectures", "network"}:
@@ -63,9 +66,11 @@ def _prepared(words: list[str]) -> list[str]:
 
 def _nulls(given: Collection[str]) -> list[str]:
     """What the user said of the space or the task holds; a recipe is to say nothing of it."""
-    own = {item.name for item in fields(RecipeConfig) if item.default is None}
-    said = {key.partition(".")[2] for key in given if key.startswith(("search_space.", "task."))}
-    return [f"recipe.{key}=null" for key in sorted(own & said) if f"recipe.{key}" not in given]
+    own = {f"task.{item.name}" for item in fields(RecipeConfig) if item.default is None}
+    of_task = [f"recipe.{key.partition('.')[2]}" for key in sorted(own & set(given))]
+    of_space = [f"++recipe.{key}" for key in sorted(given) if key.startswith("search_space.")]
+    words = [*of_task, *of_space]
+    return [f"{word}=null" for word in words if word.lstrip("+") not in given]
 
 
 def _offer(study: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -24,25 +23,30 @@ class Kind:
     Attributes:
         what: the package, in words.
         contract: the class of ``nasframe.testing`` that its test inherits.
-        words: a command line that uses it; ``{}`` is its name.
+        command: a command that uses it; ``{}`` is its name.
         group: of its option.
     """
 
     what: str
     contract: str
-    words: str
+    command: str
     group: str
 
 
 KINDS = {
     "search_space": Kind(
-        "A search space", "SearchSpaceContract", "search_space={}", "search_space"
+        "A search space", "SearchSpaceContract", "nasframe search_space={}", "search_space"
     ),
-    "controller": Kind("A controller", "ControllerContract", "controller={}", "controller"),
-    "objective": Kind("An objective", "ObjectiveContract", "objective={}", "objective"),
-    "meter": Kind("A meter", "MeterContract", "meters=[{}]", "meters"),
-    "task": Kind("A task", "TaskContract", "task={}", "task"),
-    "evaluator": Kind("An evaluator", "EvaluatorContract", "evaluator={}", "evaluator"),
+    "controller": Kind(
+        "A controller", "ControllerContract", "nasframe controller={}", "controller"
+    ),
+    "objective": Kind("An objective", "ObjectiveContract", "nasframe objective={}", "objective"),
+    "meter": Kind("A meter", "MeterContract", "nasframe 'meters=[{}]'", "meters"),
+    "task": Kind("A task", "TaskContract", "nasframe task={}", "task"),
+    "evaluator": Kind("An evaluator", "EvaluatorContract", "nasframe evaluator={}", "evaluator"),
+    "exporter": Kind(
+        "An export format", "ExporterContract", "nasframe-export runs/final --to {}", "exporter"
+    ),
 }
 
 
@@ -77,8 +81,8 @@ def make(name: str, kind: str, parent: Path) -> Path:
 
 
 def usage(name: str, kind: str) -> str:
-    """The word of a command line that uses the part."""
-    return shlex.quote(KINDS[kind].words.format(name))
+    """A command that uses the part."""
+    return KINDS[kind].command.format(name)
 
 
 def _check(name: str, kind: str) -> None:

@@ -1,1 +1,1 @@
-"""Trained networks as files."""
+"""Trained networks as files that run elsewhere."""

@@ -300,7 +300,7 @@ def _arguments(node: fx.Node) -> dict[str, Any]:
 
 
 def _part(node: fx.Node) -> str:
-    """The part of the network to which an operation belongs: ``stem``, ``cells.0``."""
+    """The part of the network to which an operation belongs: ``features.0``."""
     stack = node.meta.get("nn_module_stack") or {}
     layer = "torch.nn.modules"
     paths = [path.split(".") for path, kind in stack.values() if path and layer not in str(kind)]

@@ -17,6 +17,7 @@ from nasframe.api.config import (
     DetectorConfig,
     EvaluatorConfig,
     ExecutorConfig,
+    ExporterConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
@@ -50,13 +51,18 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "executor": ("nasframe_executors", ExecutorConfig),
     "recipe": ("nasframe_recipes", RecipeConfig),
     "detector": ("nasframe_detectors", DetectorConfig),
+    "exporter": ("nasframe_exporters", ExporterConfig),
 }
 """Each group of options with its hook and the base class of its configs."""
 
 
 def groups(schema: type[Config]) -> list[str]:
-    """The groups of which a configuration has parts."""
-    return [group for group in GROUPS if group in schema.__dataclass_fields__]
+    """The groups of which a configuration has parts.
+
+    A field of that name may be something else: ``RecipeConfig.search_space`` holds plain settings.
+    """
+    kinds = {name: str(item.type) for name, item in schema.__dataclass_fields__.items()}
+    return [group for group, (_, base) in GROUPS.items() if base.__name__ in kinds.get(group, "")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +199,7 @@ def restored(group: str, part: Mapping[str, Any]) -> Any:
 
 
 def option(group: str, name: str, **settings: Any) -> Any:
-    """Make the config of a registered option: ``option("controller", "random")``.
+    """Make the config of a registered option: ``option("task", "digits")``.
 
     Args:
         group: the group, for example ``search_space``.
@@ -213,7 +219,7 @@ def option(group: str, name: str, **settings: Any) -> Any:
 
 
 def published(name: str, **settings: Any) -> nn.Module:
-    """Make a network that some plugin publishes: ``published("mnasnet_a1", classes=10)``.
+    """Make a network that some plugin publishes: ``published(NAME, classes=10)``.
 
     Args:
         name: the network's name; ``nasframe-plugins`` lists them.

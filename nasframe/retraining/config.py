@@ -58,7 +58,7 @@ class RetrainConfig(Config):
         init: a folder of ``nasframe-retrain``, or a file of weights, from which training starts:
             those of the same network; its classifier begins anew if the task has another number of
             classes. A detector starts from a classifier's, or from those of the same detector.
-        freeze: beginnings of the names of layers that stay as they are, such as ``stem``.
+        freeze: beginnings of the names of layers that stay as they are, such as ``features.0``.
         seed: of weights, batches and what is random in the networks.
         device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
             ``mps``.

@@ -11,21 +11,16 @@ from nasframe.errors import NasframeError, nearest
 from nasframe.storage.network_folder import WEIGHTS
 from nasframe.storage.weights import load_weights
 
-HEADS = ("head.", "roi_heads.box_predictor.")
-"""Of torchvision's detectors, what depends on the number of classes."""
 
-
-def begin_with(
-    network: nn.Module, path: Path | None, outputs: int, *, fresh: tuple[str, ...] = ()
-) -> None:
+def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
     """Fill a network with trained weights, the classifier aside if it has other classes.
 
     Args:
-        network: what is filled; a second classifier that the file lacks stays as it is.
+        network: what is filled. Its attribute ``training_only_prefixes`` names weights that the
+            file may lack, and ``head_prefixes`` weights that start anew if their shapes differ.
         path: a folder of a network that was trained in full, or a file of weights; ``None`` leaves
             the network as it is.
         outputs: how many values the network gives.
-        fresh: beginnings of names of weights that begin anew if their shapes are others.
 
     Raises:
         NasframeError: if the file cannot be read, or is of another network.
@@ -34,7 +29,13 @@ def begin_with(
         return
     file = path / WEIGHTS if path.is_dir() else path
     try:
-        load_weights(network, file, optional=("auxiliary.",), outputs=outputs, fresh=fresh)
+        load_weights(
+            network,
+            file,
+            optional=getattr(network, "training_only_prefixes", ()),
+            outputs=outputs,
+            fresh=getattr(network, "head_prefixes", ()),
+        )
     except NasframeError as error:
         raise NasframeError(str(error).replace("weights=", "init=", 1)) from error
 
@@ -44,7 +45,7 @@ def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
     Args:
         network: of which they are.
-        names: beginnings of names, of whole parts: ``cells.1`` is not a part of ``cells.10``.
+        names: beginnings of names, of whole parts: ``part.1`` is not a part of ``part.10``.
 
     Returns:
         The layers, which must stay in evaluation mode.

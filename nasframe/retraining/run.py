@@ -18,15 +18,16 @@ from nasframe._support.system import threads
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
-from nasframe.registry.serialization import defaults, flat, to_plain
+from nasframe.registry.serialization import defaults, flat, from_plain, to_plain, type_name
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.distributed import apart, check_together, leave_cuda_alone
 from nasframe.retraining.fit import fit, remove_checkpoint
-from nasframe.retraining.initialization import HEADS, begin_with, freeze
+from nasframe.retraining.initialization import begin_with, freeze
 from nasframe.retraining.model_card import model_card
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.selection import Chosen, chosen
+from nasframe.retraining.stored_settings import read_settings
 from nasframe.storage.files import write_whole
 from nasframe.storage.journal import BusyError
 from nasframe.storage.locks import held
@@ -103,7 +104,10 @@ def _with_recipe(config: RetrainConfig) -> RetrainConfig:
     if config.search_space is None:
         settings = {**recipe.of_space(), **config.settings}
         return replace(config, settings=settings, task=task)
-    return replace(config, search_space=recipe.space(config.search_space), task=task)
+    space = recipe.space(config.search_space)
+    # What a recipe says of a space has no types of its own: read as from a journal, it is checked.
+    from_plain(to_plain(space), {type_name(type(space)): type(space)})
+    return replace(config, search_space=space, task=task)
 
 
 def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
@@ -162,7 +166,7 @@ def _stored(config: RetrainConfig) -> list[Chosen] | None:
     if not path.is_file():
         return None
     found = read_json(path)
-    _compare(config, flat(found["config"]), flat(to_plain(config)))
+    _compare(config, read_settings(found["config"]), flat(to_plain(config)))
     return [Chosen(**network) for network in found["networks"]]
 
 
@@ -268,8 +272,7 @@ class _Job:
 def _built(config: RetrainConfig, task: Task, network: Chosen) -> tuple[nn.Module, list[nn.Module]]:
     """A network with its first weights, and the layers that stay as they are."""
     whole = config.init is not None and is_detector(config.init)
-    fresh = HEADS if whole else ()
-    begin = partial(begin_with, path=config.init, outputs=task.outputs, fresh=fresh)
+    begin = partial(begin_with, path=config.init, outputs=task.outputs)
     module = build(network.about, task) if whole else build(network.about, task, begin)
     if whole:
         begin(module)

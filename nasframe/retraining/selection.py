@@ -65,7 +65,7 @@ def _check_detector(config: RetrainConfig, task: Task) -> None:
         raise NasframeError(
             f"this task finds objects: give detector={names}"
             if config.detector is None
-            else f"detector: is for tasks that find objects, such as coco, not for {task.kind}"
+            else f"detector: is for tasks of the kind {DETECTION}, not for {task.kind}"
         )
 
 

@@ -57,7 +57,7 @@ def find(name: str, size: int | None = None) -> Named:
 
     Args:
         name: of a network that a plugin publishes, with settings as in
-            ``nasnet_a:cells=4,filters=44``; else of a timm model; ``FOLDER:NUMBER`` for a trial
+            ``NAME:KEY=VALUE,KEY=VALUE``; else of a timm model; ``FOLDER:NUMBER`` for a trial
             of a study; or a folder of ``nasframe-retrain``.
         size: height and width of the images, of published networks and timm's; by default the
             network's own.

@@ -56,8 +56,8 @@ def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
         {"module": stage.module, "num_chs": stage.channels, "reduction": stage.stride}
         for stage in chosen
     ]
-    if getattr(network, "auxiliary", None) is not None:
-        network.auxiliary = None
+    for prefix in getattr(network, "training_only_prefixes", ()):
+        setattr(network, prefix.rstrip("."), None)
     if isinstance(getattr(network, "classifier", None), nn.Linear):
         network.classifier = nn.Identity()
     names = [str(stage.stride) for stage in chosen]
@@ -74,7 +74,7 @@ def required(found: Mapping[int, Stage], strides: Sequence[int]) -> list[Stage]:
     if not set(strides) <= found.keys():
         wanted, there = (" and ".join(map(str, sorted(part))) for part in (strides, found))
         raise NasframeError(
-            f"the detector reads maps of the strides {wanted}, this network has {there}; those "
-            "for photographs have more (search_space.skeleton=imagenet)"
+            f"the detector reads maps of the strides {wanted}, this network has {there}; networks "
+            "for larger images have more"
         )
     return [found[stride] for stride in strides]

@@ -76,6 +76,7 @@ def faster_rcnn(network: nn.Module, task: TaskShape, config: FasterRCNNConfig) -
         box_predictor=FastRCNNPredictor(config.width, task.outputs + 1),
         box_batch_size_per_image=config.samples,
     )
+    detector.head_prefixes = ("roi_heads.box_predictor.",)  # type: ignore[assignment]
     return detector
 
 

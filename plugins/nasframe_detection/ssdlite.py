@@ -88,4 +88,5 @@ def ssdlite(network: nn.Module, task: TaskShape, config: SSDLiteConfig) -> nn.Mo
         detections_per_img=100,
         topk_candidates=300,
     )
+    detector.head_prefixes = ("head.",)  # type: ignore[assignment]
     return detector

@@ -166,7 +166,7 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         decay_epochs=2.4,
         label_smoothing=0.1,
         ema=0.9999,
-        dropout=0.2,
+        search_space={"dropout": 0.2},
     )
     # The rate is that of a batch of 64; the average that of fewer steps.
     small = replace(imagenet, epochs=40, batch_size=64, lr=0.004, ema=0.99, warmup_epochs=1)

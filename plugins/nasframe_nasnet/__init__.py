@@ -97,7 +97,8 @@ class NASNetConfig(SearchSpaceConfig):
         if self.auxiliary and self.stages < 3:
             raise NasframeError(
                 "auxiliary=true: its place is before the second Reduction cell; give at least "
-                f"stages=3, not {self.stages}, or auxiliary=false (of a recipe: recipe.auxiliary)"
+                f"stages=3, not {self.stages}, or auxiliary=false (of a recipe: "
+                "recipe.search_space.auxiliary)"
             )
         if self.skeleton is Skeleton.imagenet and self.filters < 8:
             raise NasframeError(
@@ -159,8 +160,7 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         momentum=0.9,
         weight_decay=5e-4,
         gradient_clip=5,
-        drop_path_keep=0.6,
-        auxiliary=True,
+        search_space={"drop_path_keep": 0.6, "auxiliary": True},
         pad=0,
         upsample=40,
         flip=True,
@@ -180,16 +180,13 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         decay_epochs=2.4,
         label_smoothing=0.1,
         ema=0.9999,
-        drop_path_keep=0.7,
-        auxiliary=True,
-        dropout=0.5,
+        search_space={"drop_path_keep": 0.7, "auxiliary": True, "dropout": 0.5},
     )
+    # Small images leave no room for the auxiliary classifier.
+    small = {"drop_path_keep": 0.9, "auxiliary": False}
     return {
         "nasnet_cifar10": cifar10,
-        # Small images leave no room for the auxiliary classifier.
-        "nasnet_cifar10_small": replace(
-            cifar10, epochs=30, drop_path_keep=0.9, cutout=8, auxiliary=False
-        ),
+        "nasnet_cifar10_small": replace(cifar10, epochs=30, cutout=8, search_space=small),
         "nasnet_imagenet": imagenet,
         # The rate and the average are those of fewer images in a step, and of fewer steps.
         "nasnet_imagenet_small": replace(
@@ -198,7 +195,6 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
             batch_size=32,
             lr=0.03,
             ema=0.99,
-            drop_path_keep=0.9,
-            auxiliary=False,
+            search_space={**imagenet.search_space, **small},
         ),
     }

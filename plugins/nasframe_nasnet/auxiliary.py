@@ -28,7 +28,7 @@ def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Mod
         raise NasframeError(
             f"auxiliary=true: the map before the second Reduction cell is {size[0]}x{size[1]}, "
             "and must be 5x5 or larger: take larger images, or auxiliary=false (of a recipe: "
-            "recipe.auxiliary)"
+            "recipe.search_space.auxiliary)"
         )
     height, width = ((side - WINDOW) // 3 + 1 for side in size)
     return ReluFirst(

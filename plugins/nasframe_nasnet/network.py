@@ -48,10 +48,12 @@ class NASNet(nn.Module):
 
     Attributes:
         feature_info: the last cell of each stride, in timm's words.
+        training_only_prefixes: the second classifier's.
         auxiliary_weight: how many times the loss of the auxiliary logits counts (A.7).
         data_config: how inputs are prepared, in timm's words; published networks have it.
     """
 
+    training_only_prefixes = ("auxiliary.",)
     auxiliary_weight = 0.4
     data_config: dict[str, Any]
 

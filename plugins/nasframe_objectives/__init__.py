@@ -41,6 +41,7 @@ class AccuracyConfig(LimitedConfig):
         from nasframe_objectives.epochs import EpochsObjective
 
         reward = EpochsObjective(self.metric, self.of, lambda value: value**self.power)
+        reward.in_points = "accuracy" in self.metric and self.power == 1
         return self.limited(reward)
 
 

@@ -21,6 +21,7 @@ class Limited(Objective):
     def __init__(self, objective: Objective, limits: Mapping[str, float]) -> None:
         self.needs = tuple(dict.fromkeys((*objective.needs, *limits)))
         self.targets = objective.targets
+        self.in_points = objective.in_points
         self.limits = tuple(limits)
         self._objective = objective
         self._largest = limits

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 5000
 """All blocks are found when so many random networks in a row bring no new one. A block that is in
-one network of 432, as many as a block of MnasNet has options, is missed once in 100,000 tables."""
+one network of 432, as many as a block may have options, is missed once in 100,000 tables."""
 
 TURN = 20
 """So many blocks are measured together: about as many as a network has."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
+from nasframe.registry.restore import objective_of
 from nasframe.registry.serialization import TYPE
 from nasframe.report.comparison.labels import completed, named
 from nasframe.report.comparison.studies import Study, find, read
@@ -71,10 +72,16 @@ def contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
 
 
 def _are_accuracies(studies: Sequence[Study], metric: str | None) -> bool:
-    objective = named("objective", studies[0].config["objective"])
-    accurate = objective == "accuracy" if metric is None else "accuracy" in metric
+    accurate = _in_points(studies[0]) if metric is None else "accuracy" in metric
     outside = (((study.values_N < 0) | (study.values_N > 1)).any() for study in studies)
     return accurate and not any(outside)
+
+
+def _in_points(study: Study) -> bool:
+    try:
+        return objective_of(study.config).in_points
+    except NasframeError:  # its plugin is not installed
+        return False
 
 
 def _check_comparable(studies: Sequence[Study]) -> None:

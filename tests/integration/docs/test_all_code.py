@@ -25,7 +25,8 @@ from nasframe import (
 from nasframe.cli import export, latency, plugins, report
 from nasframe.cli.hydra_app import register_configs, values
 from nasframe.cli.retrain import _prepared
-from nasframe.export import formats
+from nasframe.export.networks import find_network
+from nasframe.export.write import export as write
 from nasframe.retraining import RetrainConfig as Retraining
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -99,9 +100,8 @@ def test_python_code_of_a_page_runs(
         shutil.copytree(found / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     if page.name == "export.md":
-        given = formats.source("runs/final")
-        formats.to_source(given, Path("mynet.py"))
-        formats.to_state_dict(given, Path("mynet.safetensors"))
+        exporter = option("exporter", "source").build()
+        write("source", exporter, find_network("runs/final"), Path("mynet"))
         monkeypatch.syspath_prepend(str(tmp_path))
     names: dict[str, Any] = {"__name__": "documented"}
     for code in blocks(page, "python"):

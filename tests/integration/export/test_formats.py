@@ -28,14 +28,22 @@ from nasframe import (
     published,
     retrain,
 )
-from nasframe.export import formats as exporting
-from nasframe.export.formats import FORMATS, Source, source
+from nasframe.export import source as source_format
+from nasframe.export.networks import describe_network, find_network
 from nasframe.export.source_writer import standalone
+from nasframe.export.write import Exported, export
+from nasframe.registry.options import options
 from nasframe.storage.weights import read_weights, save_weights
 
 FREELY = "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
 """What the exporters warn of themselves."""
 pytestmark = [pytest.mark.filterwarnings(words) for words in FREELY]
+FORMATS = [item.name for item in options() if item.group == "exporter"]
+
+
+def write(name: str, given: Any, stem: Path) -> Exported:
+    """Export to a format with its default settings."""
+    return export(name, option("exporter", name).build(), given, stem)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +88,7 @@ def test_an_onnx_file_needs_neither_torch_nor_nasframe(final: Path, tmp_path: Pa
 
     x_NHWC, y_N = load_test_digits()
     np.savez(tmp_path / "test.npz", x=x_NHWC.transpose(0, 3, 1, 2), y=y_N)
-    FORMATS["onnx"][1](source(str(final)), tmp_path / "it.onnx")
+    write("onnx", find_network(str(final)), tmp_path / "it")
     command = [sys.executable, "-c", ELSEWHERE, tmp_path / "it.onnx", tmp_path / "test.npz"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -91,12 +99,12 @@ def test_an_onnx_file_needs_neither_torch_nor_nasframe(final: Path, tmp_path: Pa
 
 
 def test_every_format_has_the_networks_outputs(study: Path, tmp_path: Path) -> None:
-    given = source(f"{study}:1")
+    given = find_network(f"{study}:1")
     network = load(study, 1)
     x = torch.randn(3, 1, 8, 8)
     wanted = network(x)
-    for name, (suffix, write) in FORMATS.items():
-        done = write(given, tmp_path / f"it{suffix}")
+    for name in FORMATS:
+        done = write(name, given, tmp_path / "it")
         assert done.error < 1e-5 and done.path.is_file(), name
     program = torch.export.load(tmp_path / "it.pt2").module()
     torch.testing.assert_close(program(x), wanted)
@@ -140,11 +148,11 @@ def test_sources_compute_the_networks_of_each_space(name: str, tmp_path: Path) -
 
 def test_a_published_network_needs_its_weights(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="mnasnet_small has random weights: give --weights"):
-        source("mnasnet_small")
+        find_network("mnasnet_small")
     save_weights(published("mnasnet_small", classes=7), tmp_path / "w.safetensors", {})
-    given = source("mnasnet_small:classes=7", tmp_path / "w.safetensors")
-    assert FORMATS["source"][1](given, tmp_path / "it.py").error < 1e-5
-    assert given.input_shape == (3, 224, 224)
+    given = find_network("mnasnet_small:classes=7", tmp_path / "w.safetensors")
+    assert write("source", given, tmp_path / "it").error < 1e-5
+    assert given.example[0].shape == (2, 3, 224, 224)
 
 
 def test_a_file_that_computes_something_else_does_not_stay(
@@ -153,10 +161,10 @@ def test_a_file_that_computes_something_else_does_not_stay(
     def wrong(*args: Any, **kwargs: Any) -> str:
         return standalone(*args, **kwargs).replace("F.relu", "F.gelu")
 
-    monkeypatch.setattr(exporting, "standalone", wrong)
+    monkeypatch.setattr(source_format, "standalone", wrong)
     (tmp_path / "it.py").write_text("an older one")
     with pytest.raises(NasframeError, match="away from the network's; it is removed"):
-        FORMATS["source"][1](source(str(study)), tmp_path / "it.py")
+        write("source", find_network(str(study)), tmp_path / "it")
     assert (tmp_path / "it.py").read_text() == "an older one"
     assert [path.name for path in tmp_path.iterdir()] == ["it.py"]
 
@@ -164,7 +172,7 @@ def test_a_file_that_computes_something_else_does_not_stay(
 def test_a_network_is_not_replaced_by_its_export(final: Path) -> None:
     before = (final / "weights.safetensors").read_bytes()
     with pytest.raises(NasframeError, match="holds the network itself: give another --out"):
-        FORMATS["state_dict"][1](source(str(final)), final / "weights.safetensors")
+        write("state_dict", find_network(str(final)), final / "weights")
     assert (final / "weights.safetensors").read_bytes() == before
 
 
@@ -175,16 +183,16 @@ class NotANumber(torch.nn.Module):
 
 def test_outputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     for name in ("onnx", "torch"):
-        suffix, write = FORMATS[name]
+        given = describe_network("it", NotANumber().eval(), (1, 8, 8))
         with pytest.raises(NasframeError, match="are nan away from the network's"):
-            write(Source("it", NotANumber().eval(), (1, 8, 8)), tmp_path / f"it{suffix}")
+            write(name, given, tmp_path / "it")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_name_is_no_code(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / 'it"""+print(1)#'
     shutil.copytree(study, folder)
-    done = FORMATS["source"][1](source(str(folder)), tmp_path / "it.py")
+    done = write("source", find_network(str(folder)), tmp_path / "it")
     assert "print(1)" not in done.path.read_text()
 
 
@@ -197,7 +205,7 @@ class Odd(torch.nn.Module):
 
 def test_unknown_operations_are_named(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match=r"linalg_svdvals.* is not known: .*--to torch"):
-        FORMATS["source"][1](Source("odd", Odd().eval(), (1, 8, 8)), tmp_path / "it.py")
+        write("source", describe_network("odd", Odd().eval(), (1, 8, 8)), tmp_path / "it")
     assert not (tmp_path / "it.py").exists()
 
 
@@ -223,8 +231,12 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
         ("nowhere",): "no network is called 'nowhere'",
         (str(tmp_path / "empty"),): "empty",
         (f"{study}:77",): "holds no weights of trial 77",
-        (str(text),): "is no network for images",
-        (str(study), "--to", "tflite"): "tflite: must be some of onnx, state_dict, torch, source",
+        (str(text),): "--to onnx is for networks of the kind image, and this one is of the kind",
+        (
+            str(study),
+            "--to",
+            "tflite",
+        ): "no format 'tflite'; there is onnx, source",
         (str(study), "--weights", "w"): "--weights is for published networks",
         ("mnasnet_small", "--weights", "none.safetensors"): "none.safetensors",
         (str(study), "--out", "no/folder"): "there is no folder no",

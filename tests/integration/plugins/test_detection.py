@@ -516,7 +516,9 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         recipe=RecipeConfig(epochs=1, batch_size=1),
         dir=tmp_path / "it",
     )
-    with pytest.raises(NasframeError, match="detector: is for tasks that find objects, such as co"):
+    with pytest.raises(
+        NasframeError, match="detector: is for tasks of the kind detection, not for image"
+    ):
         retrain(config, lambda line: None)
     with pytest.raises(NasframeError, match="recipe.batch_size: batch norm cannot learn of one im"):
         retrain(replace(config, task=coco(tmp_path / "data")), lambda line: None)

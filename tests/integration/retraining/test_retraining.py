@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from toys import toy_study
 
 import nasframe
-import nasframe.export
+import nasframe.export.networks
 from nasframe import (
     NasframeError,
     RecipeConfig,
@@ -228,14 +228,18 @@ def test_smoothed_labels_are_learned_and_hard_ones_validated() -> None:
 
 
 def test_what_the_recipe_says_of_space_and_task_replaces_their_settings() -> None:
-    recipe = RecipeConfig(drop_path_keep=0.6, auxiliary=True, cutout=4, flip=True)
+    recipe = RecipeConfig(
+        search_space={"drop_path_keep": 0.6, "auxiliary": True, "dropout": None},
+        cutout=4,
+        flip=True,
+    )
     space, task = (
         recipe.space(option("search_space", "nasnet")),
         recipe.task(option("task", "digits", pad=1)),
     )
     assert (space.drop_path_keep, space.auxiliary) == (0.6, True)  # type: ignore[attr-defined]
     assert (task.cutout, task.flip, task.pad) == (4, True, 1)  # type: ignore[attr-defined]
-    with pytest.raises(NasframeError, match=r"recipe.drop_path_keep=0.6: this search space has no"):
+    with pytest.raises(NasframeError, match=r"recipe.search_space.drop_path_keep=0.6: this search"):
         recipe.space(option("search_space", "mnasnet"))
     with pytest.raises(NasframeError, match=r"recipe.cutout=4: this task has no such setting"):
         RecipeConfig(cutout=4).task(option("task", "text"))
@@ -352,7 +356,8 @@ def test_a_named_network_is_trained(name: str, settings: dict[str, Any], tmp_pat
     network = load(run_.cwd / "it")
     assert network.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 10)
     assert name in (run_.cwd / "it" / "README.md").read_text()
-    assert nasframe.export.formats.source(str(run_.cwd / "it")).input_shape == (1, 8, 8)
+    given = nasframe.export.networks.find_network(str(run_.cwd / "it"))
+    assert given.example[0].shape == (2, 1, 8, 8)
 
 
 def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Path) -> None:
@@ -392,7 +397,7 @@ WORDS = (
     "recipe.epochs=6",
     "recipe.ema=0.9",
     "freeze=[stem]",
-    "recipe.auxiliary=false",
+    "recipe.search_space.auxiliary=false",
     "search_space.dropout=0.2",
 )
 

@@ -1,0 +1,79 @@
+"""ONNX files of trained networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nasframe.api.parts import Exporter
+from nasframe.api.types import Exportable
+from nasframe.errors import NasframeError
+from nasframe.meters.latency.onnx_files import require
+from nasframe.meters.latency.onnx_runtime import OnnxRuntime
+from nasframe.zoo.latency import measured
+from nasframe.zoo.lookup import Images, Named
+
+SECONDS = 2.0
+"""How long the latency is measured."""
+
+
+class OnnxExporter(Exporter):
+    """Writes ``images`` to ``logits`` for any batch; the metadata say how images are prepared.
+
+    Raises:
+        NasframeError: if a package is missing.
+    """
+
+    suffixes = (".onnx",)
+
+    def __init__(self) -> None:
+        require("onnx", "onnxruntime", "onnxscript")
+
+    def write(self, network: Exportable, paths: Sequence[Path]) -> None:
+        """Write the file, and then its metadata: each value of ``data_config`` as JSON."""
+        import onnx
+
+        torch.onnx.export(
+            network.network,
+            network.example,
+            paths[0],
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        model = onnx.load(paths[0])
+        for key, value in network.data_config.items():
+            model.metadata_props.add(key=key, value=json.dumps(value))
+        onnx.save(model, paths[0])
+
+    def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., Tensor]:
+        """The file in ONNX Runtime."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(
+            paths[0], options, providers=["CPUExecutionProvider"]
+        )
+
+        def run(x_NCHW: Tensor) -> Tensor:
+            return torch.from_numpy(session.run(["logits"], {"images": x_NCHW.numpy()})[0])
+
+        return run
+
+    def remarks(self, network: Exportable) -> Sequence[str]:
+        """The latency of one image in ONNX Runtime, on one thread."""
+        inputs = Images(tuple(network.data_config["input_size"]))
+        named = Named(network.name, lambda: network.network, inputs)
+        try:
+            row = measured([named], {"onnx": OnnxRuntime()}, 1, SECONDS)[0]
+        except NasframeError as error:
+            return [f"Its latency was not measured: {error}"]
+        return [f"One input takes {float(row['latency_ms']):.3g} ms on {row['device']}"]
