@@ -21,7 +21,7 @@ import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli.hydra_app import register_configs
 from nasframe.cli.search import to_config
-from nasframe_nasnet import NASNetConfig
+from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 
 
