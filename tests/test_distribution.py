@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-FOLDERS = ("conf", "docs", "nasframe", "plugins", "tests")
+FOLDERS = ("conf", "docs", "linting", "nasframe", "plugins", "tests")
 FILES = (
     *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md"),
     *("mkdocs.yml", "pyproject.toml", "setup.py"),
