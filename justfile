@@ -21,7 +21,7 @@ lint:
     ruff format --check
     mypy
     lint-imports
-    python .ci/english.py
+    python linting/english.py
 
 # Build the documentation into site/
 docs:

@@ -6,9 +6,9 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasframe.api.config import Parts
 from nasframe.api.parts import Executor
@@ -23,9 +23,6 @@ from nasframe.storage.weights import weights_path
 
 import ray  # isort: skip
 from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError  # isort: skip
-
-if TYPE_CHECKING:
-    from nasframe.builtin import RayConfig
 
 _LOOK_SECONDS = 1.0
 """So often it is looked what the cluster has."""
@@ -135,18 +132,31 @@ class RayExecutor(Executor):
 
     Args:
         parts: what the actors are built of, and what may become of them.
-        config: where the cluster is, and what a trial gets of it.
+        address: of a running cluster; ``None`` starts a local Ray.
+        workers: how many evaluations run at the same time; ``None`` for as many as fit.
+        cpus: cores of each.
+        gpus: GPUs of each; ``None`` for one if the cluster has some.
+        resources: other resources of each, by the names that the cluster gave them.
     """
 
-    def __init__(self, parts: Parts, config: RayConfig) -> None:
-        self._parts, self._workers = parts, config.workers
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        address: str | None,
+        workers: int | None,
+        cpus: float,
+        gpus: float | None,
+        resources: Mapping[str, float],
+    ) -> None:
+        self._parts, self._workers = parts, workers
         self._pools: dict[str, _Pool] = {}
         self._capacity, self._look = 0, 0.0
         self._ours = not ray.is_initialized()
         if self._ours:
-            ray_cluster.connect(config.address)
+            ray_cluster.connect(address)
         try:
-            self._make_pools(config)
+            self._make_pools(cpus, gpus, resources)
             self._survey()
         except BaseException:
             self.close()
@@ -201,7 +211,7 @@ class RayExecutor(Executor):
         if self._ours:
             ray.shutdown()
 
-    def _make_pools(self, config: RayConfig) -> None:
+    def _make_pools(self, cpus: float, gpus: float | None, resources: Mapping[str, float]) -> None:
         nodes = list(ray_cluster.nodes().values())
         folder = self._parts.folder.absolute()
         pickled = ray.cloudpickle.dumps(replace(self._parts, folder=folder))
@@ -210,10 +220,9 @@ class RayExecutor(Executor):
             surroundings = Surroundings(os.getcwd(), sys.path, first_line(folder), gpus)
             return _Pool(needs, (surroundings, pickled))
 
-        gpus = config.gpus
         if gpus is None:
             gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
-        needs = {**config.resources, "CPU": config.cpus, "GPU": gpus}
+        needs = {**resources, "CPU": cpus, "GPU": gpus}
         self._pools[""] = pool(needs, gpus > 0)
         if self._workers is None and not ray_cluster.room(self._pools[""].needs, nodes):
             raise ray_cluster.unfit(self._pools[""].needs, nodes)

@@ -14,7 +14,6 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
@@ -23,9 +22,6 @@ from nasframe.meters.latency.inputs import random_inputs
 from nasframe.meters.latency.meter import built
 from nasframe.meters.latency.onnx_files import export, require
 from nasframe.storage.locks import alone
-
-if TYPE_CHECKING:
-    from nasframe.meters.config import CommandConfig
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
@@ -37,9 +33,13 @@ class CommandMeter(Meter):
     """Gives an ONNX file to a program, and reads milliseconds from its output.
 
     Args:
-        config: which program.
         space: makes the networks.
         task: their inputs.
+        command: the program and its arguments, in which ``{model}`` stands for the file.
+        pattern: a regular expression that finds the milliseconds; ``None`` takes the last number.
+        timeout: seconds that the program may take.
+        batch: inputs that a network gets at once.
+        device: what it measures on; ``None`` names it by ``command``.
 
     Raises:
         NasframeError: if the program or the package for ONNX files is not installed.
@@ -47,13 +47,26 @@ class CommandMeter(Meter):
 
     provides = ("latency_ms",)
 
-    def __init__(self, config: CommandConfig, space: SearchSpace, task: Task) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        task: Task,
+        *,
+        command: str,
+        pattern: str | None,
+        timeout: float,
+        batch: int,
+        device: str | None,
+    ) -> None:
         require("onnx")
-        program = shlex.split(config.command)[0]
+        program = shlex.split(command)[0]
         if shutil.which(program) is None:
-            raise NasframeError(f"command={config.command}: there is no program {program}")
-        self.device = config.device or config.command
-        self._config = config
+            raise NasframeError(f"command={command}: there is no program {program}")
+        self.device = device or command
+        self._words = shlex.split(command)
+        self._pattern = pattern
+        self._timeout = timeout
+        self._batch = batch
         self._space = space
         self._task = task
 
@@ -67,15 +80,14 @@ class CommandMeter(Meter):
         network = built(self._space, architecture, self._task, context.seed)
         with TemporaryDirectory() as folder:
             model = Path(folder) / "model.onnx"
-            export(network, random_inputs(self._task, self._config.batch), model)
-            words = shlex.split(self._config.command)
+            export(network, random_inputs(self._task, self._batch), model)
             with alone():
                 output = run(
-                    [word.replace("{model}", str(model)) for word in words],
-                    self._config.timeout,
+                    [word.replace("{model}", str(model)) for word in self._words],
+                    self._timeout,
                     context.cancelled,
                 )
-        return {"latency_ms": last_number(output, self._config.pattern)}
+        return {"latency_ms": last_number(output, self._pattern)}
 
 
 def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:

@@ -1,4 +1,4 @@
-"""Settings of the meters that measure a latency."""
+"""Settings of the meters."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ from nasframe.errors import NasframeError
 
 if TYPE_CHECKING:
     from nasframe.api.parts import Meter, SearchSpace, Task
+    from nasframe.meters.latency.runtimes import Runtime
+
+
+@dataclass(kw_only=True)
+class SizeConfig(MeterConfig):
+    """Parameters, multiply-adds, and the bytes of weights and activations."""
+
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter."""
+        from nasframe.meters.size import SizeMeter
+
+        return SizeMeter(space, task)
 
 
 class Place(Enum):
@@ -51,6 +63,14 @@ class LatencyConfig(MeterConfig, ABC):
     interval: float = setting(0.02, above=0)
     seconds: float = setting(5.0, above=0)
 
+    def meter(self, runtime: Runtime, space: SearchSpace, task: Task) -> Meter:
+        """Make the meter of a runtime."""
+        from nasframe.meters.latency.meter import LatencyMeter
+
+        return LatencyMeter(
+            runtime, space, task, batch=self.batch, interval=self.interval, seconds=self.seconds
+        )
+
 
 @dataclass(kw_only=True)
 class TorchConfig(LatencyConfig):
@@ -73,7 +93,6 @@ class TorchConfig(LatencyConfig):
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
         """Make the meter."""
-        from nasframe.meters.latency.meter import LatencyMeter
         from nasframe.meters.latency.torch_runtime import TorchRuntime
 
         runtime = TorchRuntime(
@@ -83,7 +102,7 @@ class TorchConfig(LatencyConfig):
             channels_last=self.channels_last,
             compile=self.compile,
         )
-        return LatencyMeter(self, runtime, space, task)
+        return self.meter(runtime, space, task)
 
 
 @dataclass(kw_only=True)
@@ -92,11 +111,10 @@ class OnnxConfig(LatencyConfig):
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
         """Make the meter."""
-        from nasframe.meters.latency.meter import LatencyMeter
         from nasframe.meters.latency.onnx_runtime import OnnxRuntime
 
         runtime = OnnxRuntime(self.device.value, self.threads)
-        return LatencyMeter(self, runtime, space, task)
+        return self.meter(runtime, space, task)
 
 
 @dataclass(kw_only=True)
@@ -143,7 +161,15 @@ class CommandConfig(MeterConfig):
         """Make the meter."""
         from nasframe.meters.command import CommandMeter
 
-        return CommandMeter(self, space, task)
+        return CommandMeter(
+            space,
+            task,
+            command=self.command,
+            pattern=self.pattern,
+            timeout=self.timeout,
+            batch=self.batch,
+            device=self.device,
+        )
 
 
 @dataclass(kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nasframe.api.config import TaskConfig, setting
 from nasframe.errors import NasframeError
+from nasframe.tasks.level import Level
 
 if TYPE_CHECKING:
     from nasframe.api.parts import Task
@@ -160,9 +161,13 @@ class ImageNetConfig(TaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.image_stream import PhotographTask
+        from nasframe.tasks.image_stream import PhotographTask, Variation
 
-        return PhotographTask(self, Path(self.path).expanduser())
+        variation = Variation(
+            self.scale, self.flip, self.color_jitter, self.auto_augment, self.erase
+        )
+        path = Path(self.path).expanduser()
+        return PhotographTask(path, self.size, self.validation, variation, self.workers)
 
 
 class Dataset(Enum):
@@ -199,13 +204,6 @@ class TorchvisionConfig(ImageTaskConfig):
         return torchvision_task(
             self.dataset.value, root, self.download, self.validation, self.augmentation()
         )
-
-
-class Level(Enum):
-    """What a token of a text is."""
-
-    char = "char"
-    word = "word"
 
 
 @dataclass(kw_only=True)

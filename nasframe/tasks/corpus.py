@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from nasframe.errors import NasframeError
-from nasframe.tasks.config import Level
+from nasframe.tasks.level import Level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

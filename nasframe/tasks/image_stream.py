@@ -32,12 +32,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from nasframe.tasks.config import ImageNetConfig
-
 CROP = 0.875
 """The share of an image's shorter side that is looked at where nothing is varied."""
 Sample: TypeAlias = tuple[int, int]
 """The place of an image, and the seed of what is random in its transformation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How training images are varied by timm.
+
+    Args:
+        scale: the smallest share of an image's area that a crop has.
+        flip: mirror a random half of the images left to right.
+        color_jitter: how far brightness, contrast and saturation are changed; 0 for not at all.
+        auto_augment: a policy by timm's names instead of that; ``None`` for none.
+        erase: the share of the images in which a rectangle is made noise.
+    """
+
+    scale: float
+    flip: bool
+    color_jitter: float
+    auto_augment: str | None
+    erase: float
 
 
 class PhotographTask(Classification):
@@ -47,18 +64,24 @@ class PhotographTask(Classification):
     number of workers.
 
     Args:
-        config: the settings.
         path: the folder.
+        size: the side of the images that networks see.
+        validation: the fraction of the images that is for validation.
+        variation: how training images are varied.
+        workers: processes that read images ahead; 0 reads them in between.
     """
 
-    def __init__(self, config: ImageNetConfig, path: Path) -> None:
-        self._folder = list_folder(path, config.validation)
-        self._config = config
-        self.input_shape = (3, config.size, config.size)
+    def __init__(
+        self, path: Path, size: int, validation: float, variation: Variation, workers: int
+    ) -> None:
+        self._folder = list_folder(path, validation)
+        self._size = size
+        self._workers = workers
+        self.input_shape = (3, size, size)
         self.outputs = len(self._folder.classes)
-        self._varied = _varied(config)
+        self._varied = _varied(size, variation)
         self._plain: Callable[[Image], Tensor] = create_transform(
-            config.size, crop_pct=CROP, interpolation="bicubic"
+            size, crop_pct=CROP, interpolation="bicubic"
         )
 
     @property
@@ -116,7 +139,7 @@ class PhotographTask(Classification):
     ) -> Iterable[tuple[Tensor, Tensor]]:
         samples = [(place, 0) for place in places]
         batches = [samples[k : k + batch_size] for k in range(0, len(samples), batch_size)]
-        least = math.floor(self._config.size / CROP)
+        least = math.floor(self._size / CROP)
         return self._read(_Images(files, y_N, self._plain, least), batches, device)
 
     def _read(
@@ -126,7 +149,7 @@ class PhotographTask(Classification):
             x_NCHW, y_N = batch
             return x_NCHW.to(device, memory_format=torch.channels_last), y_N.to(device)
 
-        return Loaded(images, batches, self._config.workers, default_collate, finish)
+        return Loaded(images, batches, self._workers, default_collate, finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,21 +183,22 @@ def _seeded(seed: int) -> Iterator[None]:
         torch.random.set_rng_state(states[2])
 
 
-def _varied(config: ImageNetConfig) -> Callable[[Image], Tensor]:
+def _varied(size: int, variation: Variation) -> Callable[[Image], Tensor]:
     try:
         transform: Callable[[Image], Tensor] = create_transform(
-            config.size,
+            size,
             is_training=True,
-            scale=(config.scale, 1.0),
-            hflip=0.5 if config.flip else 0.0,
-            color_jitter=config.color_jitter,
-            auto_augment=config.auto_augment,
+            scale=(variation.scale, 1.0),
+            hflip=0.5 if variation.flip else 0.0,
+            color_jitter=variation.color_jitter,
+            auto_augment=variation.auto_augment,
             interpolation="random",
-            re_prob=config.erase,
+            re_prob=variation.erase,
             re_mode="pixel",
         )
     except Exception as error:  # timm has assertions and other exceptions for a policy
         raise NasframeError(
-            f"task.auto_augment={config.auto_augment}: timm knows no such policy: {one_line(error)}"
+            f"task.auto_augment={variation.auto_augment}: timm knows no such policy: "
+            f"{one_line(error)}"
         ) from error
     return transform

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nasframe.api.parts import Task
-from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import Corpus
 from nasframe.tasks.digest import digest
+from nasframe.tasks.level import Level
 
 State: TypeAlias = Tensor | tuple["State", ...] | None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
@@ -11,7 +12,6 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from nasframe import NasframeError, TaskShape
-from nasframe_detection import FasterRCNNConfig
 from nasframe_detection.backbone import Stage, backbone, required, stages
 
 RATIOS = (0.5, 1.0, 2.0)
@@ -41,51 +41,62 @@ class Pyramid(nn.Module):
         return maps
 
 
-def faster_rcnn(network: nn.Module, task: TaskShape, config: FasterRCNNConfig) -> nn.Module:
+def faster_rcnn(
+    network: nn.Module,
+    task: TaskShape,
+    *,
+    fpn: bool,
+    anchors: Sequence[int],
+    proposals: int,
+    samples: int,
+    width: int,
+) -> nn.Module:
     """Make the detector.
 
     Args:
         network: a classifier, whose maps are read.
         task: size of the images, and the number of classes.
-        config: the settings.
+        fpn: whether a feature pyramid of all maps is read, or the map of stride 16.
+        anchors: sides of the anchors, in pixels of the resized image.
+        proposals: regions that are looked at in an image.
+        samples: of them, in training, those that make the loss.
+        width: of the fully connected layers.
 
     Raises:
         NasframeError: if the network has no such maps.
     """
     found = stages(network)
-    strides = [stride for stride in (4, 8, 16, 32) if stride in found] if config.fpn else [16]
+    strides = [stride for stride in (4, 8, 16, 32) if stride in found] if fpn else [16]
     chosen = required(found, strides or [16, 32])
     body = backbone(network, chosen)
-    if config.fpn:
+    if fpn:
         body = Pyramid(body, chosen)
-    channels = PYRAMID if config.fpn else chosen[0].channels
+    channels = PYRAMID if fpn else chosen[0].channels
     body.out_channels = channels  # type: ignore[assignment]
     size = task.input_shape[1]
-    anchors = _anchors(config, len(chosen) + 1 if config.fpn else 1)
+    sides = _levels(anchors, len(chosen) + 1) if fpn else (tuple(anchors),)
     detector: nn.Module = FasterRCNN(
         body,
         min_size=size,
         max_size=round(size * LONGEST),
-        rpn_anchor_generator=AnchorGenerator(anchors, (RATIOS,) * len(anchors)),
+        rpn_anchor_generator=AnchorGenerator(sides, (RATIOS,) * len(sides)),
         rpn_pre_nms_top_n_train=2000,
         rpn_pre_nms_top_n_test=1000,
-        rpn_post_nms_top_n_train=config.proposals,
-        rpn_post_nms_top_n_test=config.proposals,
+        rpn_post_nms_top_n_train=proposals,
+        rpn_post_nms_top_n_test=proposals,
         box_roi_pool=MultiScaleRoIAlign([str(s) for s in strides], 7, 2),
-        box_head=TwoMLPHead(channels * 7 * 7, config.width),
-        box_predictor=FastRCNNPredictor(config.width, task.outputs + 1),
-        box_batch_size_per_image=config.samples,
+        box_head=TwoMLPHead(channels * 7 * 7, width),
+        box_predictor=FastRCNNPredictor(width, task.outputs + 1),
+        box_batch_size_per_image=samples,
     )
     detector.head_prefixes = ("roi_heads.box_predictor.",)  # type: ignore[assignment]
     return detector
 
 
-def _anchors(config: FasterRCNNConfig, levels: int) -> tuple[tuple[int, ...], ...]:
+def _levels(anchors: Sequence[int], levels: int) -> tuple[tuple[int, ...], ...]:
     """The sides of the anchors of each level."""
-    if not config.fpn:
-        return (tuple(config.anchors),)
-    if len(config.anchors) != levels:
+    if len(anchors) != levels:
         raise NasframeError(
-            f"detector.anchors={config.anchors}: this pyramid has {levels} levels; give so many"
+            f"detector.anchors={anchors}: this pyramid has {levels} levels; give so many"
         )
-    return tuple((side,) for side in config.anchors)
+    return tuple((side,) for side in anchors)

@@ -12,7 +12,6 @@ from torchvision.models.detection.ssdlite import SSDLiteHead
 from torchvision.ops.misc import Conv2dNormActivation
 
 from nasframe import TaskShape
-from nasframe_detection import SSDLiteConfig
 from nasframe_detection.backbone import backbone, required, stages
 
 EXTRA = (512, 256, 256, 128)
@@ -58,23 +57,25 @@ def _halved(inputs: int, outputs: int) -> nn.Module:
     return block
 
 
-def ssdlite(network: nn.Module, task: TaskShape, config: SSDLiteConfig) -> nn.Module:
+def ssdlite(
+    network: nn.Module, task: TaskShape, *, width: float, smallest: float, largest: float
+) -> nn.Module:
     """Make the detector.
 
     Args:
         network: a classifier, whose maps are read.
         task: size of the images, and the number of classes.
-        config: the settings.
+        width: channels of the smaller maps, relative to 512, 256, 256 and 128.
+        smallest: side of the anchors of the first map, relative to the image's.
+        largest: of the last map.
 
     Raises:
         NasframeError: if the network has no such maps.
     """
     chosen = required(stages(network, expanded=True), [16, 32])
-    widths = [max(16, round(width * config.width)) for width in EXTRA]
+    widths = [max(16, round(channels * width)) for channels in EXTRA]
     channels = [*(stage.channels for stage in chosen), *widths]
-    boxes = DefaultBoxGenerator(
-        [[2, 3]] * len(channels), min_ratio=config.smallest, max_ratio=config.largest
-    )
+    boxes = DefaultBoxGenerator([[2, 3]] * len(channels), min_ratio=smallest, max_ratio=largest)
     classes, anchors = task.outputs + 1, boxes.num_anchors_per_location()
     size = task.input_shape[1]
     detector: nn.Module = SSD(

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from nasframe import Loaded, NasframeError, Task, read_image
-from nasframe_detection import CocoConfig
 from nasframe_detection.coco_file import Annotations, Picture, read_annotations
 from nasframe_detection.precision import backend, mean_average_precision
 
@@ -31,10 +30,12 @@ class CocoTask(Task):
     """Finding objects, and their classes.
 
     Args:
-        config: the settings.
         train: images for training.
         validation: images for validation.
         test: images for the test, if there are any.
+        size: the side to which detectors bring images.
+        flip: whether a random half of the training images is mirrored.
+        workers: processes that read images ahead.
     """
 
     kind = "detection"
@@ -42,14 +43,18 @@ class CocoTask(Task):
 
     def __init__(
         self,
-        config: CocoConfig,
         train: Annotations,
         validation: Annotations,
         test: Annotations | None,
+        *,
+        size: int,
+        flip: bool,
+        workers: int,
     ) -> None:
-        self.input_shape = (3, config.size, config.size)
+        self.input_shape = (3, size, size)
         self.outputs = len(train.classes)
-        self._config = config
+        self._flip = flip
+        self._workers = workers
         self._train = _Pictures(train.pictures)
         self._validation = _Pictures(validation.pictures)
         self._test = _Pictures(test.pictures) if test else None
@@ -73,7 +78,7 @@ class CocoTask(Task):
         count = len(self._train)
         order = torch.randperm(count, generator=generator).tolist()
         flips = torch.rand(count, generator=generator) < 0.5
-        samples = [(place, bool(flips[place]) and self._config.flip) for place in order]
+        samples = [(place, bool(flips[place]) and self._flip) for place in order]
         parts = np.array_split(np.arange(count), self.train_steps(batch_size))
         batches = [[samples[place] for place in part] for part in parts]
         return self._read(self._train, batches, device, _without_crowds)
@@ -131,7 +136,7 @@ class CocoTask(Task):
             targets = [learned(target) for _, target in rows]
             return images, [{k: v.to(device) for k, v in target.items()} for target in targets]
 
-        return Loaded(pictures, batches, self._config.workers, list, finish)
+        return Loaded(pictures, batches, self._workers, list, finish)
 
 
 class _Pictures(Dataset[tuple[Tensor, Target]]):
@@ -182,40 +187,48 @@ def _without_crowds(target: Target) -> Target:
     return {name: target[name][learned] for name in ("boxes", "labels")}
 
 
-def coco_task(config: CocoConfig) -> CocoTask:
+def coco_task(
+    files: Mapping[str, tuple[Path, Path]],
+    *,
+    validation: float,
+    size: int,
+    flip: bool,
+    workers: int,
+) -> CocoTask:
     """Make the task; files of annotations are read at once, images when they are needed.
+
+    Args:
+        files: a file of annotations and the folder of its images, by the name of the setting:
+            ``annotations``, and if they are given ``validation_annotations`` and
+            ``test_annotations``.
+        validation: the fraction of the images that is for validation, if these have no file.
+        size: the side to which detectors bring images.
+        flip: whether a random half of the training images is mirrored.
+        workers: processes that read images ahead.
 
     Raises:
         NasframeError: if a file is missing or wrong.
     """
-    train = _annotations(config, "annotations", "images")
-    validation = _annotations(config, "validation_annotations", "validation_images")
-    test = _annotations(config, "test_annotations", "test_images")
-    assert train is not None
-    if validation is None:
-        train, validation = _cut(train, config.validation)
-    for part, name in ((train, "annotations"), (validation, "validation_annotations")):
+    found = {
+        name: read_annotations(Path(path).expanduser(), Path(folder).expanduser(), name)
+        for name, (path, folder) in files.items()
+    }
+    train, test = found["annotations"], found.get("test_annotations")
+    held = found.get("validation_annotations")
+    few = "no" if held else "too few"
+    if held is None:
+        train, held = _cut(train, validation)
+    for part, name in ((train, "annotations"), (held, "validation_annotations")):
         if not part.pictures:
-            raise NasframeError(
-                f"task.{name}={getattr(config, name)}: has too few images"
-                if config.validation_annotations is None
-                else f"task.{name}={getattr(config, name)}: has no images"
-            )
-    for other in (validation, test):
+            path = files[name][0] if name in files else None
+            raise NasframeError(f"task.{name}={path}: has {few} images")
+    for other in (held, test):
         if other and other.classes != train.classes:
             raise NasframeError(
                 f"task.annotations has the categories {', '.join(train.classes)}, another file "
                 f"has {', '.join(other.classes)}"
             )
-    return CocoTask(config, train, validation, test)
-
-
-def _annotations(config: CocoConfig, name: str, images: str) -> Annotations | None:
-    path = getattr(config, name)
-    if path is None:
-        return None
-    folder = getattr(config, images) or config.images
-    return read_annotations(Path(path).expanduser(), Path(folder).expanduser(), name)
+    return CocoTask(train, held, test, size=size, flip=flip, workers=workers)
 
 
 def _cut(whole: Annotations, share: float) -> tuple[Annotations, Annotations]:

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nasframe import Choice, Controller, Proposal, Trial
-from nasframe_evolution import EvolutionConfig
 
 
 @final
@@ -27,21 +26,32 @@ class EvolutionController(Controller):
 
     Until the population is full, architectures are drawn uniformly. If a proposal decides more
     choices than its parent did, those beyond the parent's are drawn uniformly.
+
+    Args:
+        choices: the decisions in their order.
+        seed: of the study.
+        active: how many choices are decided for a proposal's number.
+        population: how many networks can be parents.
+        tournament: how many members are drawn to choose a parent.
+        batch: how many proposals come from the same population.
     """
 
     def __init__(
         self,
-        config: EvolutionConfig,
         choices: Sequence[Choice],
         seed: int,
         active: Callable[[int], int],
+        *,
+        population: int,
+        tournament: int,
+        batch: int,
     ) -> None:
-        self.batch = config.batch
-        self._tournament = config.tournament
+        self.batch = batch
+        self._tournament = tournament
         self._sizes = np.array([len(choice.options) for choice in choices])
         self._seed = seed
         self._active = active
-        self._population: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=config.population)
+        self._population: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=population)
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Make a mutant for each number, all from the same population."""

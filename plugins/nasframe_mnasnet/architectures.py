@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nasframe import NasframeError, nearest
-from nasframe_mnasnet.blocks import Block, Flavour, expand
+from nasframe_mnasnet.blocks import Block, Flavour, Frame, expand
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from nasframe_mnasnet import MnasNetConfig
 
 
 class Network(NamedTuple):
@@ -97,12 +95,12 @@ def find(name: str, flavour: Flavour) -> Network:
     return network._replace(blocks=(first._replace(skip="none"), *rest))
 
 
-def make(network: Network, config: MnasNetConfig, classes: int, channels: int) -> nn.Module:
+def make(network: Network, frame: Frame, classes: int, channels: int) -> nn.Module:
     """A published network with new weights, and how images are prepared for it."""
     from nasframe_mnasnet.network import MnasNet
 
-    blocks = expand(network.blocks, config.stem, config.width)
-    module = MnasNet(blocks, channels, classes, config)
+    blocks = expand(network.blocks, frame.stem, frame.width)
+    module = MnasNet(blocks, channels, classes, frame)
     colours = channels == 3  # for others ImageNet's mean and deviation are not known
     module.data_config = {
         "input_size": (channels, 224, 224),

@@ -7,6 +7,7 @@ a block: that needs a fourth, and the published networks use MBConv with expansi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -18,6 +19,18 @@ class Flavour(StrEnum):
 
     timm = "timm"
     google = "google"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What networks share beside their blocks; ``MnasNetConfig`` documents each of it."""
+
+    stem: int
+    stem_stride: int
+    head: int
+    width: float
+    dropout: float
+    flavour: Flavour
 
 
 class Block(NamedTuple):

@@ -9,41 +9,37 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from timm.layers.adaptive_avgmax_pool import FastAdaptiveAvgPool
 from torch import nn
 
 from nasframe import Block, TaskShape
-from nasframe_mnasnet.blocks import Flavour, Layer
+from nasframe_mnasnet.blocks import Flavour, Frame, Layer
 from nasframe_mnasnet.layers import conv_norm_relu, make_layer
 
-if TYPE_CHECKING:
-    from nasframe_mnasnet import MnasNetConfig
 
-
-def chain(stages: Iterable[list[Layer]], task: TaskShape, config: MnasNetConfig) -> Iterator[Block]:
+def chain(stages: Iterable[list[Layer]], task: TaskShape, frame: Frame) -> Iterator[Block]:
     """The stem, each layer, and the head with the classifier.
 
     Args:
         stages: the layers of each block.
         task: shape of the images, and how many classes.
-        config: the settings of stem, head and flavour.
+        frame: the settings of stem, head and flavour.
     """
-    flavour, layers = config.flavour, list(itertools.chain.from_iterable(stages))
+    flavour, layers = frame.flavour, list(itertools.chain.from_iterable(stages))
     channels, height, width = task.input_shape
 
     def block(words: str, build: partial[nn.Module], inputs: int) -> Block:
         return Block(f"{words} {height}x{width} {flavour.name}", build, (inputs, height, width))
 
-    stem, stride = layers[0].inputs, config.stem_stride
+    stem, stride = layers[0].inputs, frame.stem_stride
     make_stem = partial(_stem, channels, stem, stride, flavour)
     yield block(f"stem {channels}-{stem} /{stride}", make_stem, channels)
     height, width = _strided(height, width, stride)
     for layer in layers:
         yield block(_words(layer), partial(make_layer, layer, flavour), layer.inputs)
         height, width = _strided(height, width, layer.stride)
-    sizes = (layers[-1].outputs, config.head, task.outputs)
+    sizes = (layers[-1].outputs, frame.head, task.outputs)
     make_head = partial(_head, *sizes, flavour)
     yield block("head {}-{}-{}".format(*sizes), make_head, layers[-1].outputs)
 

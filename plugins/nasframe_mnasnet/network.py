@@ -6,17 +6,14 @@ Shapes: N batch, C channels, H height, W width.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from timm.models._efficientnet_blocks import InvertedResidual
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 
-from nasframe_mnasnet.blocks import Layer
+from nasframe_mnasnet.blocks import Frame, Layer
 from nasframe_mnasnet.layers import Residual, conv_norm_relu, make_layer
-
-if TYPE_CHECKING:
-    from nasframe_mnasnet import MnasNetConfig
 
 
 class MnasNet(nn.Module):
@@ -26,7 +23,7 @@ class MnasNet(nn.Module):
         blocks: the layers of each block.
         channels: channels of the images.
         outputs: the number of classes.
-        config: the settings of stem, head, dropout and flavour.
+        frame: the settings of stem, head, dropout and flavour.
 
     Attributes:
         feature_info: the last map of each stride, in timm's words, and its expansion by the layer
@@ -41,19 +38,19 @@ class MnasNet(nn.Module):
         blocks: Iterable[list[Layer]],
         channels: int,
         outputs: int,
-        config: MnasNetConfig,
+        frame: Frame,
     ) -> None:
         super().__init__()
         stages = list(blocks)
-        stem, last, head = stages[0][0].inputs, stages[-1][-1].outputs, config.head
-        flavour = config.flavour
-        self.conv_stem, self.bn1 = conv_norm_relu(channels, stem, 3, config.stem_stride, flavour)
+        stem, last, head = stages[0][0].inputs, stages[-1][-1].outputs, frame.head
+        flavour = frame.flavour
+        self.conv_stem, self.bn1 = conv_norm_relu(channels, stem, 3, frame.stem_stride, flavour)
         self.blocks = nn.Sequential(
             *(nn.Sequential(*(make_layer(layer, flavour) for layer in stage)) for stage in stages)
         )
         self.conv_head, self.bn2 = conv_norm_relu(last, head, 1, 1, flavour)
-        self.feature_info = _feature_info(stages, self.blocks, config.stem_stride, head)
-        self.dropout = nn.Dropout(config.dropout)
+        self.feature_info = _feature_info(stages, self.blocks, frame.stem_stride, head)
+        self.dropout = nn.Dropout(frame.dropout)
         self.classifier = nn.Linear(head, outputs)
         efficientnet_init_weights(self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import nasframe
@@ -20,6 +20,7 @@ from nasframe_mnasnet.architectures import HEAD, STEM_STRIDE, find
 from nasframe_mnasnet.blocks import (
     MENU,
     Block,
+    Frame,
     Layer,
     Reference,
     block_choices,
@@ -31,17 +32,20 @@ from nasframe_mnasnet.blocks import (
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe_mnasnet import MnasNetConfig
-
 
 class MnasNetSpace(SearchSpace):
-    """Six choices for each block of the reference network, or for each of its layers."""
+    """Six choices for each block of the reference network, or for each of its layers.
+
+    Args:
+        references: each block of the reference network, or each of its layers.
+        frame: stem, head and what else all networks share.
+    """
 
     kinds = ("image",)
 
-    def __init__(self, config: MnasNetConfig) -> None:
-        self._config = config
-        self._references = list(_references(config))
+    def __init__(self, references: Iterable[Reference], frame: Frame) -> None:
+        self._frame = frame
+        self._references = list(references)
         self.choices = tuple(
             choice for reference in self._references for choice in block_choices(reference.name)
         )
@@ -51,13 +55,13 @@ class MnasNetSpace(SearchSpace):
         from nasframe_mnasnet.network import MnasNet
 
         layers = self._layers(architecture)
-        return MnasNet(layers, task.input_shape[0], task.outputs, self._config)
+        return MnasNet(layers, task.input_shape[0], task.outputs, self._frame)
 
     def blocks(self, architecture: Architecture, task: TaskShape) -> list[nasframe.Block]:
         """The stem, each layer, and the head with the classifier."""
         from nasframe_mnasnet.chain import chain
 
-        return list(chain(self._layers(architecture), task, self._config))
+        return list(chain(self._layers(architecture), task, self._frame))
 
     def canonical(self, architecture: Architecture) -> tuple[tuple[str | int, ...], ...]:
         """The layers in their order, whatever blocks they stand in.
@@ -74,13 +78,13 @@ class MnasNetSpace(SearchSpace):
 
     def draw(self, architecture: Architecture) -> Drawing:
         """The blocks as a chain, each with its stride and what it gives."""
-        config = self._config
+        frame = self._frame
         words = [
             f"{reference.name}: {self._words(block)}\nstride {block.stride}"
             for reference, block in zip(self._references, self._blocks(architecture), strict=True)
         ]
-        stem = f"stem: conv 3x3 {rounded(config.stem * config.width)}\nstride {config.stem_stride}"
-        labels = [stem, *words, f"head: conv 1x1 {config.head}"]
+        stem = f"stem: conv 3x3 {rounded(frame.stem * frame.width)}\nstride {frame.stem_stride}"
+        labels = [stem, *words, f"head: conv 1x1 {frame.head}"]
         boxes = [Box(label.partition(":")[0], label) for label in labels]
         ends = Box("image", "image", Look.input), Box("classes", "classes", Look.output)
         chain = [ends[0], *boxes, ends[1]]
@@ -96,17 +100,17 @@ class MnasNetSpace(SearchSpace):
         Raises:
             NasframeError: if there is no such network, or saying what lies outside the space.
         """
-        config = self._config
-        network = find(name, config.flavour)
+        frame = self._frame
+        network = find(name, frame.flavour)
         blocks = network.blocks
         skeleton = (len(blocks), network.stem, STEM_STRIDE, HEAD)
-        own = (len(self._references), config.stem, config.stem_stride, config.head)
+        own = (len(self._references), frame.stem, frame.stem_stride, frame.head)
         if own != skeleton:
             raise NasframeError(
                 "{} has {} blocks, stem={}, stem_stride={} and head={}; ".format(name, *skeleton)
                 + "the search space has {}, {}, {} and {}".format(*own)
             )
-        inputs = [config.stem, *(block.filters for block in blocks[:-1])]
+        inputs = [frame.stem, *(block.filters for block in blocks[:-1])]
         parts = zip(self._references, blocks, inputs, strict=True)
         return Architecture(tuple(token for part in parts for token in self._encode(name, *part)))
 
@@ -114,7 +118,7 @@ class MnasNetSpace(SearchSpace):
         self, name: str, reference: Reference, block: Block, inputs: float
     ) -> tuple[int, ...]:
         """The first tokens that give the layers of a block."""
-        width = self._config.width
+        width = self._frame.width
         wanted = list(expand([block], inputs, width))
         for tokens in itertools.product(*(range(len(options)) for options in MENU.values())):
             if list(expand([decode(tokens, reference)], inputs, width)) == wanted:
@@ -127,7 +131,7 @@ class MnasNetSpace(SearchSpace):
 
     def _words(self, block: Block) -> str:
         op = f"{block.layers} x {block.op} {block.kernel}x{block.kernel}"
-        width = rounded(block.filters * self._config.width)
+        width = rounded(block.filters * self._frame.width)
         return f"{op} se{block.se:g} {block.skip} {width}"
 
     def _blocks(self, architecture: Architecture) -> list[Block]:
@@ -138,14 +142,4 @@ class MnasNetSpace(SearchSpace):
         ]
 
     def _layers(self, architecture: Architecture) -> Iterator[list[Layer]]:
-        return expand(self._blocks(architecture), self._config.stem, self._config.width)
-
-
-def _references(config: MnasNetConfig) -> Iterator[Reference]:
-    table = zip(config.filters, config.layers, config.strides, strict=True)
-    for block, (filters, layers, stride) in enumerate(table):
-        if not config.flat:
-            yield Reference(f"block{block}", filters, layers, stride)
-            continue
-        for layer in range(layers):
-            yield Reference(f"block{block}.layer{layer}", filters, 1, 1 if layer else stride)
+        return expand(self._blocks(architecture), self._frame.stem, self._frame.width)

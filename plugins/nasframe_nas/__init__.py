@@ -6,7 +6,7 @@ A convolutional network that is written layer by layer, and a recurrent cell.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nasframe import (
@@ -16,108 +16,11 @@ from nasframe import (
     SearchSpaceConfig,
     hookimpl,
     nearest,
-    setting,
 )
+from nasframe_nas.config import NASCNNConfig, NASRNNConfig
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from nasframe import SearchSpace
-
-
-@dataclass(kw_only=True)
-class NASCNNConfig(SearchSpaceConfig):
-    """Convolutional networks, layer by layer, for images (Zoph & Le 2017, 3.3).
-
-    The defaults are those of the paper's first experiment: stride 1 and no pooling. Its search
-    begins with 6 layers, and has two more after every 1,600 proposals: ``layers=20
-    first_layers=6``. Of its networks with pooling we have numbers from second hand only: 39 layers,
-    ``pooling_at=[13, 24]``, and ``extra_filters=40`` in the larger one.
-
-    Attributes:
-        layers: how many layers a network has, in the end.
-        kernel: the sides that a filter may have, in pixels.
-        filters: the numbers of filters that a layer may have.
-        strides: whether layers choose the height and width of their stride; otherwise both are 1.
-        stride: the strides among which they choose.
-        first_layers: how many layers the first networks have; null for ``layers``, always.
-        grow_every: after so many proposals each, networks have two layers more.
-        pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
-        extra_filters: added to each layer's number of filters.
-    """
-
-    layers: int = setting(15, least=1)
-    kernel: list[int] = setting([1, 3, 5, 7], least=1)
-    filters: list[int] = setting([24, 36, 48, 64], least=1)
-    strides: bool = False
-    stride: list[int] = setting([1, 2, 3], least=1)
-    first_layers: int | None = setting(None, least=1)
-    grow_every: int = setting(1600, least=1)
-    pooling_at: list[int] = setting([], least=1)
-    extra_filters: int = setting(0, least=0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("kernel", "filters", "stride"):
-            if not getattr(self, name):
-                raise NasframeError(f"{name}=[]: needs at least one number to choose from")
-        numbers = {"first_layers": [self.first_layers or 0], "pooling_at": self.pooling_at}
-        for name, values in numbers.items():
-            if max(values, default=0) > self.layers:
-                wrong = f"{name}={getattr(self, name)}"
-                raise NasframeError(f"{wrong}: must be at most layers={self.layers}")
-
-    def build(self) -> SearchSpace:
-        """Make the search space."""
-        from nasframe_nas.cnn_space import NASCNNSpace
-
-        return NASCNNSpace(self)
-
-
-@dataclass(kw_only=True)
-class NASRNNConfig(SearchSpaceConfig):
-    """Recurrent cells that are trees, in a language model (Zoph & Le 2017, 3.4 and 4.2).
-
-    A cell has ``base`` leaves, as many as one likes. The paper has 8; inner node ``base + k`` reads
-    nodes ``2k`` and ``2k + 1``, also where ``base`` is no power of two. The paper sets the width so
-    that models are as large as its baseline, and gives no dropout; the defaults are a small model.
-
-    Attributes:
-        base: leaves of the tree.
-        extended: adds the combination ``max`` and the activation ``sin``, as in the paper's first
-            control experiment.
-        units: width of the embeddings and of each layer.
-        parameters: how many a model shall have, about; if given, ``units`` follows from it and from
-            the vocabulary.
-        layers: how many layers of the cell the model has.
-        tied: whether the projection to the vocabulary has the weights of the embeddings.
-        bias: whether there are biases: of the cell, on the side of its hidden state, and of the
-            projection. The published numbers of parameters are those without.
-        dropout: probability that an input of a layer or of the projection is zeroed; this and the
-            other two are the same for all steps of a window (Gal & Ghahramani 2016).
-        recurrent_dropout: the same for the hidden state, where the next step reads it.
-        word_dropout: probability that a word is embedded as zeros, wherever it stands.
-        compile: whether a step of the cell is compiled, where a compiler is: that takes some ten
-            seconds for each cell, and saves a few percent of the training at most on a CPU.
-    """
-
-    base: int = setting(8, least=1, most=1024)
-    extended: bool = False
-    units: int = setting(128, least=1)
-    parameters: int | None = setting(None, least=1)
-    layers: int = setting(2, least=1)
-    tied: bool = True
-    bias: bool = False
-    dropout: float = setting(0.0, least=0, most=0.99)
-    recurrent_dropout: float = setting(0.0, least=0, most=0.99)
-    word_dropout: float = setting(0.0, least=0, most=0.99)
-    compile: bool = False
-
-    def build(self) -> SearchSpace:
-        """Make the search space."""
-        from nasframe_nas.rnn_space import NASRNNSpace
-
-        return NASRNNSpace(self)
 
 
 @hookimpl

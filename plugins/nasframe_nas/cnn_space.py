@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nasframe import (
@@ -28,28 +29,44 @@ from nasframe_nas.cnn_published import published_layers
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe_nas import NASCNNConfig
-
 
 class NASCNNSpace(SearchSpace):
-    """Layer after layer: filter height and width, strides if wanted, filters, and the links."""
+    """Layer after layer: filter height and width, strides if wanted, filters, and the links.
+
+    Args:
+        layers: how many layers a network has, in the end.
+        menus: by the name of a step, the values among which each layer chooses.
+        first_layers: how many layers the first networks have; ``None`` for ``layers``, always.
+        grow_every: after so many proposals each, networks have two layers more.
+        pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
+        extra_filters: added to each layer's number of filters.
+    """
 
     kinds = ("image",)
 
-    def __init__(self, config: NASCNNConfig) -> None:
-        self._config = config
-        kernel, stride = tuple(config.kernel), tuple(config.stride)
-        strides = {"stride_height": stride, "stride_width": stride} if config.strides else {}
-        sides = {"filter_height": kernel, "filter_width": kernel}
-        self._menus = {**sides, **strides, "filters": tuple(config.filters)}
-        self.choices = layer_choices(self._menus, config.layers)
+    def __init__(
+        self,
+        layers: int,
+        menus: Mapping[str, tuple[int, ...]],
+        *,
+        first_layers: int | None,
+        grow_every: int,
+        pooling_at: Sequence[int],
+        extra_filters: int,
+    ) -> None:
+        self._count = layers
+        self._menus = dict(menus)
+        self._first_layers = first_layers
+        self._grow_every = grow_every
+        self._pooling_at = pooling_at
+        self._extra_filters = extra_filters
+        self.choices = layer_choices(self._menus, layers)
 
     def active(self, number: int) -> int:
         """The choices of the first layers: two layers more after every ``grow_every`` proposals."""
-        config = self._config
-        layers = config.layers
-        if config.first_layers is not None:
-            layers = min(layers, config.first_layers + 2 * (number // config.grow_every))
+        layers = self._count
+        if self._first_layers is not None:
+            layers = min(layers, self._first_layers + 2 * (number // self._grow_every))
         return choices_of(layers, len(self._menus))
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
@@ -87,10 +104,8 @@ class NASCNNSpace(SearchSpace):
             NasframeError: if there is no such network, or it is not in this space.
         """
         layers = published_layers(name)
-        if len(layers) > self._config.layers:
-            raise NasframeError(
-                f"{name} has {len(layers)} layers, this space {self._config.layers}"
-            )
+        if len(layers) > self._count:
+            raise NasframeError(f"{name} has {len(layers)} layers, this space {self._count}")
         wanted = [value for n, layer in enumerate(layers) for value in self._options(n, layer)]
         tokens: list[int] = []
         for choice, value in zip(self.choices, wanted, strict=False):
@@ -114,11 +129,11 @@ class NASCNNSpace(SearchSpace):
         tokens, inputs = row
         menus = zip(self._menus.items(), tokens, strict=True)
         decided = {step: menu[token] for (step, menu), token in menus}
-        filters = decided.pop("filters") + self._config.extra_filters
+        filters = decided.pop("filters") + self._extra_filters
         return Layer(filters=filters, inputs=inputs, pooled=self._pooled(number), **decided)
 
     def _pooled(self, number: int) -> bool:
-        return number + 1 in self._config.pooling_at
+        return number + 1 in self._pooling_at
 
 
 def _label(number: int, layer: Layer) -> str:

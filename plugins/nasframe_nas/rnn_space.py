@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShape
@@ -22,19 +23,39 @@ from nasframe_nas.rnn_tree import (
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe_nas import NASRNNConfig
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """The language model around a cell; ``NASRNNConfig`` documents each of it."""
+
+    units: int
+    parameters: int | None
+    layers: int
+    tied: bool
+    bias: bool
+    dropout: float
+    recurrent_dropout: float
+    word_dropout: float
+    compile: bool
 
 
 class NASRNNSpace(SearchSpace):
-    """A combination and an activation for each node and for cell inject, and two nodes."""
+    """A combination and an activation for each node and for cell inject, and two nodes.
+
+    Args:
+        base: leaves of the tree.
+        extended: whether there are the combination ``max`` and the activation ``sin``.
+        model: the language model around the cell.
+    """
 
     kinds = ("sequence",)
 
-    def __init__(self, config: NASRNNConfig) -> None:
-        self._config = config
-        combinations = EXTENDED_COMBINATIONS if config.extended else COMBINATIONS
-        activations = EXTENDED_ACTIVATIONS if config.extended else ACTIVATIONS
-        self.choices = tuple(choices(config.base, combinations, activations))
+    def __init__(self, base: int, extended: bool, model: ModelSettings) -> None:
+        self._base = base
+        self._model = model
+        combinations = EXTENDED_COMBINATIONS if extended else COMBINATIONS
+        activations = EXTENDED_ACTIVATIONS if extended else ACTIVATIONS
+        self.choices = tuple(choices(base, combinations, activations))
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
         """Make the language model: from (x_TB, state) to (logits (T, B, outputs), state).
@@ -44,18 +65,18 @@ class NASRNNSpace(SearchSpace):
         """
         from nasframe_nas.rnn_network import LanguageModel
 
-        config = self._config
+        model = self._model
         return LanguageModel(
             decode(architecture.tokens),
             task.outputs,
             self._units(task.outputs),
-            layers=config.layers,
-            tied=config.tied,
-            bias=config.bias,
-            dropout=config.dropout,
-            recurrent_dropout=config.recurrent_dropout,
-            word_dropout=config.word_dropout,
-            compile=config.compile,
+            layers=model.layers,
+            tied=model.tied,
+            bias=model.bias,
+            dropout=model.dropout,
+            recurrent_dropout=model.recurrent_dropout,
+            word_dropout=model.word_dropout,
+            compile=model.compile,
         )
 
     def canonical(self, architecture: Architecture) -> str:
@@ -77,22 +98,22 @@ class NASRNNSpace(SearchSpace):
             NasframeError: if there is no such cell, or it is not in this space.
         """
         tree = published_tree(name)
-        if tree.base != self._config.base:
-            raise NasframeError(f"{name} has base={tree.base}, this space base={self._config.base}")
+        if tree.base != self._base:
+            raise NasframeError(f"{name} has base={tree.base}, this space base={self._base}")
         return Architecture(encode(tree))
 
     def _units(self, vocabulary: int) -> int:
         """The width at which a model has about as many parameters as are wanted."""
-        config = self._config
-        if config.parameters is None:
-            return config.units
+        model = self._model
+        if model.parameters is None:
+            return model.units
         # A model of U units has a U^2 + b U + c parameters.
-        a = 2 * config.base * config.layers
-        b = vocabulary * (1 if config.tied else 2) + config.bias * config.base * config.layers
-        c = config.bias * vocabulary
-        if config.parameters < a + b + c:
+        a = 2 * self._base * model.layers
+        b = vocabulary * (1 if model.tied else 2) + model.bias * self._base * model.layers
+        c = model.bias * vocabulary
+        if model.parameters < a + b + c:
             raise NasframeError(
-                f"search_space.parameters={config.parameters}: a model of one unit for a "
+                f"search_space.parameters={model.parameters}: a model of one unit for a "
                 f"vocabulary of {vocabulary} has {a + b + c}"
             )
-        return round((math.sqrt(b * b + 4 * a * (config.parameters - c)) - b) / (2 * a))
+        return round((math.sqrt(b * b + 4 * a * (model.parameters - c)) - b) / (2 * a))

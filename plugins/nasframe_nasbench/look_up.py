@@ -19,12 +19,11 @@ from nasframe import (
     NasframeError,
     SearchSpace,
 )
-from nasframe_nasbench import Data, Device, NASBench201Config
-from nasframe_nasbench.space import OPERATIONS, NASBench201Space
+from nasframe_nasbench.space import CELLS, FILTERS, OPERATIONS, NASBench201Space
 
 FILE = Path(__file__).with_name("nasbench201.npz")
 
-COLUMNS = {Data.cifar10: "c10", Data.cifar100: "c100"}
+COLUMNS = {"cifar10": "c10", "cifar100": "c100"}
 """How the table's columns for a data set begin."""
 
 
@@ -33,8 +32,8 @@ class NASBench201LookUp(Evaluator):
 
     Args:
         space: whose architectures are looked up.
-        data: on which the accuracies were reached.
-        device: where the latency was measured.
+        data: on which the accuracies were reached, ``cifar10`` or ``cifar100``.
+        device: where the latency was measured, as in the names of the table's columns.
 
     Raises:
         NasframeError: if the table does not hold the space's networks.
@@ -42,7 +41,7 @@ class NASBench201LookUp(Evaluator):
 
     provides = ("val_accuracy", "test_accuracy", "parameters", "macs", "latency_ms")
 
-    def __init__(self, space: SearchSpace, data: Data, device: Device) -> None:
+    def __init__(self, space: SearchSpace, data: str, device: str) -> None:
         _check(space)
         with np.load(FILE) as table:
             columns = (
@@ -66,10 +65,8 @@ def _check(space: SearchSpace) -> None:
             "evaluator=nasbench201 knows the networks of search_space=nasbench201 alone, "
             f"not those of {type(space).__name__}"
         )
-    known = NASBench201Config()
-    if (space.cells, space.filters) != (known.cells, known.filters):
+    if (space.cells, space.filters) != (CELLS, FILTERS):
         raise NasframeError(
-            f"evaluator=nasbench201 knows networks of search_space.cells={known.cells} "
-            f"search_space.filters={known.filters}, not of cells={space.cells} "
-            f"filters={space.filters}"
+            f"evaluator=nasbench201 knows networks of search_space.cells={CELLS} "
+            f"search_space.filters={FILTERS}, not of cells={space.cells} filters={space.filters}"
         )

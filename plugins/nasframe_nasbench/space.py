@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """Each edge of a cell: the node that it leads to, and the one that it comes from."""
 
+CELLS, FILTERS = 5, 16
+"""Cells in a stage, and channels in the first one, of the networks that the benchmark trained."""
+
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
 CHOICES = tuple(Choice(f"{target}<-{source}", OPERATIONS) for target, source in EDGES)

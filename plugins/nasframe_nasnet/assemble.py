@@ -1,11 +1,10 @@
-"""From the settings of a space and two cells to a network."""
+"""From the settings of a network and two cells to a network."""
 
 from __future__ import annotations
 
 from torch import nn
 
 from nasframe import NasframeError, TaskShape
-from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
 from nasframe_nasnet.auxiliary import auxiliary_head
 from nasframe_nasnet.flavour import set_norms
 from nasframe_nasnet.genotype import Genotype
@@ -18,15 +17,14 @@ from nasframe_nasnet.network import (
     stem_cells,
     with_drop_path,
 )
+from nasframe_nasnet.stacking import DropPathSchedule, Skeleton, Stacking
 
 
-def assemble(
-    config: NASNetConfig, normal: Genotype, reduction: Genotype, task: TaskShape
-) -> NASNet:
+def assemble(stacking: Stacking, normal: Genotype, reduction: Genotype, task: TaskShape) -> NASNet:
     """Make the network of two cells.
 
     Args:
-        config: the skeleton, and what belongs to the training.
+        stacking: the skeleton, and what belongs to the training.
         normal: the cell that keeps the size of its map.
         reduction: the cell that halves it.
         task: channels and size of the images, and the number of classes.
@@ -34,22 +32,26 @@ def assemble(
     Raises:
         NasframeError: if the images are too small for the skeleton or the auxiliary classifier.
     """
-    photographs = config.skeleton is Skeleton.imagenet
+    photographs = stacking.skeleton is Skeleton.imagenet
     channels, *size = task.input_shape
     if photographs and min(size) < 3:
         raise NasframeError(f"skeleton=imagenet: images of {size[0]}x{size[1]} are too small")
-    stem_channels = config.stem_multiplier * (32 if photographs else config.filters)
+    stem_channels = stacking.stem_multiplier * (32 if photographs else stacking.filters)
     stem = (imagenet_stem if photographs else cifar_stem)(channels, stem_channels)
-    layers = _layers(config, normal, reduction)
+    layers = _layers(stacking, normal, reduction)
     # Two stages of Normal cells and the Reduction cell between them come before it.
-    place = 2 * config.cells + (2 if photographs else 0)
-    head = _auxiliary(config, layers[: place + 1], size, task.outputs) if config.auxiliary else None
+    place = 2 * stacking.cells + (2 if photographs else 0)
+    head = (
+        _auxiliary(stacking, layers[: place + 1], size, task.outputs)
+        if stacking.auxiliary
+        else None
+    )
     network = NASNet(
         stem,
         stem_channels,
         layers,
         task.outputs,
-        dropout=config.dropout,
+        dropout=stacking.dropout,
         auxiliary=head,
         auxiliary_place=place,
         stem_stride=2 if photographs else 1,
@@ -60,26 +62,24 @@ def assemble(
     return network
 
 
-def _layers(config: NASNetConfig, normal: Genotype, reduction: Genotype) -> list[Layer]:
-    photographs = config.skeleton is Skeleton.imagenet
-    first = stem_cells(reduction, config.filters) if photographs else []
+def _layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> list[Layer]:
+    photographs = stacking.skeleton is Skeleton.imagenet
+    first = stem_cells(reduction, stacking.filters) if photographs else []
     stages = stack(
         normal,
         reduction,
-        config.filters,
-        config.cells,
-        config.stages,
-        skip_reduction=config.skip_reduction,
+        stacking.filters,
+        stacking.cells,
+        stacking.stages,
+        skip_reduction=stacking.skip_reduction,
     )
-    by_depth = config.drop_path_schedule is DropPathSchedule.time_and_depth
-    return with_drop_path([*first, *stages], 1 - config.drop_path_keep, by_depth=by_depth)
+    by_depth = stacking.drop_path_schedule is DropPathSchedule.time_and_depth
+    return with_drop_path([*first, *stages], 1 - stacking.drop_path_keep, by_depth=by_depth)
 
 
-def _auxiliary(
-    config: NASNetConfig, layers: list[Layer], size: list[int], outputs: int
-) -> nn.Module:
+def _auxiliary(stacking: Stacking, layers: list[Layer], size: list[int], outputs: int) -> nn.Module:
     """The head on the output of the last of these layers."""
-    if config.skeleton is Skeleton.imagenet:
+    if stacking.skeleton is Skeleton.imagenet:
         size = [(side - 1) // 2 for side in size]
     shrink = 2 ** sum(layer.stride == 2 for layer in layers)
     height, width = (-(-side // shrink) for side in size)

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from torch import nn
 
-from nasframe_nasnet import Skeleton
 from nasframe_nasnet.layers import Pool
+from nasframe_nasnet.stacking import Skeleton
 
 
 class Flavour(StrEnum):

@@ -8,26 +8,33 @@ from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShap
 from nasframe_nasnet.canonical import canonical, sort_operands
 from nasframe_nasnet.genotype import Genotype, cell_choices, decode, describe, encode
 from nasframe_nasnet.picture import draw
-from nasframe_nasnet.zoo import CELLS, look_up
+from nasframe_nasnet.published_cells import CELLS, look_up
+from nasframe_nasnet.stacking import Stacking
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe_nasnet import NASNetConfig
-
 
 class NASNetSpace(SearchSpace):
-    """A Normal cell, then a Reduction cell, with five choices in each of their blocks."""
+    """A Normal cell, then a Reduction cell, with five choices in each of their blocks.
+
+    Args:
+        blocks: blocks in a cell.
+        stacking: how a network is made of the cells.
+        outputs: the states that a Normal and a Reduction cell give; ``None`` for those that no
+            block reads.
+    """
 
     kinds = ("image",)
 
-    def __init__(self, config: NASNetConfig) -> None:
-        self._config = config
-        self._outputs = (config.normal_outputs, config.reduction_outputs)
+    def __init__(
+        self, blocks: int, stacking: Stacking, outputs: tuple[list[int] | None, list[int] | None]
+    ) -> None:
+        self._blocks = blocks
+        self._stacking = stacking
+        self._outputs = outputs
         self.choices = tuple(
-            choice
-            for cell in ("normal", "reduction")
-            for choice in cell_choices(cell, config.blocks)
+            choice for cell in ("normal", "reduction") for choice in cell_choices(cell, blocks)
         )
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
@@ -44,7 +51,7 @@ class NASNetSpace(SearchSpace):
         from nasframe_nasnet.assemble import assemble
 
         normal, reduction = self._cells(architecture)
-        return assemble(self._config, normal, reduction, task)
+        return assemble(self._stacking, normal, reduction, task)
 
     def canonical(self, architecture: Architecture) -> tuple[int, ...]:
         """The smallest tokens of the same network: operands swapped, independent blocks moved."""
@@ -75,7 +82,7 @@ class NASNetSpace(SearchSpace):
         """
         normal, reduction = look_up(name, CELLS)
         blocks = len(normal.blocks)
-        if blocks != self._config.blocks:
+        if blocks != self._blocks:
             raise NasframeError(f"{name} has {blocks} blocks in a cell; blocks={blocks} is needed")
         return Architecture(encode(normal) + encode(reduction))
 

@@ -5,51 +5,23 @@ which are 24 times the filters of the first stage (six states, four times as wid
 ``cells=6, filters=168``, 4 @ 1056 is ``cells=4, filters=44`` and, for CIFAR-10, 6 @ 768 is
 ``cells=6, filters=32, skeleton="cifar"``. The printed sizes of 5 @ 1538, 7 @ 1920 and 7 @ 2304 are
 not those that these cells give.
-
-The cells give more than the states that no block reads, as the paper's text has it: a Normal cell
-also its second input, a Reduction cell also state 3. Without these, the printed sizes do not
-come out either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nasframe import NasframeError, load_weights, nearest
-from nasframe_nasnet.genotype import Block, Genotype
+from nasframe_nasnet.published_cells import NORMAL_A, REDUCTION_A
+from nasframe_nasnet.stacking import DropPathSchedule, Skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nasframe_nasnet.network import NASNet
 
-T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
-
-NORMAL_A = Genotype(
-    blocks=(
-        Block(0, 1, "sep5x5", "sep3x3", "add"),
-        Block(1, 1, "sep5x5", "sep3x3", "add"),
-        Block(0, 1, "avg3x3", "identity", "add"),
-        Block(1, 1, "avg3x3", "avg3x3", "add"),
-        Block(0, 0, "sep3x3", "identity", "add"),
-    ),
-    outputs=(1, 2, 3, 4, 5, 6),
-)
-REDUCTION_A = Genotype(
-    blocks=(
-        Block(0, 1, "sep5x5", "sep7x7", "add"),
-        Block(0, 1, "max3x3", "sep7x7", "add"),
-        Block(0, 1, "avg3x3", "sep5x5", "add"),
-        Block(3, 2, "identity", "avg3x3", "add"),
-        Block(2, 0, "sep3x3", "max3x3", "add"),
-    ),
-    outputs=(3, 4, 5, 6),
-)
-CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTION_A)}
-"""Normal and Reduction cell of each published network."""
 
 
 class _Setup(NamedTuple):
@@ -74,19 +46,6 @@ class _Images(NamedTuple):
     input_shape: tuple[int, ...]
     outputs: int
     kind: str = "image"
-
-
-def look_up(name: str, table: Mapping[str, T]) -> T:
-    """What the table says of a published network.
-
-    Raises:
-        NasframeError: if it says nothing of it.
-    """
-    if name in ("nasnet_b", "nasnet_c"):
-        raise NasframeError(f"{name}: its cells are not published in machine-readable form")
-    if name not in table:
-        raise NasframeError(f"no network {name!r} is published here; {nearest(name, table)}")
-    return table[name]
 
 
 def nasnet_a(
@@ -133,8 +92,8 @@ def nasnet_a(
     Raises:
         NasframeError: if a setting is wrong, or the weights do not fit.
     """
-    from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
     from nasframe_nasnet.assemble import assemble
+    from nasframe_nasnet.config import NASNetConfig
     from nasframe_nasnet.flavour import Flavour, season
     from nasframe_nasnet.timm_weights import rename
 
@@ -157,7 +116,8 @@ def nasnet_a(
         raise NasframeError(
             f"classes={classes}, channels={channels}, size={side}: each must be at least 1"
         )
-    network = assemble(config, NORMAL_A, REDUCTION_A, _Images((channels, side, side), classes))
+    images = _Images((channels, side, side), classes)
+    network = assemble(config.stacking(), NORMAL_A, REDUCTION_A, images)
     season(network, taste, kind)
     network.data_config = {
         "input_size": (channels, side, side),

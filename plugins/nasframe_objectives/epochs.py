@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nasframe import Metrics, Objective
-from nasframe_objectives import Reduction
 
-_EPOCHS = {Reduction.last: 1, Reduction.max: 0, Reduction.max_last5: 5}
+_EPOCHS = {"last": 1, "max": 0, "max_last5": 5}
 """How many of the last epochs count; 0 for all of them."""
 
 
@@ -16,12 +15,12 @@ class EpochsObjective(Objective):
 
     Args:
         metric: the name of the metric.
-        of: which epochs count.
+        of: which epochs count: ``last``, ``max`` (all of them) or ``max_last5``.
         reward: makes the reward of the metric's value.
     """
 
-    def __init__(self, metric: str, of: Reduction, reward: Callable[[float], float]) -> None:
-        name = metric if of is Reduction.last else f"{metric}_epochs"
+    def __init__(self, metric: str, of: str, reward: Callable[[float], float]) -> None:
+        name = metric if of == "last" else f"{metric}_epochs"
         self.needs = (name,)
         self._epochs = _EPOCHS[of]
         self._reward = reward

@@ -19,7 +19,6 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
 from nasframe import Choice, Controller, Proposal, Trial, threads
-from nasframe_optuna import OptunaConfig, SamplerName
 
 _NAME = "told"
 
@@ -30,17 +29,33 @@ process that is sure of the best, or was never told of a failure, would propose 
 
 @final
 class OptunaController(Controller):
-    """Proposes what a sampler makes of the told trials."""
+    """Proposes what a sampler makes of the told trials.
+
+    Args:
+        choices: the decisions in their order.
+        seed: of the study.
+        active: how many choices are decided for a proposal's number.
+        sampler: ``tpe``, ``gp`` or ``random``.
+        startup_trials: how many successful trials there must be before the sampler models them.
+        multivariate: whether ``tpe`` models all choices jointly.
+        batch: how many proposals are drawn from the same model.
+    """
 
     def __init__(
         self,
-        config: OptunaConfig,
         choices: Sequence[Choice],
         seed: int,
         active: Callable[[int], int],
+        *,
+        sampler: str,
+        startup_trials: int,
+        multivariate: bool,
+        batch: int,
     ) -> None:
-        self.batch = config.batch
-        self._config = config
+        self.batch = batch
+        self._kind = sampler
+        self._startup_trials = startup_trials
+        self._multivariate = multivariate
         self._distributions: dict[str, BaseDistribution] = {
             choice.name: CategoricalDistribution(range(len(choice.options))) for choice in choices
         }
@@ -53,7 +68,7 @@ class OptunaController(Controller):
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Draw a proposal for each number from the same model."""
-        with _quiet(), threads(1) if self._config.sampler is SamplerName.gp else nullcontext():
+        with _quiet(), threads(1) if self._kind == "gp" else nullcontext():
             return [self._propose(number) for number in numbers]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -87,17 +102,16 @@ class OptunaController(Controller):
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        config = self._config
-        match SamplerName.random if self._repeats >= _STUCK else config.sampler:
-            case SamplerName.tpe:
+        match "random" if self._repeats >= _STUCK else self._kind:
+            case "tpe":
                 return TPESampler(
-                    n_startup_trials=config.startup_trials,
-                    multivariate=config.multivariate,
+                    n_startup_trials=self._startup_trials,
+                    multivariate=self._multivariate,
                     constant_liar=False,
                     seed=seed,
                 )
-            case SamplerName.gp:
-                return GPSampler(n_startup_trials=config.startup_trials, seed=seed)
+            case "gp":
+                return GPSampler(n_startup_trials=self._startup_trials, seed=seed)
             case _:
                 return RandomSampler(seed=seed)
 

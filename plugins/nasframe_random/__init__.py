@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from nasframe import Choice, Controller, ControllerConfig, hookimpl
-
-
-@dataclass(kw_only=True)
-class RandomConfig(ControllerConfig):
-    """Draws each active choice uniformly from its options."""
-
-    def build(
-        self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
-    ) -> Controller:
-        """Make the controller."""
-        from nasframe_random.controller import RandomController
-
-        return RandomController(choices, seed, active)
+from nasframe import ControllerConfig, hookimpl
+from nasframe_random.config import RandomConfig
 
 
 @hookimpl

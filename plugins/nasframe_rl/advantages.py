@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from statistics import fmean, pstdev
 from typing import final
 
-from nasframe_rl import Advantage
-
 _RECENT = 64
 """To so many of the last rewards, its own among them, a reward is compared."""
 
@@ -26,7 +24,7 @@ class Advantages:
         baseline_decay: how much of the baseline stays at each new reward.
     """
 
-    def __init__(self, kind: Advantage, baseline_decay: float) -> None:
+    def __init__(self, kind: str, baseline_decay: float) -> None:
         self._kind = kind
         self._decay = baseline_decay
         self._baseline: float | None = None
@@ -36,11 +34,11 @@ class Advantages:
         """The advantages of the rewards of one update; the next ones are compared with these."""
         baseline = fmean(rewards) if self._baseline is None else self._baseline
         self._recent.extend(rewards)
-        if self._kind is Advantage.rank:
+        if self._kind == "rank":
             advantages = [self._rank(reward) for reward in rewards]
         else:
             advantages = [reward - baseline for reward in rewards]
-        if self._kind is Advantage.normalized:
+        if self._kind == "normalized":
             deviation = pstdev(self._recent)
             advantages = [value / deviation if deviation else 0.0 for value in advantages]
         for reward in rewards:

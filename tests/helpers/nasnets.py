@@ -8,7 +8,7 @@ import torch
 from shapes import Images
 
 from nasframe import Architecture
-from nasframe_nasnet import NASNetConfig
+from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.network import NASNet
 
 

@@ -16,8 +16,6 @@ from nasframe.training.devices import seeded
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.config import LatencyConfig
-
 
 class LatencyMeter(Meter):
     """Measures each network beside the reference network, which runs in the same way.
@@ -29,31 +27,41 @@ class LatencyMeter(Meter):
     processes kept busy, and ``latency_contended`` whether those are too many (1) to trust it.
 
     Args:
-        config: how to measure.
         runtime: runs the networks.
         space: makes the networks.
         task: their inputs.
+        batch: inputs that a network gets at once.
+        interval: the width of the 95 % interval of the ratio at which a measurement ends.
+        seconds: how long a measurement takes, at most.
     """
 
     provides = METRICS
 
     def __init__(
-        self, config: LatencyConfig, runtime: Runtime, space: SearchSpace, task: Task
+        self,
+        runtime: Runtime,
+        space: SearchSpace,
+        task: Task,
+        *,
+        batch: int,
+        interval: float,
+        seconds: float,
     ) -> None:
-        self.device = in_words(runtime.device, f"batch {config.batch}")
-        self._config = config
+        self.device = in_words(runtime.device, f"batch {batch}")
+        self._batch = batch
+        self._interval = interval
+        self._seconds = seconds
         self._runtime = runtime
         self._space = space
         self._task = task
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the network, with the weights that its training would begin with."""
-        config = self._config
         network = built(self._space, architecture, self._task, context.seed)
         with alone():
-            subject = self._runtime.prepare(network, random_inputs(self._task, config.batch))
+            subject = self._runtime.prepare(network, random_inputs(self._task, self._batch))
             pair = (subject, self._reference)
-            (timing,) = measure([pair], width=config.interval, seconds=config.seconds)
+            (timing,) = measure([pair], width=self._interval, seconds=self._seconds)
         return timing.metrics()
 
     @cached_property

@@ -31,7 +31,7 @@ from nasframe import (
     option,
     run,
 )
-from nasframe_nasbench import Data, Device, NASBench201LookUpConfig
+from nasframe_nasbench.config import Data, Device, NASBench201LookUpConfig
 from nasframe_nasbench.network import Cell
 from nasframe_nasbench.space import OPERATIONS
 

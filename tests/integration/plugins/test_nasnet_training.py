@@ -21,7 +21,7 @@ import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli.hydra_app import register_configs
 from nasframe.cli.search import to_config
-from nasframe_nasnet import NASNetConfig
+from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 
 
@@ -129,7 +129,8 @@ def large_digits(tmp_path: Path) -> Iterator[Any]:
 def test_a_child_learns_with_auxiliary_classifier_and_drop_path(
     large_digits: Any, tmp_path: Path
 ) -> None:
-    space = Kept(NASNetConfig(blocks=1, cells=1, filters=8, auxiliary=True, drop_path_keep=0.8))
+    config = NASNetConfig(blocks=1, cells=1, filters=8, auxiliary=True, drop_path_keep=0.8)
+    space = Kept(config.blocks, config.stacking(), (None, None))
     evaluator = option("evaluator", "train", epochs=4, batch_size=16).build(space, large_digits)
     metrics = evaluator.evaluate(Architecture((0, 1, 9, 8, 0) * 2), alone(tmp_path))
     assert metrics["val_accuracy"] > 0.8

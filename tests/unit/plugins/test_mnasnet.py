@@ -17,8 +17,8 @@ from throwaway import Shell
 from torch import Tensor, nn
 
 from nasframe import Architecture, Context, NasframeError, SearchSpace, option
-from nasframe_mnasnet import MnasNetConfig
 from nasframe_mnasnet.blocks import MENU, Flavour, Layer, rounded
+from nasframe_mnasnet.config import MnasNetConfig
 from nasframe_mnasnet.layers import Residual, make_layer
 
 STEPS = len(MENU)

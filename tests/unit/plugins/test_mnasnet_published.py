@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import nasframe
 from nasframe import NasframeError
-from nasframe_mnasnet import MnasNetConfig, published
+from nasframe_mnasnet import published
 from nasframe_mnasnet.architectures import NETWORKS
 from nasframe_mnasnet.blocks import Flavour
+from nasframe_mnasnet.config import MnasNetConfig
 
 TIMM = {
     "mnasnet_a1": "semnasnet_100",

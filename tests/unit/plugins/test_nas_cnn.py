@@ -22,13 +22,14 @@ from torch import Tensor, nn
 import nasframe
 from nasframe import Architecture, Choice, Link, NasframeError, StudyConfig
 from nasframe.cli.hydra_app import register_configs
-from nasframe_nas import NASCNNConfig, published
+from nasframe_nas import published
 from nasframe_nas.cnn_canonical import canonical
 from nasframe_nas.cnn_layers import Layer, Row, describe, split
 from nasframe_nas.cnn_network import NASCNN, concat
 from nasframe_nas.cnn_published import FIGURE_7
 from nasframe_nas.cnn_space import NASCNNSpace
-from nasframe_objectives import Reduction
+from nasframe_nas.config import NASCNNConfig
+from nasframe_objectives.config import Reduction
 
 Rows = list[Row]
 

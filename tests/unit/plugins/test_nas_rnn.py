@@ -33,8 +33,9 @@ from nasframe import (
     option,
     published,
 )
-from nasframe_nas import NASRNNConfig, nasframe_search_spaces, rnn_unroll
+from nasframe_nas import nasframe_search_spaces, rnn_unroll
 from nasframe_nas import published as published_here
+from nasframe_nas.config import NASRNNConfig
 from nasframe_nas.rnn_cell import State, TreeCell
 from nasframe_nas.rnn_network import LanguageModel
 from nasframe_nas.rnn_tree import NAS_PTB, Node, Tree, decode, encode
@@ -676,7 +677,7 @@ def test_compiled_is_eager() -> None:
 def test_without_a_compiler_it_says_so_and_goes_on(tmp_path: Path) -> None:
     code = """
 import torch
-from nasframe_nas import NASRNNConfig
+from nasframe_nas.config import NASRNNConfig
 class Words:
     kind, input_shape, outputs = "sequence", (), 11
 space = NASRNNConfig(units=4, compile=True).build()

@@ -17,14 +17,15 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from nasframe import Architecture, NasframeError, SearchSpace
-from nasframe_nasnet import NASNetConfig, nasframe_search_spaces
+from nasframe_nasnet import nasframe_search_spaces
 from nasframe_nasnet.canonical import canonical
 from nasframe_nasnet.cell import Cell, Shape
+from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.genotype import OPS, Block, Genotype, decode, split
 from nasframe_nasnet.layers import Concat, FactorizedReduction, Map, Pointwise, Pool, conv
 from nasframe_nasnet.network import NASNet, cifar_stem, stack
 from nasframe_nasnet.operations import OPERATIONS
-from nasframe_nasnet.zoo import CELLS
+from nasframe_nasnet.published_cells import CELLS
 
 Rows = list[tuple[int, ...]]
 

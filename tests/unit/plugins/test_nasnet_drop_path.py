@@ -7,8 +7,8 @@ import torch
 from nasnets import build
 from torch import Tensor
 
-from nasframe_nasnet import DropPathSchedule, NASNetConfig, Skeleton
 from nasframe_nasnet.cell import Cell, Shape
+from nasframe_nasnet.config import DropPathSchedule, NASNetConfig, Skeleton
 from nasframe_nasnet.drop_path import ScheduledDropPath
 from nasframe_nasnet.genotype import OPS, Block, Genotype
 from nasframe_nasnet.layers import Map

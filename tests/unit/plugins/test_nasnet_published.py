@@ -14,12 +14,13 @@ from torch import nn
 
 import nasframe
 from nasframe import Architecture, Context, NasframeError, option
-from nasframe_nasnet import NASNetConfig, Skeleton, nasframe_published, published
+from nasframe_nasnet import nasframe_published, published
+from nasframe_nasnet.config import NASNetConfig, Skeleton
 from nasframe_nasnet.flavour import Flavour, season
 from nasframe_nasnet.genotype import decode, encode
 from nasframe_nasnet.layers import Pool
+from nasframe_nasnet.published_cells import CELLS, NORMAL_A, REDUCTION_A
 from nasframe_nasnet.timm_weights import rename
-from nasframe_nasnet.zoo import CELLS, NORMAL_A, REDUCTION_A
 
 SMALL = dict(filters=8, classes=7, size=101)
 """6 @ 192: all of the large network's cells, and odd and even sides among its maps."""

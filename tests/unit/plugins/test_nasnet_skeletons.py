@@ -13,7 +13,7 @@ from nasnets import build
 from torch import Tensor, nn
 
 from nasframe import NasframeError, option
-from nasframe_nasnet import NASNetConfig, Skeleton
+from nasframe_nasnet.config import NASNetConfig, Skeleton
 from nasframe_nasnet.layers import Map, Pointwise
 from nasframe_nasnet.network import NASNet
 

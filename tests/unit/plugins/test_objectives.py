@@ -34,7 +34,12 @@ from nasframe.cli.search import to_config
 from nasframe.registry.options import options
 from nasframe.study.observer import Progress
 from nasframe.study.scoring import scored
-from nasframe_objectives import AccuracyConfig, AccuracyLatencyConfig, Reduction, WeightedConfig
+from nasframe_objectives.config import (
+    AccuracyConfig,
+    AccuracyLatencyConfig,
+    Reduction,
+    WeightedConfig,
+)
 
 SERIES = (0.95, 0.5, 0.88, 0.90, 0.89, 0.90, 0.87)
 

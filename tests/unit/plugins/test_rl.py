@@ -22,8 +22,8 @@ from nasframe import (
     Trial,
     option,
 )
-from nasframe_rl import Advantage
 from nasframe_rl.advantages import Advantages
+from nasframe_rl.config import Advantage
 from nasframe_rl.controller import PolicyController
 from nasframe_rl.elite import Elite
 from nasframe_rl.exploration import Exploration

@@ -35,8 +35,8 @@ from nasframe import (
 from nasframe.api.config import Precision
 from nasframe.cli.hydra_app import register_configs
 from nasframe.tasks import corpus
-from nasframe.tasks.config import Level
 from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
+from nasframe.tasks.level import Level
 from nasframe.tasks.text import TextTask
 
 CPU = torch.device("cpu")

@@ -1,0 +1,1 @@
+"""Import contracts of our own, which ``lint-imports`` loads from the checkout; not installed."""

@@ -1,0 +1,20 @@
+"""Settings of a study's own parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nasframe.api.config import StopperConfig
+
+if TYPE_CHECKING:
+    from nasframe.api.parts import Stopper
+
+
+@dataclass(kw_only=True)
+class NoStopperConfig(StopperConfig):
+    """Every child trains to its end."""
+
+    def build(self) -> Stopper | None:
+        """No stopper."""
+        return None

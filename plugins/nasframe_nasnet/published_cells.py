@@ -1,0 +1,52 @@
+"""The cells of NASNet-A, which are public in the authors' code.
+
+The cells give more than the states that no block reads, as the paper's text has it: a Normal cell
+also its second input, a Reduction cell also state 3. Without these, the printed sizes do not
+come out either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from nasframe import NasframeError, nearest
+from nasframe_nasnet.genotype import Block, Genotype
+
+T = TypeVar("T")
+
+NORMAL_A = Genotype(
+    blocks=(
+        Block(0, 1, "sep5x5", "sep3x3", "add"),
+        Block(1, 1, "sep5x5", "sep3x3", "add"),
+        Block(0, 1, "avg3x3", "identity", "add"),
+        Block(1, 1, "avg3x3", "avg3x3", "add"),
+        Block(0, 0, "sep3x3", "identity", "add"),
+    ),
+    outputs=(1, 2, 3, 4, 5, 6),
+)
+REDUCTION_A = Genotype(
+    blocks=(
+        Block(0, 1, "sep5x5", "sep7x7", "add"),
+        Block(0, 1, "max3x3", "sep7x7", "add"),
+        Block(0, 1, "avg3x3", "sep5x5", "add"),
+        Block(3, 2, "identity", "avg3x3", "add"),
+        Block(2, 0, "sep3x3", "max3x3", "add"),
+    ),
+    outputs=(3, 4, 5, 6),
+)
+CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTION_A)}
+"""Normal and Reduction cell of each published network."""
+
+
+def look_up(name: str, table: Mapping[str, T]) -> T:
+    """What the table says of a published network.
+
+    Raises:
+        NasframeError: if it says nothing of it.
+    """
+    if name in ("nasnet_b", "nasnet_c"):
+        raise NasframeError(f"{name}: its cells are not published in machine-readable form")
+    if name not in table:
+        raise NasframeError(f"no network {name!r} is published here; {nearest(name, table)}")
+    return table[name]
