@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ from nasframe.errors import NasframeError, one_line
 from nasframe.export.source_writer import standalone
 from nasframe.meters.latency.onnx_files import require
 from nasframe.meters.latency.onnx_runtime import OnnxRuntime
+from nasframe.storage.files import replace_file
 from nasframe.storage.network_folder import WEIGHTS, is_detector
 from nasframe.storage.weights import load_weights, read_weights, save_weights
 from nasframe.study.result import load
@@ -263,19 +263,14 @@ def _written(given: Source, what: str, *paths: Path) -> Iterator[list[Path]]:
     for path in paths:
         if path.resolve() == own:
             raise NasframeError(f"{path}: holds the network itself: give another --out")
-    parts = [path.with_name(f".{os.getpid()}-{path.name}") for path in paths]
     try:
-        yield parts
-        for part, path in zip(parts, paths, strict=True):
-            os.replace(part, path)
+        with ExitStack() as stack:
+            yield [stack.enter_context(replace_file(path)) for path in paths]
     except NasframeError:
         raise
     except Exception as error:  # exporters have many kinds
         reason = one_line(error)
         raise NasframeError(f"{given.name}: cannot be written as {what}: {reason}") from error
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
 
 
 def _data_config(given: Source) -> Mapping[str, Any]:

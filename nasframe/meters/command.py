@@ -22,7 +22,7 @@ from nasframe.errors import NasframeError
 from nasframe.meters.latency.inputs import random_inputs
 from nasframe.meters.latency.meter import built
 from nasframe.meters.latency.onnx_files import export, require
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from nasframe.meters.config import CommandConfig
@@ -69,7 +69,7 @@ class CommandMeter(Meter):
             model = Path(folder) / "model.onnx"
             export(network, random_inputs(self._task, self._config.batch), model)
             words = shlex.split(self._config.command)
-            with alone():
+            with exclusive_lock():
                 output = run(
                     [word.replace("{model}", str(model)) for word in words],
                     self._config.timeout,

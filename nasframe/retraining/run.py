@@ -27,9 +27,9 @@ from nasframe.retraining.model_card import model_card
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.selection import Chosen, chosen
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
-from nasframe.storage.locks import held
+from nasframe.storage.locks import try_lock
 from nasframe.storage.network_folder import (
     NETWORK,
     WEIGHTS,
@@ -76,7 +76,7 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     _check(config, task, device)
     networks = _stored(config) or _new(config, task)
     config.dir.mkdir(parents=True, exist_ok=True)
-    with held(config.dir) as free:
+    with try_lock(config.dir) as free:
         if not free:
             raise BusyError(f"dir={config.dir}: another process is at work there")
         networks = _stored(config) or _store(config, task, networks)
@@ -233,7 +233,7 @@ class _Job:
         network = laid_out(network, channels_last=recipe.channels_last)
 
         def on_epoch(rows: list[Row]) -> None:
-            write_whole(folder / CURVES, _table(rows))
+            write_atomically(folder / CURVES, _table(rows))
             tell(recipe.epochs, rows)
 
         final, rows = fit(
@@ -301,10 +301,10 @@ def _finish(
     test = partial(_test, config, folder, task, device)
     metrics |= test() if config.trainer.devices == 1 else apart(test)
     for name in (WEIGHTS, CURVES):
-        write_whole(config.dir / name, (folder / name).read_bytes())
+        write_atomically(config.dir / name, (folder / name).read_bytes())
     rows = [{"name": name, **values} for name, values in ranking]
     network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
-    write_whole(config.dir / CARD, model_card(network).encode())
+    write_atomically(config.dir / CARD, model_card(network).encode())
     write_json(config.dir / NETWORK, network)  # the last one: with it the retraining is finished
     return metrics
 
