@@ -18,7 +18,7 @@ from nasframe._support.system import threads
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
-from nasframe.registry.serialization import defaults, flat, to_plain
+from nasframe.registry.serialization import check_settings, defaults, flat, to_plain, update
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.distributed import apart, check_together, leave_cuda_alone
 from nasframe.retraining.fit import fit, remove_checkpoint
@@ -162,7 +162,12 @@ def _stored(config: RetrainConfig) -> list[Chosen] | None:
     if not path.is_file():
         return None
     found = read_json(path)
-    _compare(config, flat(found["config"]), flat(to_plain(config)))
+    then = update(found["config"])
+    try:
+        check_settings(config, then)
+    except NasframeError as error:
+        raise NasframeError(f"{path}: {error}") from error
+    _compare(config, flat(then), flat(to_plain(config)))
     return [Chosen(**network) for network in found["networks"]]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.serialization import settings
+from nasframe.registry.serialization import settings, update
 from nasframe.storage.jsonl_log import JsonlLog
 
 SCHEMA = 1
@@ -117,7 +117,7 @@ def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
                 _check_header(path, event)
             if event is None:
                 raise damaged(path, number)
-            yield event
+            yield {**event, "config": update(event["config"])} if number == 1 else event
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -148,6 +148,7 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     config: Any = event.get("config")
     if not all(isinstance(item, dict) for item in (config, *versions)):
         return False
+    config = update(config)
     if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
         return False
     parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
