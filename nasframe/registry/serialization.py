@@ -186,16 +186,19 @@ def check_settings(config: Config, data: Mapping[str, Any]) -> None:
     if foreign := foreign_settings(type(config), data):
         raise NasframeError(no_setting(type_name(type(config)), foreign[0]))
     for item in fields(config):
-        if item.metadata.get("free"):
-            continue
-        value, there = getattr(config, item.name), data.get(item.name)
-        pairs = [(value, there)]
-        if isinstance(value, dict) and isinstance(there, Mapping):
-            pairs = [(part, there.get(name)) for name, part in value.items()]
-        for part, plain in pairs:
-            known = isinstance(part, Config) and isinstance(plain, Mapping)
-            if known and plain.get(TYPE) == type_name(type(part)):
-                check_settings(part, plain)
+        if not item.metadata.get("free"):
+            _check_value(getattr(config, item.name), data.get(item.name))
+
+
+def _check_value(value: Any, plain: Any) -> None:
+    """Check the settings of a part, or of several by name."""
+    if not isinstance(plain, Mapping):
+        return
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_value(part, plain.get(name))
+    elif isinstance(value, Config) and plain.get(TYPE) == type_name(type(value)):
+        check_settings(value, plain)
 
 
 def defaults(config: Config) -> dict[str, Any]:
