@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +25,13 @@ def threads(count: int) -> Iterator[None]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Count the cores that this process may use: those of its affinity, within a container's quota.
+
+    ``LOKY_MAX_CPU_COUNT`` limits them, too.
+    """
+    import joblib  # it loads NumPy: a command that counts nothing does not wait for that
+
+    return int(joblib.cpu_count())
 
 
 def cpu_name() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from nasframe._support.system import cores
 from nasframe.registry.options import survey
 
 SHOWN = (
@@ -142,7 +143,7 @@ def _examine_devices() -> list[str]:
     asked = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)  # not on every platform
     native = asked is not None and asked()
     print(
-        f"CPU: {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, torch takes "
+        f"CPU: {cores()} cores, {torch.backends.cpu.get_cpu_capability()}, torch takes "
         f"{torch.get_num_threads()} threads; bfloat16 {_words(native)}"
     )
     for index in range(torch.cuda.device_count()):

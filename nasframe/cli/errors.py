@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
+from typing import get_args
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import (
@@ -86,5 +87,7 @@ def _mistake(error: BaseException) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{key} is required: give {key}=VALUE"
     if isinstance(error, ValidationError):
-        return setting_errors.wrong_value(key, error.value, error.object_type, reason)
+        inside = error.object_type in (dict, list)
+        kind = get_args(error.ref_type)[-1] if inside else error.object_type
+        return setting_errors.wrong_value(key, error.value, kind, reason)
     return reason

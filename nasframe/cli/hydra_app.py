@@ -40,6 +40,7 @@ from nasframe.cli.errors import explain, first_line, say, tell
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
 from nasframe.registry.options import groups, options
+from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
 
 Result = TypeVar("Result")
@@ -294,7 +295,8 @@ def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None
         if isinstance(error, BusyError):  # the folder is another sweep's
             Sweep.busy = True
         else:
-            (folder / FAILURE).write_text(json.dumps({"overrides": name, "error": message}))
+            text = json.dumps({"overrides": name, "error": message})
+            write_atomically(folder / FAILURE, text.encode())
         return None
 
 

@@ -103,6 +103,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from nasframe.meters.latency.inputs import REFERENCE
+    from nasframe.storage.files import write_output
     from nasframe.zoo.latency import WIDTH, measured
     from nasframe.zoo.lookup import find
 
@@ -126,7 +127,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         load = rows[0]["latency_other_load"]
         console.print(f"Others kept {load:.1f} cores busy: measure again when it is quiet.")
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows))
+        write_output(arguments.json, json.dumps(rows))
 
 
 def _runtime(name: str, arguments: argparse.Namespace) -> Runtime:

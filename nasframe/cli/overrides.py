@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
-from enum import Enum
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from nasframe.errors import NasframeError, nearest
 from nasframe.registry.options import Option, option, options
 
-_BOOLEANS = {"true": True, "false": False}
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def made(group: str, name: str, words: Sequence[str]) -> Any:
@@ -20,7 +19,8 @@ def made(group: str, name: str, words: Sequence[str]) -> Any:
     Args:
         group: of the option.
         name: of the option.
-        words: its settings, each ``KEY=VALUE``; in a dictionary ``KEY.NAME=VALUE``.
+        words: its settings, each ``KEY=VALUE``; in a dictionary ``KEY.NAME=VALUE``. Values are
+            read as on the command line of ``nasframe``.
 
     Raises:
         NasframeError: if there is no such option, setting or value.
@@ -28,7 +28,7 @@ def made(group: str, name: str, words: Sequence[str]) -> Any:
     known = {item.name: item for item in options() if item.group == group}
     if name not in known:
         raise NasframeError(f"{group}={name} is not known; {nearest(name, known)}")
-    settings = _read(words, get_type_hints(known[name].type))
+    settings = _read(known[name], words)
     missing = _mandatory(known[name]) - settings.keys()
     if missing:
         raise NasframeError(f"{group}={name} needs --set {min(missing)}=VALUE")
@@ -42,39 +42,58 @@ def _mandatory(item: Option) -> set[str]:
     return {f.name for f in fields(item.type) if f.default is f.default_factory is MISSING}
 
 
-def _read(words: Sequence[str], hints: dict[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
+def _read(item: Option, words: Sequence[str]) -> dict[str, Any]:
+    """The settings that words give, checked against the types of the option's config.
+
+    Raises:
+        NasframeError: naming the word.
+    """
+    from omegaconf import OmegaConf
+
+    from nasframe.cli.errors import explain
+
+    known = item.type.__dataclass_fields__
+    config = OmegaConf.structured(item.node)
+    given = []
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise NasframeError(f"--set {word}: write KEY=VALUE")
-        first, dot, name = key.partition(".")
-        if get_origin(hints.get(first)) is not dict:
-            settings[key] = _checked(word, hints.get(key, str), text)
-        elif name:
-            value = _checked(word, get_args(hints[first])[1], text)
-            settings[first] = {**settings.get(first, {}), name: value}
-        else:
-            raise NasframeError(f"--set {word}: write {first}.NAME=VALUE")
-    return settings
+        name = key if key in known else key.partition(".")[0]
+        if name not in known:
+            raise NasframeError(f"{item.group}={item.name} has no {name!r}; {nearest(name, known)}")
+        given.append(name)
+        try:
+            _set(config, key, _value(text))
+        except Exception as error:
+            raise NasframeError(f"--set {explain(error)[0]}") from error
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    return {name: values[name] for name in given}
 
 
-def _checked(word: str, hint: Any, text: str) -> Any:
-    try:
-        return _value(hint, text)
-    except (KeyError, ValueError) as error:
-        wanted = hint.__name__ if isinstance(hint, type) else str(hint)
-        wanted = wanted.replace("|", "or").replace("None", "null")
-        raise NasframeError(f"--set {word}: must be {wanted}") from error
+def _value(text: str) -> Any:
+    """The value of a word; an empty text is one, as on the command line of ``nasframe``."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.from_dotlist([f"value={text}"]).value if text else text
 
 
-def _value(hint: Any, text: str) -> Any:
-    """A text as a value of a type; words of an ``Enum`` are left to their config."""
-    if get_origin(hint) in (Union, UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
-        return None if text == "null" else _value(kinds[0], text)
-    if get_origin(hint) is list:
-        return [_value(get_args(hint)[0], part.strip()) for part in text.strip("[]").split(",")]
-    if hint is bool:
-        return _BOOLEANS[text.lower()]
-    return text if issubclass(hint, Enum) else hint(text)
+def _set(config: DictConfig, key: str, value: Any) -> None:
+    """Give a setting a value; names in a dictionary may have dots.
+
+    Raises:
+        Exception: of OmegaConf, if it is not of the setting's type.
+    """
+    from omegaconf import DictConfig
+
+    first, dot, name = key.partition(".")
+    is_dictionary = isinstance(config._get_node(first), DictConfig)
+    if is_dictionary and not dot and not isinstance(value, DictConfig):
+        raise NasframeError(f"{key}={value}: write {first}.NAME=VALUE")
+    if dot and not is_dictionary:
+        raise NasframeError(f"{key}={value}: {first} takes one value: write {first}=VALUE")
+    if dot:
+        config[first][name] = value
+    else:
+        config[first] = value

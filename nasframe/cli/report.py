@@ -210,6 +210,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     from nasframe.report.comparison.policies import policies
     from nasframe.report.comparison.sentences import sentences
     from nasframe.report.comparison.tables import policy_table, tables
+    from nasframe.storage.files import write_output
 
     folders = arguments.compare
     studies = contest(folders, arguments.metric)
@@ -227,4 +228,4 @@ def _compare(arguments: argparse.Namespace) -> None:
         console.print(policy_table(choices, comparison.metric))
     if arguments.json is not None:
         figures = {**asdict(comparison), "policies": [asdict(one) for one in choices]}
-        arguments.json.write_text(json.dumps(figures, default=str, allow_nan=False))
+        write_output(arguments.json, json.dumps(figures, default=str, allow_nan=False))

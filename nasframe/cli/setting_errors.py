@@ -60,12 +60,13 @@ def wrong_value(key: str, value: object, config: type | None, reason: str) -> st
     Args:
         key: the full key.
         value: what was given.
-        config: the class that has the setting.
-        reason: what OmegaConf says; it knows the words of an Enum, and the place in a list.
+        config: the class that has the setting; of what a list or a dictionary holds the type.
+        reason: what OmegaConf says; it knows the words of an Enum.
     """
     field = settings(config).get(key.rpartition(".")[2])
-    if field is not None and "expected one of" not in reason:
-        wanted = str(getattr(field.type, "__name__", field.type))
+    kind = config if config in (bool, int, float, str) else getattr(field, "type", None)
+    if kind is not None and "expected one of" not in reason:
+        wanted = str(getattr(kind, "__name__", kind))
         reason = f"must be {wanted.replace('|', 'or').replace('None', 'null')}"
     return f"{key}={'null' if value is None else value}: {reason}"
 

@@ -18,7 +18,7 @@ from nasframe.errors import NasframeError
 from nasframe.registry.serialization import to_plain
 from nasframe.storage.evaluation_cache import Cache, Entry
 from nasframe.storage.events import all_finite
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_weights
 
 _LIBRARIES = ("nasframe", "torch", "torchvision", "timm", "pytorch-lightning", "numpy")
@@ -154,4 +154,4 @@ def _fetch_weights(entry: Entry, architecture: Architecture, context: Context) -
     except (NasframeError, OSError):
         return
     if metadata.get("tokens") == list(architecture.tokens):
-        write_whole(context.weights, data)
+        write_atomically(context.weights, data)

@@ -20,7 +20,7 @@ from nasframe.api.config import Parts
 from nasframe.api.types import Metrics, Report, Result, Step
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
-from nasframe.storage.locks import take
+from nasframe.storage.locks import lock_for_life
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -134,7 +134,7 @@ def take_device(place: int, names: Sequence[str], folder: Path = Path("/tmp")) -
     with suppress(NasframeError):  # without locks each study has to see to itself
         for share, name in product(range(_MOST_SHARES), turned):
             word = re.sub(r"[^\w-]", "_", name)
-            if take(folder / f"nasframe-gpu-{word}-{share}.lock"):
+            if lock_for_life(folder / f"nasframe-gpu-{word}-{share}.lock"):
                 return name
     return turned[0]
 

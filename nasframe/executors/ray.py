@@ -18,7 +18,7 @@ from nasframe.executors import ray_cluster  # before ray
 from nasframe.executors.ray_actor import Place, Surroundings, first_line
 from nasframe.executors.ray_cluster import Resources
 from nasframe.executors.worker import Worker, late
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import weights_path
 
 import ray  # isort: skip
@@ -278,7 +278,7 @@ class RayExecutor(Executor):
 
     def _write(self, number: int, weights: bytes) -> None:
         try:
-            write_whole(weights_path(self._parts.folder, number), weights)
+            write_atomically(weights_path(self._parts.folder, number), weights)
         except OSError as error:
             raise NasframeError(
                 f"cannot write the weights of trial {number}: {error}\n"

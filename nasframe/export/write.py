@@ -18,6 +18,7 @@ from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
 from nasframe.export.networks import random_inputs
 from nasframe.registry.calls import called, raised
+from nasframe.storage.files import replace_file
 
 TOLERANCE = 1e-4
 """How far outputs may lie apart, relative to the largest of them or to 1."""
@@ -92,7 +93,8 @@ def _placing(paths: Sequence[Path]) -> Iterator[list[Path]]:
         parts = [Path(place, path.name) for path in paths]
         yield parts
         for part, path in zip(parts, paths, strict=True):
-            os.replace(part, path)
+            with replace_file(path) as hidden:
+                os.replace(part, hidden)
 
 
 def _compare(path: Path, network: Exportable, run: Callable[..., Tensor]) -> float:

@@ -21,7 +21,7 @@ from nasframe.errors import NasframeError
 from nasframe.meters.latency.inputs import random_inputs
 from nasframe.meters.latency.meter import built
 from nasframe.meters.latency.onnx_files import export, require
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
@@ -81,7 +81,7 @@ class CommandMeter(Meter):
         with TemporaryDirectory() as folder:
             model = Path(folder) / "model.onnx"
             export(network, random_inputs(self._task, self._batch), model)
-            with alone():
+            with exclusive_lock():
                 output = run(
                     [word.replace("{model}", str(model)) for word in self._words],
                     self._timeout,

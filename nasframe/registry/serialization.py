@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nasframe.api.config import Config
 from nasframe.errors import NasframeError, one_line
+from nasframe.registry.renamed import CLASSES, SETTINGS, Renamed
 
 TYPE = "type"
 """The key under which the name of a config's class stands."""
@@ -69,10 +70,13 @@ def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Co
     Raises:
         NasframeError: if its class is not among the known ones, or the settings do not fit it.
     """
+    data = update(data)
     name = data[TYPE]
     kind = known.get(name)
     if kind is None:
         raise NasframeError(f"no installed plugin offers {name}: install the one that does")
+    if foreign := foreign_settings(kind, data):
+        raise NasframeError(no_setting(name, foreign[0]))
     try:
         return kind(**settings(kind, data))
     except Exception as error:
@@ -80,14 +84,61 @@ def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Co
 
 
 def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a configuration from their plain values; those that it has not are left out.
+    """The settings of a configuration from their plain values; those that it lacks are left out.
 
     Raises:
         TypeError: if a value is not of the kind that its setting takes.
     """
+    data = update({**data, TYPE: type_name(kind)})
     hints = get_type_hints(kind)
     names = [item.name for item in fields(kind) if item.name in data]
     return {name: _restore(name, hints[name], data[name]) for name in names}
+
+
+def update(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values of a configuration and its parts in the words of today."""
+    kind = data.get(TYPE)
+    kind = CLASSES.get(kind, kind) if isinstance(kind, str) else ""
+    result = {TYPE: kind} if kind else {}
+    for key, value in data.items():
+        if key != TYPE or not kind:
+            new = SETTINGS.get((kind, key), Renamed(key))
+            _put(result, new.name, new.convert(_update(value)))
+    return result
+
+
+def _put(result: dict[str, Any], name: str, value: Any) -> None:
+    """Enter a setting; a name with a dot is one of a dictionary, where null stands for nothing."""
+    first, dot, rest = name.partition(".")
+    if not dot:
+        result[name] = {**result.get(name, {}), **value} if isinstance(value, dict) else value
+    elif value is not None:
+        result[first] = {**result.get(first, {}), rest: value}
+
+
+def _update(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_update(item) for item in value]
+    return update(value) if isinstance(value, Mapping) else value
+
+
+def foreign_settings(kind: type[Config], data: Mapping[str, Any]) -> list[str]:
+    """The settings in plain values of today's words that a config class does not have."""
+    return sorted(data.keys() - {TYPE} - {item.name for item in fields(kind)})
+
+
+def no_setting(name: str, key: str) -> str:
+    """A sentence: a config class does not have a setting, though a file says so.
+
+    Args:
+        name: of the class, as ``type_name`` gives it.
+        key: the setting.
+    """
+    package = name.partition(":")[0]
+    return (
+        f"{name} has no setting {key!r}: written by another version of {package}, perhaps a newer "
+        "one? Install that version"
+    )
 
 
 def _restore(name: str, hint: Any, value: Any) -> Any:
@@ -114,6 +165,49 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             result[prefix + key] = value
     return result
+
+
+def with_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with some others, by ``group.key``, in their places."""
+    result = dict(data)
+    for key, value in changes.items():
+        first, dot, rest = key.partition(".")
+        if not dot:
+            result[first] = value
+            continue
+        part = result.get(first)
+        result[first] = with_changes(part if isinstance(part, Mapping) else {}, {rest: value})
+    return result
+
+
+def check_settings(config: Config, data: Mapping[str, Any]) -> None:
+    """Refuse a file that gives a configuration, or a part of it, a setting that it does not have.
+
+    Settings of free parts may differ, and so may those of parts of another class.
+
+    Args:
+        config: the configuration of today.
+        data: the plain values of the file, in the words of today.
+
+    Raises:
+        NasframeError: naming the setting.
+    """
+    if foreign := foreign_settings(type(config), data):
+        raise NasframeError(no_setting(type_name(type(config)), foreign[0]))
+    for item in fields(config):
+        if not item.metadata.get("free"):
+            _check_value(getattr(config, item.name), data.get(item.name))
+
+
+def _check_value(value: Any, plain: Any) -> None:
+    """Check the settings of a part, or of several by name."""
+    if not isinstance(plain, Mapping):
+        return
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_value(part, plain.get(name))
+    elif isinstance(value, Config) and plain.get(TYPE) == type_name(type(value)):
+        check_settings(value, plain)
 
 
 def defaults(config: Config) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from nasframe.errors import NasframeError
 from nasframe.registry.restore import drawing, space_of
 from nasframe.report.comparison.studies import find
 from nasframe.storage import journal
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_output
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.result import read_result
 
@@ -40,7 +40,7 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     except NasframeError as error:
         raise NasframeError(f"--draw {which}: {error}") from error
     path = path or studies[0] / f"architecture-{which[:60]}.svg"
-    write_whole(path, drawing(space, architecture).svg().encode())
+    write_output(path, drawing(space, architecture).svg())
     return path
 
 

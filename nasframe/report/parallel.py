@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from nasframe._support.system import cores
 from nasframe.errors import NasframeError
 
 Found = TypeVar("Found")
@@ -36,7 +36,7 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
     """
     if len(folders) <= _HANDFUL:
         return list(_shown(map(work, folders), len(folders), title))
-    workers = min(os.cpu_count() or 1, len(folders))
+    workers = min(cores(), len(folders))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         try:
             # Not by map: it cancels what is left, and the pool complains of that when it is ended.

@@ -22,7 +22,7 @@ from nasframe.errors import NasframeError, one_line
 from nasframe.retraining.config import Strategy, TrainerConfig
 from nasframe.retraining.distributed import part
 from nasframe.retraining.module import FullModule, Row, epoch_seed
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.training.evaluator import precision_of
 from nasframe.training.loggers import Curves
 from nasframe.training.trainer import Epochs, drive, on_one, quiet
@@ -148,7 +148,7 @@ class _WholeFiles(TorchCheckpointIO):
         """Write a checkpoint, whole or not at all."""
         data = io.BytesIO()
         torch.save(checkpoint, data)
-        write_whole(Path(path), data.getvalue())
+        write_atomically(Path(path), data.getvalue())
 
 
 def remove_checkpoint(folder: Path) -> None:

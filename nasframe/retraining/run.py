@@ -18,7 +18,15 @@ from nasframe._support.system import threads
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
-from nasframe.registry.serialization import defaults, flat, from_plain, to_plain, type_name
+from nasframe.registry.serialization import (
+    check_settings,
+    defaults,
+    flat,
+    from_plain,
+    to_plain,
+    type_name,
+    update,
+)
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.distributed import apart, check_together, leave_cuda_alone
 from nasframe.retraining.fit import fit, remove_checkpoint
@@ -27,10 +35,9 @@ from nasframe.retraining.model_card import model_card
 from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.selection import Chosen, chosen
-from nasframe.retraining.stored_settings import read_settings
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
-from nasframe.storage.locks import held
+from nasframe.storage.locks import try_lock
 from nasframe.storage.network_folder import (
     NETWORK,
     WEIGHTS,
@@ -77,7 +84,7 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
     _check(config, task, device)
     networks = _stored(config) or _new(config, task)
     config.dir.mkdir(parents=True, exist_ok=True)
-    with held(config.dir) as free:
+    with try_lock(config.dir) as free:
         if not free:
             raise BusyError(f"dir={config.dir}: another process is at work there")
         networks = _stored(config) or _store(config, task, networks)
@@ -166,7 +173,12 @@ def _stored(config: RetrainConfig) -> list[Chosen] | None:
     if not path.is_file():
         return None
     found = read_json(path)
-    _compare(config, read_settings(found["config"]), flat(to_plain(config)))
+    then = update(found["config"])
+    try:
+        check_settings(config, then)
+    except NasframeError as error:
+        raise NasframeError(f"{path}: {error}") from error
+    _compare(config, flat(then), flat(to_plain(config)))
     return [Chosen(**network) for network in found["networks"]]
 
 
@@ -237,7 +249,7 @@ class _Job:
         network = laid_out(network, channels_last=recipe.channels_last)
 
         def on_epoch(rows: list[Row]) -> None:
-            write_whole(folder / CURVES, _table(rows))
+            write_atomically(folder / CURVES, _table(rows))
             tell(recipe.epochs, rows)
 
         final, rows = fit(
@@ -304,10 +316,10 @@ def _finish(
     test = partial(_test, config, folder, task, device)
     metrics |= test() if config.trainer.devices == 1 else apart(test)
     for name in (WEIGHTS, CURVES):
-        write_whole(config.dir / name, (folder / name).read_bytes())
+        write_atomically(config.dir / name, (folder / name).read_bytes())
     rows = [{"name": name, **values} for name, values in ranking]
     network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
-    write_whole(config.dir / CARD, model_card(network).encode())
+    write_atomically(config.dir / CARD, model_card(network).encode())
     write_json(config.dir / NETWORK, network)  # the last one: with it the retraining is finished
     return metrics
 

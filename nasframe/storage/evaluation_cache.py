@@ -7,7 +7,6 @@ process that dies, so that two studies that want the same network at the same ti
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,7 +20,8 @@ from typing import Any
 from nasframe.api.types import Metrics
 from nasframe.errors import NasframeError
 from nasframe.storage.events import metrics_of
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
+from nasframe.storage.locks import lock_open_file
 
 _LOOK_SECONDS = 0.1
 """So often it is looked whether another process has finished what it evaluates."""
@@ -67,7 +67,7 @@ class Slot:
         weights = None if entry.weights is None else str(entry.weights)
         data = {"key": self._key, "metrics": dict(entry.metrics), "weights": weights}
         try:
-            write_whole(self._path, json.dumps(data, allow_nan=False).encode())
+            write_atomically(self._path, json.dumps(data, allow_nan=False).encode())
         except OSError as error:
             raise _unusable(self._path, error) from error
 
@@ -128,12 +128,9 @@ def _locked(path: Path) -> int | None:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise _unusable(path, error) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(file).st_ino == os.stat(path).st_ino:
+    with suppress(FileNotFoundError):
+        if lock_open_file(file) and os.fstat(file).st_ino == os.stat(path).st_ino:
             return file
-    except (BlockingIOError, FileNotFoundError):
-        pass
     os.close(file)
     return None
 

@@ -15,7 +15,15 @@ from nasframe._support.system import cpu_name
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.registry.plugins import plugins
-from nasframe.registry.serialization import TYPE, defaults, flat, to_plain
+from nasframe.registry.serialization import (
+    TYPE,
+    check_settings,
+    defaults,
+    flat,
+    to_plain,
+    update,
+    with_changes,
+)
 from nasframe.storage.journal import SCHEMA
 
 
@@ -68,10 +76,12 @@ def compare(
         config: today's configuration.
 
     Raises:
-        NasframeError: if a setting differs that must not, naming each.
+        NasframeError: if a setting differs that must not, naming each, or is not known.
     """
+    check_settings(config, old["config"])
     free = {item.name for item in fields(config) if item.metadata.get("free")}
-    then, now, usual = {**flat(old["config"]), **former}, flat(new["config"]), defaults(config)
+    last = update(with_changes(old["config"], former))
+    then, now, usual = flat(last), flat(new["config"]), defaults(config)
     notes, changes, refused = [], {}, []
     for key in _differing(then, now):
         free_part = "." in key and key.partition(".")[0] in free

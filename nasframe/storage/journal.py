@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.serialization import settings
+from nasframe.registry.serialization import settings, update
+from nasframe.storage.jsonl_log import JsonlLog
 
 SCHEMA = 1
 """The version of the format; a journal with a higher one is refused."""
@@ -46,26 +45,16 @@ class Journal:
         self.path = folder / FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._log = JsonlLog(self.path, self._check, lambda line: _parse(line) is not None)
+        except BlockingIOError:
+            raise BusyError(
+                f"another process is at work in {folder}: wait for it, or choose another dir"
+            ) from None
         except OSError as error:
             raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._mend_tail()
-            self._size = os.fstat(self._file).st_size
-        except BaseException as error:
-            os.close(self._file)
-            if isinstance(error, BlockingIOError):
-                raise BusyError(
-                    f"another process is at work in {folder}: wait for it, or choose another dir"
-                ) from None
-            if isinstance(error, OSError):
-                raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
-            raise
 
-    def _mend_tail(self) -> None:
-        """Cut off a last line that was only partly written, or end one that lacks its newline."""
-        data = self.path.read_bytes()
+    def _check(self, data: bytes) -> None:
+        """Refuse what is no journal, or is one of a newer version."""
         first, newline, _ = data.partition(b"\n")
         if newline:
             _check_header(self.path, _parse(first))
@@ -74,47 +63,31 @@ class Journal:
         start = b'{"event"'
         if written[: len(start)] != start[: len(written)]:
             raise damaged(self.path, data.count(b"\n") + 1)
-        if tail and _parse(tail) is None:
-            os.ftruncate(self._file, len(data) - len(tail))
-        elif tail:
-            os.write(self._file, b"\n")
 
     def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write one event as a line; with ``sync`` all lines are on the disk when this returns.
 
         Raises:
-            NasframeError: if the disk is full or fails; the file is as it was before.
+            NasframeError: if the disk is full or fails, and the file is as it was before; or if
+                the file was removed.
         """
-        line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            if os.write(self._file, line) != len(line):
-                raise OSError(0, "the disk is full")
-            if sync:
-                self._sync()
+            self._log.append(event, sync=sync)
+        except FileNotFoundError:
+            raise NasframeError(f"{self.path} was removed while the study ran") from None
         except OSError as error:
-            os.ftruncate(self._file, self._size)
             raise NasframeError(
                 f"cannot write to {self.path}: {error.strerror}\n"
                 "What was told before is kept: make room and run the same command again"
             ) from error
-        self._size += len(line)
-
-    def _sync(self) -> None:
-        os.fsync(self._file)
-        if not os.fstat(self._file).st_nlink:
-            raise NasframeError(f"{self.path} was removed while the study ran")
 
     def clear(self) -> None:
-        """Forget everything: for a journal in which nothing was told yet."""
-        os.ftruncate(self._file, 0)
-        self._size = 0
+        """Remove all events: for a journal without a finished trial."""
+        self._log.clear()
 
     def close(self) -> None:
         """Bring everything to the disk and give the lock back."""
-        try:
-            os.fsync(self._file)
-        finally:
-            os.close(self._file)
+        self._log.close()
 
 
 def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
@@ -144,7 +117,7 @@ def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
                 _check_header(path, event)
             if event is None:
                 raise damaged(path, number)
-            yield event
+            yield {**event, "config": update(event["config"])} if number == 1 else event
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -175,6 +148,7 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     config: Any = event.get("config")
     if not all(isinstance(item, dict) for item in (config, *versions)):
         return False
+    config = update(config)
     if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
         return False
     parts = [*(config[name] for name in _PARTS), *config["meters"].values()]

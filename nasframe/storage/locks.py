@@ -1,4 +1,4 @@
-"""Locks on a machine: one measurement at a time, as two would measure each other; and others."""
+"""Locks on files, which the system takes back from a process that dies."""
 
 from __future__ import annotations
 
@@ -10,59 +10,80 @@ from pathlib import Path
 
 from nasframe.errors import NasframeError
 
-FILE = Path("/tmp/nasframe-latency.lock")
-"""Locked by whoever measures. Not in ``TMPDIR``, which jobs on one machine may have of their own;
-never removed, as those who wait for a removed file would not see who locks the next one."""
+MEASURING = Path("/tmp/nasframe-latency.lock")
+"""Locked by whoever measures: two measurements at a time would measure each other.
+
+Not in ``TMPDIR``, which jobs on one machine may have of their own. Never removed: a process that
+waits for a removed file would not see who locks the next one.
+"""
+
+
+def lock_open_file(file: int, *, wait: bool = False) -> bool:
+    """Lock an open file until it is closed.
+
+    Args:
+        file: its descriptor.
+        wait: for the process or thread that has the lock, if any.
+
+    Returns:
+        Whether it is locked now; ``False`` if another one has the lock.
+
+    Raises:
+        OSError: if the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
-def alone(path: Path = FILE) -> Iterator[None]:
-    """Wait until no other process or thread is in such a block; the lock of a killed one is free.
+def exclusive_lock(path: Path = MEASURING) -> Iterator[None]:
+    """Hold a lock inside the block; wait while another process or thread holds it.
 
     Raises:
         NasframeError: if the file cannot be used.
     """
     file = _open(path)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_open_file(file, wait=True)
         yield
     finally:
         os.close(file)
 
 
-def take(path: Path) -> bool:
-    """Lock a file as long as this process lives, if no other one has; such a file stays, too.
-
-    Raises:
-        NasframeError: if the file cannot be used.
-    """
-    return _try(path) is not None
-
-
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
-    """Lock a file inside the block, if no other process or thread has: whether that was so.
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold a lock inside the block, unless another process or thread holds it.
+
+    Yields:
+        Whether the lock is held.
 
     Raises:
         NasframeError: if the file cannot be used.
     """
-    file = _try(path)
-    try:
-        yield file is not None
-    finally:
-        if file is not None:
-            os.close(file)
-
-
-def _try(path: Path) -> int | None:
-    """The locked file, if nobody else has it."""
     file = _open(path)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        yield lock_open_file(file)
+    finally:
         os.close(file)
-        return None
-    return file
+
+
+def lock_for_life(path: Path) -> bool:
+    """Lock a file for as long as this process lives, unless another one holds the lock.
+
+    Returns:
+        Whether it is locked.
+
+    Raises:
+        NasframeError: if the file cannot be used.
+    """
+    file = _open(path)
+    if lock_open_file(file):
+        return True
+    os.close(file)
+    return False
 
 
 def _open(path: Path) -> int:

@@ -19,7 +19,7 @@ from nasframe.api.types import Architecture, TaskShape
 from nasframe.errors import NasframeError, nearest, one_line
 from nasframe.registry.options import networks, published, restored
 from nasframe.registry.restore import space_of
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_metadata, read_weights
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def is_detector(path: Path) -> bool:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain values for people and programs, whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.errors import NasframeError
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +37,7 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
         for name, tensor in module.state_dict().items()
     }
     words = {name: json.dumps(value) for name, value in metadata.items()}
-    write_whole(path, save(state, metadata={"format": "pt", **words}))
+    write_atomically(path, save(state, metadata={"format": "pt", **words}))
 
 
 def task_facts(task: Task) -> dict[str, Any]:

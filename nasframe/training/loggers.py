@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import (
 
 from nasframe.api.study_config import Logger as Kind
 from nasframe.errors import NasframeError
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_atomically
 
 RUN = "logger-{}"
 """The file with the name that a logger of a kind gave to a run: it goes on in there."""
@@ -63,9 +63,9 @@ class Curves:
         if self.fresh:
             self.logger.log_hyperparams(dict(self.settings))
         if isinstance(self.logger, MLFlowLogger):
-            write_whole(self.file, str(self.logger.run_id).encode())
+            write_atomically(self.file, str(self.logger.run_id).encode())
         if isinstance(self.logger, WandbLogger):
-            write_whole(self.file, str(self.logger.experiment.id).encode())
+            write_atomically(self.file, str(self.logger.experiment.id).encode())
         for step, values in rows if self.fresh else ():
             self.add(step, values)
 

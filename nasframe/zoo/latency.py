@@ -12,7 +12,7 @@ from nasframe.errors import NasframeError, one_line
 from nasframe.meters.latency.inputs import random_inputs, reference
 from nasframe.meters.latency.runtimes import Runtime, in_words
 from nasframe.meters.latency.timing import measure
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 from nasframe.zoo.lookup import Named
 
 WIDTH = 0.02
@@ -37,7 +37,7 @@ def measured(
         NasframeError: if a network cannot be run.
     """
     rows, pairs = [], []
-    with alone():
+    with exclusive_lock():
         references = {name: runtime.prepare(*reference()) for name, runtime in runtimes.items()}
         for network in networks:
             inputs = random_inputs(network.inputs, batch)

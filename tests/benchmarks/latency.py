@@ -38,7 +38,7 @@ from nasframe.meters.latency.onnx_runtime import OnnxRuntime
 from nasframe.meters.latency.runtimes import Runtime
 from nasframe.meters.latency.timing import measure
 from nasframe.meters.latency.torch_runtime import TorchRuntime
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 from nasframe.zoo.latency import measured
 from nasframe.zoo.lookup import Images, Named
 
@@ -69,7 +69,7 @@ def truth(runs: int, seconds: float) -> None:
             call = by_hand(runtime, network, inputs)
             run, other = make().prepare(network, inputs), make().prepare(*reference())
             ours, times = [], []
-            with alone(), torch.inference_mode():
+            with exclusive_lock(), torch.inference_mode():
                 for _ in range(10):
                     (timing,) = measure([(run, other)], width=0.02, seconds=seconds)
                     ours.append(timing.ms.median)

@@ -10,7 +10,7 @@ from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.meters.latency.inputs import CPU, random_inputs, reference
 from nasframe.meters.latency.runtimes import Runtime, in_words
 from nasframe.meters.latency.timing import METRICS, Run, measure
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 from nasframe.training.devices import seeded
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class LatencyMeter(Meter):
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the network, with the weights that its training would begin with."""
         network = built(self._space, architecture, self._task, context.seed)
-        with alone():
+        with exclusive_lock():
             subject = self._runtime.prepare(network, random_inputs(self._task, self._batch))
             pair = (subject, self._reference)
             (timing,) = measure([pair], width=self._interval, seconds=self._seconds)

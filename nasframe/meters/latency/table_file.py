@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nasframe.errors import NasframeError
 from nasframe.meters.latency.table import Table, read
+from nasframe.storage.jsonl_log import JsonlLog
+
+_START = b'{"table"'
+"""How a table begins."""
 
 
 class TableFile:
@@ -19,10 +19,10 @@ class TableFile:
 
     Args:
         path: the file; made if it is not there.
-        header: the first line of a new table; that of an old one may differ in the version alone.
+        header: the first line of a new table; that of an old one may differ only in the version.
 
     Attributes:
-        table: what it tells by now.
+        table: what the file holds by now.
 
     Raises:
         NasframeError: if the file cannot be used, or is for other networks or another machine.
@@ -33,48 +33,51 @@ class TableFile:
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self._path = path
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._log = JsonlLog(path, self._check_start, lambda line: False)
+        except BlockingIOError:
+            raise NasframeError(f"another process fills {path}: wait for it") from None
         except OSError as error:
-            raise NasframeError(f"cannot write to {path}: {error.strerror}") from error
+            raise self._unwritable(error) from error
         try:
-            self._begin(path, header)
-        except BaseException as error:
+            if not self._log.size:
+                self._write(header)
+            self.table = read(path)
+            self._check_header(header)
+        except BaseException:
             self.close()
-            if isinstance(error, BlockingIOError):
-                raise NasframeError(f"another process fills {path}: wait for it") from None
             raise
 
-    def _begin(self, path: Path, header: Mapping[str, Any]) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        data = path.read_bytes()
-        start = b'{"table"'
-        if data[: len(start)] != start[: len(data)]:
-            raise NasframeError(f"{path} is no table of blocks; it was left as it is")
-        os.ftruncate(self._file, complete := data.rfind(b"\n") + 1)
-        if not complete:
-            self._write(header)
-        self.table = read(path)
+    def _check_start(self, data: bytes) -> None:
+        if data[: len(_START)] != _START[: len(data)]:
+            raise NasframeError(f"{self._path} is no table of blocks; it was left as it is")
+
+    def _check_header(self, header: Mapping[str, Any]) -> None:
         for name, here in header.items():
             if name != "nasframe" and (there := self.table.header.get(name)) != here:
-                raise NasframeError(f"{path} is a table with {name}={there}, and here it is {here}")
+                raise NasframeError(
+                    f"{self._path} is a table with {name}={there}, and here it is {here}"
+                )
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write a line.
 
         Raises:
-            NasframeError: if the disk is full or fails; what was written in part is cut off later.
+            NasframeError: if the disk is full or fails, or the file was removed.
         """
         self._write(line)
         self.table.take(line)
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        data = json.dumps(line, allow_nan=False).encode() + b"\n"
         try:
-            if os.write(self._file, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._log.append(line)
+        except FileNotFoundError:
+            raise NasframeError(f"{self._path} was removed while it was filled") from None
         except OSError as error:
-            raise NasframeError(f"cannot write to {self._path}: {error.strerror}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> NasframeError:
+        return NasframeError(f"cannot write to {self._path}: {error.strerror}")
 
     def close(self) -> None:
-        """Let others fill it."""
-        os.close(self._file)
+        """Let other processes fill it."""
+        self._log.close()

@@ -16,7 +16,7 @@ from nasframe.meters.latency.inputs import CPU, reference
 from nasframe.meters.latency.interleaved import in_turns
 from nasframe.meters.latency.intervals import Interval
 from nasframe.meters.latency.timing import Run, measure
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 from nasframe.training.devices import seeded
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Filler:
         """Measure blocks into the table; tells after some how many they were."""
         for start in range(0, len(blocks), TURN):
             turn = blocks[start : start + TURN]
-            with alone():
+            with exclusive_lock():
                 runs = [self._prepared(block) for block in turn]
                 seconds = SECONDS * len(turn)
                 found = in_turns(runs, self._reference, width=WIDTH, seconds=seconds)
@@ -126,7 +126,7 @@ class Filler:
             keys = [block.key for block in self.chain(architecture)]
             build = partial(self._space.build, architecture, self._task)
             whole = Block(architecture.key, build, self._task.input_shape)
-            with alone():
+            with exclusive_lock():
                 pair = (self._prepared(whole), self._reference)
                 (timing,) = measure([pair], width=WHOLE_WIDTH, seconds=self._seconds)
             figures = _figures(timing.ms.median, timing.ratio)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import altair as alt
 
 from nasframe._support.text import visible
-from nasframe.errors import NasframeError
 from nasframe.report.comparison.types import Comparison, Curve, Row
+from nasframe.storage.files import write_output
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart with any colour vision (Okabe & Ito 2008)."""
 
 _DASHES = ([1, 0], [6, 3], [2, 2])
 """For as many contenders each."""
+
+_TEXTS = ("svg", "html")
+"""The kinds of pictures that are texts."""
 
 _WIDTH, _HEIGHT = 280, 260
 _LINE = 14
@@ -38,13 +42,13 @@ def save(comparison: Comparison, path: Path) -> None:
 
 def write(drawn: alt.TopLevelMixin, path: Path) -> None:
     """Write a picture into a file, as ``save`` does."""
-    try:
-        if path.suffix == ".html":  # with all scripts in it
-            drawn.save(str(path), inline=True, json_kwds={"cls": _SafeEncoder})
-        else:
-            drawn.save(str(path), ppi=160)
-    except OSError as error:
-        raise NasframeError(f"cannot write {path}: {error.strerror}") from error
+    kind: Any = path.suffix.removeprefix(".")  # altair refuses others
+    file: io.StringIO | io.BytesIO = io.StringIO() if kind in _TEXTS else io.BytesIO()
+    if kind == "html":  # with all scripts in it
+        drawn.save(file, kind, inline=True, json_kwds={"cls": _SafeEncoder})
+    else:
+        drawn.save(file, kind, ppi=160)
+    write_output(path, file.getvalue())
 
 
 class _SafeEncoder(json.JSONEncoder):

@@ -23,7 +23,7 @@ from nasframe.report.comparison.types import Comparison
 from nasframe.report.page import charts
 from nasframe.report.page.trials import Record, Row
 from nasframe.report.study.types import Findings
-from nasframe.storage.files import write_whole
+from nasframe.storage.files import write_output
 
 DRAWN = 50
 """So many networks are drawn in all: of each study the best ones, and those of its front."""
@@ -65,10 +65,7 @@ def write(
         "charts": charts.specifications(names, findings, comparison),
     }
     title = names[0] if len(names) == 1 else f"{len(names)} studies"
-    try:
-        write_whole(path, _filled(title, content).encode())
-    except OSError as error:
-        raise NasframeError(f"cannot write {path}: {error.strerror}") from error
+    write_output(path, _filled(title, content))
 
 
 def _filled(title: str, content: Mapping[str, Any]) -> str:

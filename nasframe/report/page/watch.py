@@ -14,7 +14,7 @@ from nasframe.report.page.trials import Record, record
 from nasframe.report.study.analyze import inspect
 from nasframe.report.study.types import Findings
 from nasframe.storage import journal
-from nasframe.storage.locks import held
+from nasframe.storage.locks import try_lock
 
 
 def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[str], None]) -> None:
@@ -55,5 +55,5 @@ def _read(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
 
 
 def _is_running(folder: Path) -> bool:
-    with held(folder / journal.FILE) as free:
+    with try_lock(folder / journal.FILE) as free:
         return not free

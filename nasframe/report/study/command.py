@@ -30,6 +30,7 @@ from nasframe.report.study.analyze import inspect
 from nasframe.report.study.markdown import markdown
 from nasframe.report.study.text import listing
 from nasframe.report.study.types import Findings
+from nasframe.storage.files import write_output
 
 
 def report(
@@ -85,11 +86,11 @@ def report(
         console.print(plain(sentence), soft_wrap=True)
     console.print(plain(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
-        figures.write_text(_json(found, records))
+        write_output(figures, _json(found, records))
     if text is not None:
-        text.write_text(markdown(found, words, top))
+        write_output(text, markdown(found, words, top))
     if rows is not None:
-        rows.write_text(_csv(records))
+        write_output(rows, _csv(records))
 
 
 def _show(findings: Findings, top: int, picture: Path | None, console: Console) -> None:

@@ -430,7 +430,7 @@ def test_settings_of_every_type(tmp_path: Path, phone: Path) -> None:
         ("accuracy", "max_macs=", "--set max_macs=: must be float or null"),
         ("accuracy", "power=nan", "power=nan: must be a finite number"),
         ("accuracy", "powr=2", "objective=accuracy has no 'powr'; did you mean power?"),
-        ("accuracy", "of=first", "of=first: must be last or max or max_last5"),
+        ("accuracy", "of=first", "--set of=first: Invalid value 'first', expected one of [last"),
         ("weighted", "targets=3", "--set targets=3: write targets.NAME=VALUE"),
         ("weighted", "targets.a=x", "--set targets.a=x: must be float"),
         ("acuracy", "power=2", "objective=acuracy is not known; did you mean accuracy"),

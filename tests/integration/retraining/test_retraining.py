@@ -39,7 +39,7 @@ from nasframe import (
 from nasframe.retraining.config import TrainerConfig
 from nasframe.retraining.distributed import check_together
 from nasframe.retraining.fit import _precision, fit
-from nasframe.storage.locks import held
+from nasframe.storage.locks import try_lock
 from nasframe.storage.weights import read_weights
 from nasframe.tasks.image_task import ImageTask
 from nasframe.training.evaluator import laid_out
@@ -520,7 +520,7 @@ def test_a_signal_ends_all_devices(study: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    with held(run_.cwd / "it") as free:
+    with try_lock(run_.cwd / "it") as free:
         assert free
 
 
@@ -665,7 +665,7 @@ def test_a_folder_holds_one_retraining(study: Path, tmp_path: Path) -> None:
     retrain(settings, silent)
     refused(config(study, tmp_path / "it", recipe={"epochs": 2}), "recipe.epochs was 1, is now 2")
     (tmp_path / "new").mkdir()
-    with held(tmp_path / "new"):
+    with try_lock(tmp_path / "new"):
         refused(config(study, tmp_path / "new"), "another process is at work there")
     refused(config(study, study), "holds something else")
     retrain(replace(settings, device="cpu"), silent)  # what does not change the result may change

@@ -37,7 +37,7 @@ from nasframe.meters.latency.timing import (
     measure,
 )
 from nasframe.meters.latency.torch_runtime import TorchRuntime
-from nasframe.storage.locks import alone
+from nasframe.storage.locks import exclusive_lock
 from nasframe.zoo.lookup import find
 
 pytestmark = pytest.mark.alone
@@ -360,8 +360,8 @@ def test_own_work_is_no_other_load() -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nasframe.storage.locks import alone
-with alone(Path(sys.argv[1])):
+from nasframe.storage.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print(time.monotonic(), flush=True)
     time.sleep(float(sys.argv[2]))
     print(time.monotonic(), flush=True)
@@ -383,7 +383,7 @@ def test_threads_measure_one_after_the_other(tmp_path: Path) -> None:
     inside: list[int] = []
 
     def work(i: int) -> int:
-        with alone(tmp_path / "lock"):
+        with exclusive_lock(tmp_path / "lock"):
             inside.append(i)
             time.sleep(0.05)
             most = len(inside)
@@ -400,15 +400,21 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     process.stdout.readline()
     process.kill()
     process.communicate()
-    with alone(tmp_path / "lock"):  # else it would wait for ever
+    with exclusive_lock(tmp_path / "lock"):  # else it would wait for ever
         pass
 
 
 def test_a_lock_that_cannot_be_had_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match="cannot lock .*nowhere"), alone(tmp_path / "nowhere/x"):
+    with (
+        pytest.raises(NasframeError, match="cannot lock .*nowhere"),
+        exclusive_lock(tmp_path / "nowhere/x"),
+    ):
         pass
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    with pytest.raises(NasframeError, match="cannot lock .*link"), alone(tmp_path / "link"):
+    with (
+        pytest.raises(NasframeError, match="cannot lock .*link"),
+        exclusive_lock(tmp_path / "link"),
+    ):
         pass
 
 

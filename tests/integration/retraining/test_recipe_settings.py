@@ -11,7 +11,7 @@ from small import SPACE, search
 from throwaway import shell
 
 from nasframe import NasframeError, RecipeConfig, RetrainConfig, option, retrain
-from nasframe.retraining.stored_settings import read_settings
+from nasframe.registry.serialization import update
 
 
 def config(study: Path, folder: Path, space: Any, **recipe: Any) -> RetrainConfig:
@@ -54,10 +54,10 @@ def test_a_wrong_setting_is_a_line(
 
 
 def test_settings_of_older_folders_are_read() -> None:
-    old = {"recipe": {"drop_path_keep": 0.6, "auxiliary": None, "lr": 0.1}, "seed": 0}
-    assert read_settings(old) == {
-        "recipe.search_space.drop_path_keep": 0.6,
-        "recipe.lr": 0.1,
+    recipe = {"type": "nasframe:RecipeConfig", "lr": 0.1}
+    old = {"recipe": {**recipe, "drop_path_keep": 0.6, "auxiliary": None}, "seed": 0}
+    assert update(old) == {
+        "recipe": {**recipe, "search_space": {"drop_path_keep": 0.6}},
         "seed": 0,
     }
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import nasframe
+from nasframe.registry import renamed
 from nasframe.registry.options import GROUPS, networks, options
-from nasframe.retraining import stored_settings
 
 CORE = Path(nasframe.__file__).parent
-DATA = {Path(stored_settings.__file__).relative_to(CORE): set(stored_settings.RENAMED)}
+DATA = {Path(renamed.__file__).relative_to(CORE): {key for _, key in renamed.SETTINGS}}
 """Files in which words of plugins are data: names that stand in folders of older versions."""
 
 ENGLISH = set(
@@ -66,7 +66,7 @@ def _sources() -> list[Path]:
 
 def _found(path: Path, words: set[str]) -> list[str]:
     """Where a file has one of the words, or one of all in what is given on a command line."""
-    data = {name.rpartition(".")[2] for name in DATA.get(path.relative_to(CORE), ())}
+    data = DATA.get(path.relative_to(CORE), set())
     places = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         hits = set(re.findall(r"\w+", line)) & (words - ENGLISH)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from small import search
-from test_light import HEAVY, loaded
+from test_light_imports import HEAVY, loaded
 from throwaway import Shell, distribution, shell
 from torch import Tensor
 
