@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
+    LoggerConfig,
     MeterConfig,
     Parts,
     StopperConfig,
@@ -19,6 +20,7 @@ from nasframe.api.config import (
 from nasframe.api.hookspecs import hookimpl
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError
+from nasframe.loggers.config import CSVConfig, MLflowConfig, TensorBoardConfig, WandbConfig
 from nasframe.meters.config import CommandConfig, OnnxConfig, TableConfig, TorchConfig
 from nasframe.tasks.config import (
     ArraysConfig,
@@ -159,6 +161,17 @@ def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
         "size": SizeConfig,
         "table": TableConfig,
         "torch": TorchConfig,
+    }
+
+
+@hookimpl
+def nasframe_loggers() -> Mapping[str, type[LoggerConfig]]:
+    """The core's loggers."""
+    return {
+        "csv": CSVConfig,
+        "mlflow": MLflowConfig,
+        "tensorboard": TensorBoardConfig,
+        "wandb": WandbConfig,
     }
 
 

@@ -18,6 +18,7 @@ from nasframe._support.system import threads
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
+from nasframe.loggers.curves import make_curves
 from nasframe.registry.serialization import defaults, flat, to_plain
 from nasframe.retraining.config import RetrainConfig, Retrained
 from nasframe.retraining.distributed import apart, check_together, leave_cuda_alone
@@ -28,6 +29,7 @@ from nasframe.retraining.module import Row
 from nasframe.retraining.ranking import RANKED, badness
 from nasframe.retraining.selection import Chosen, chosen
 from nasframe.storage.files import write_whole
+from nasframe.storage.former import modernize_config
 from nasframe.storage.journal import BusyError
 from nasframe.storage.locks import held
 from nasframe.storage.network_folder import (
@@ -42,7 +44,6 @@ from nasframe.storage.network_folder import (
 from nasframe.storage.weights import save_weights, task_facts
 from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.evaluator import laid_out
-from nasframe.training.loggers import check_logger, curves
 from nasframe.training.optimizer import check_optimizer
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
@@ -85,7 +86,7 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
         for place, network in enumerate(networks, 1):
             say = partial(_told, tell, f"{place} of {len(networks)}")
             try:
-                found.append((network.name, _Job(config, task, device, network).run(say)))
+                found.append((network.name, _Job(config, task, device, network, tell).run(say)))
             except FloatingPointError as error:
                 tell(f"network {place} of {len(networks)}  failed: {error} (recipe.lr)")
         if not found:
@@ -111,7 +112,7 @@ def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
     check_environment()
     recipe = config.recipe
     check_optimizer(recipe, recipe.epsilon, "recipe")
-    check_logger(config.logger)
+    make_curves(config.logger, config.dir, {}, note=lambda line: None)  # refuses what is missing
     check_together(config.trainer, task, device)
     if not set(RANKED) & set(task.provides):
         raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
@@ -162,6 +163,7 @@ def _stored(config: RetrainConfig) -> list[Chosen] | None:
     if not path.is_file():
         return None
     found = read_json(path)
+    modernize_config(found["config"])
     _compare(config, flat(found["config"]), flat(to_plain(config)))
     return [Chosen(**network) for network in found["networks"]]
 
@@ -195,7 +197,7 @@ def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, A
     words = [
         f"{key} was {then.get(key)}, is now {now.get(key)}"
         for key in keys
-        if key not in free | newer
+        if key not in free | newer and key.partition(".")[0] not in free
     ]
     if words:
         raise NasframeError(
@@ -212,6 +214,7 @@ class _Job:
     task: Task
     device: torch.device
     network: Chosen
+    note: Callable[[str], None]
 
     def run(self, tell: Callable[[int, Sequence[Row]], None]) -> Row:
         """Its last metrics, from its folder if it was trained before."""
@@ -246,7 +249,7 @@ class _Job:
             frozen=frozen,
             on_epoch=on_epoch,
             together=self.config.trainer,
-            curves=curves(self.config.logger, folder, flat(to_plain(self.config))),
+            curves=make_curves(self.config.logger, folder, flat(to_plain(self.config)), self.note),
         )
         about = self._about(recipe)
         save_weights(final, folder / WEIGHTS, about)

@@ -14,6 +14,7 @@ from typing import Any
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.registry.serialization import settings
+from nasframe.storage.former import modernize_changes, modernize_config
 
 SCHEMA = 1
 """The version of the format; a journal with a higher one is refused."""
@@ -152,7 +153,11 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    modernize_config(event.get("config"))
+    modernize_changes(event.get("changes"))
+    return event
 
 
 def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
@@ -177,7 +182,10 @@ def _is_header(event: Mapping[str, Any]) -> bool:
         return False
     if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
         return False
-    parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
+    loggers = config.get("logger", {})
+    if not isinstance(loggers, dict):
+        return False
+    parts = [*(config[name] for name in _PARTS), *config["meters"].values(), *loggers.values()]
     return (
         all(isinstance(version, str) for named in versions for version in named.values())
         and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
