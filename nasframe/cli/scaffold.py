@@ -26,12 +26,14 @@ class Kind:
         contract: the class of ``nasframe.testing`` that its test inherits.
         words: a command line that uses it; ``{}`` is its name.
         group: of its option.
+        test: the template of its test.
     """
 
     what: str
     contract: str
     words: str
     group: str
+    test: str = "test.py"
 
 
 KINDS = {
@@ -41,6 +43,7 @@ KINDS = {
     "controller": Kind("A controller", "ControllerContract", "controller={}", "controller"),
     "objective": Kind("An objective", "ObjectiveContract", "objective={}", "objective"),
     "meter": Kind("A meter", "MeterContract", "meters=[{}]", "meters"),
+    "logger": Kind("A logger", "LoggerContract", "logger={}", "logger", test="logger.test"),
     "task": Kind("A task", "TaskContract", "task={}", "task"),
     "evaluator": Kind("An evaluator", "EvaluatorContract", "evaluator={}", "evaluator"),
 }
@@ -108,7 +111,7 @@ def _texts(name: str, kind: str) -> dict[str, str]:
         "README.md": "README.md",
         f"nasframe_{name}/__init__.py": f"{kind}.init",
         f"nasframe_{name}/part.py": f"{kind}.part",
-        f"tests/test_{name}.py": "test.py",
+        f"tests/test_{name}.py": KINDS[kind].test,
     }
     templates = files("nasframe.cli") / "templates"
     return {

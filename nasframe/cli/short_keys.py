@@ -18,7 +18,7 @@ def complete_keys(words: Sequence[str]) -> list[str]:
     Args:
         words: settings of the command line, each ``KEY=VALUE``.
     """
-    overrides = [OverridesParser.create().parse_override(word) for word in words]
+    overrides = OverridesParser.create().parse_overrides(list(words))
     chosen = {
         override.key_or_group: name
         for override in overrides

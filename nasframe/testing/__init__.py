@@ -8,6 +8,7 @@ Beside them there are parts made for tests: a whole study of them takes millisec
 from nasframe.testing.controllers import ControllerContract as ControllerContract
 from nasframe.testing.evaluators import EvaluatorContract as EvaluatorContract
 from nasframe.testing.executors import ExecutorContract as ExecutorContract
+from nasframe.testing.loggers import LoggerContract as LoggerContract
 from nasframe.testing.meters import MeterContract as MeterContract
 from nasframe.testing.objectives import ObjectiveContract as ObjectiveContract
 from nasframe.testing.part import PartContract as PartContract
