@@ -16,6 +16,8 @@ from nasframe.api.parts import Logger
 from nasframe.storage.files import write_whole
 from nasframe.training.trainer import quiet
 
+_TRACKING = "MLFLOW_TRACKING_URI"
+
 
 class LightningCurves(Logger):
     """A run in one of Lightning's loggers.
@@ -113,8 +115,15 @@ class MLflowCurves(_ServedCurves):
 
     def _open(self) -> LightningLogger:
         own = f"sqlite:///{self._folder.resolve() / 'mlflow.db'}"
-        uri = self._uri or os.environ.get("MLFLOW_TRACKING_URI", own)
-        return MLFlowLogger(self._experiment, self._folder.name, uri, run_id=self._run)
+        given = os.environ.get(_TRACKING)
+        uri = self._uri or given or own
+        logger = MLFlowLogger(self._experiment, self._folder.name, uri, run_id=self._run)
+        _ = logger.experiment  # sets the variable, in which the next run would look for its own
+        if given is None:
+            os.environ.pop(_TRACKING, None)
+        else:
+            os.environ[_TRACKING] = given
+        return logger
 
     def _name(self) -> str:
         assert isinstance(self._logger, MLFlowLogger)

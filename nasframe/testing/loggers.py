@@ -57,15 +57,13 @@ class LoggerContract(PartContract):
             self._check(tmp_path, _ROWS[:count])
 
     def test_each_folder_is_a_run_of_its_own(self, tmp_path: Path) -> None:
-        loggers = [self._logger(tmp_path / name) for name in ("a", "b")]
-        for logger in loggers:
-            logger.start(_SETTINGS)
-        for row in _ROWS:
-            for logger in loggers:
+        for name, count in (("a", 2), ("b", 3)):
+            logger = self._logger(tmp_path / name)
+            assert logger.start(_SETTINGS) == 0, "a new run has a last step"
+            for row in _ROWS[:count]:
                 logger.log(*row)
-        for logger in loggers:
             logger.close()
-        self._check(tmp_path / "a", _ROWS)
+        self._check(tmp_path / "a", _ROWS[:2])
         self._check(tmp_path / "b", _ROWS)
 
     def test_a_study_has_each_trial_once(self, tmp_path: Path) -> None:
