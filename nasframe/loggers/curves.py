@@ -24,7 +24,7 @@ class Curves:
 
     Args:
         name: of the logger.
-        logger: for this run alone.
+        logger: of this run only.
         settings: of the study or the training.
         note: tells the user of a failure.
     """
