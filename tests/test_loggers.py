@@ -146,6 +146,17 @@ def study(folder: Path, *loggers: str, **settings: Any) -> StudyConfig:
     )
 
 
+def retraining(folder: Path) -> RetrainConfig:
+    (folder / "tokens.txt").write_text("[0, 0, 0, 0, 0, 0]\n")
+    return RetrainConfig(
+        architectures=folder / "tokens.txt",
+        search_space=option("search_space", "nasbench201", cells=1, filters=4),
+        task=option("task", "digits"),
+        recipe=RecipeConfig(epochs=1),
+        dir=folder / "it",
+    )
+
+
 def test_two_loggers_have_the_same_rows(tmp_path: Path) -> None:
     run(study(tmp_path, "csv", "tensorboard", trials=5))
     run(study(tmp_path, "csv", "tensorboard", trials=9))
@@ -199,6 +210,20 @@ def test_another_logger_is_noted_in_the_journal(tmp_path: Path) -> None:
     assert changes["logger.tensorboard.type"] == [None, "nasframe:TensorBoardConfig"]
 
 
+def test_a_retraining_with_loggers_is_as_quiet_as_without(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    config = retraining(tmp_path)
+    config.logger = {name: option("logger", name) for name in ("csv", "tensorboard")}
+    retrain(config, said.append)
+    assert capfd.readouterr() == ("", "")
+    (table,) = (read_csv(folder) for folder in (tmp_path / "it").glob("*/"))
+    (board,) = (read_tensorboard(folder) for folder in (tmp_path / "it").glob("*/"))
+    assert [step for step, _ in table] == [step for step, _ in board] == [1]
+    assert len(said) == 2
+
+
 # Older versions
 
 
@@ -228,14 +253,7 @@ def test_a_study_with_a_logger_of_one_word_is_resumed(
 
 
 def test_a_retraining_with_a_logger_of_one_word_is_known(tmp_path: Path) -> None:
-    (tmp_path / "tokens.txt").write_text("[0, 0, 0, 0, 0, 0]\n")
-    config = RetrainConfig(
-        architectures=tmp_path / "tokens.txt",
-        search_space=option("search_space", "nasbench201", cells=1, filters=4),
-        task=option("task", "digits"),
-        recipe=RecipeConfig(epochs=1),
-        dir=tmp_path / "it",
-    )
+    config = retraining(tmp_path)
     first = retrain(config)
     file = tmp_path / "it" / "retrain.json"
     stored = json.loads(file.read_text())
