@@ -10,6 +10,7 @@ from nasframe.api.config import DetectorConfig as DetectorConfig
 from nasframe.api.config import EvaluatorConfig as EvaluatorConfig
 from nasframe.api.config import ExecutorConfig as ExecutorConfig
 from nasframe.api.config import ExporterConfig as ExporterConfig
+from nasframe.api.config import LoggerConfig as LoggerConfig
 from nasframe.api.config import MeterConfig as MeterConfig
 from nasframe.api.config import ObjectiveConfig as ObjectiveConfig
 from nasframe.api.config import Parts as Parts
@@ -25,6 +26,7 @@ from nasframe.api.parts import Controller as Controller
 from nasframe.api.parts import Evaluator as Evaluator
 from nasframe.api.parts import Executor as Executor
 from nasframe.api.parts import Exporter as Exporter
+from nasframe.api.parts import Logger as Logger
 from nasframe.api.parts import Meter as Meter
 from nasframe.api.parts import Objective as Objective
 from nasframe.api.parts import SearchSpace as SearchSpace
@@ -55,6 +57,7 @@ from nasframe.retraining import RetrainConfig as RetrainConfig
 from nasframe.retraining import Retrained as Retrained
 from nasframe.retraining import retrain as retrain
 from nasframe.storage.weights import load_weights as load_weights
+from nasframe.study.observer import Observer as Observer
 from nasframe.study.result import Candidate as Candidate
 from nasframe.study.result import StudyResult as StudyResult
 from nasframe.study.result import candidates as candidates

@@ -8,6 +8,7 @@ from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
     ExporterConfig,
+    LoggerConfig,
     MeterConfig,
     StopperConfig,
     TaskConfig,
@@ -16,6 +17,7 @@ from nasframe.api.hookspecs import hookimpl
 from nasframe.api.recipe import RecipeConfig
 from nasframe.executors.config import ProcessConfig, RayConfig, SerialConfig
 from nasframe.export.config import OnnxFileConfig, ProgramConfig, SourceConfig, StateDictConfig
+from nasframe.loggers.config import CSVConfig, MLflowConfig, TensorBoardConfig, WandbConfig
 from nasframe.meters.config import (
     CommandConfig,
     OnnxConfig,
@@ -66,6 +68,17 @@ def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
         "size": SizeConfig,
         "table": TableConfig,
         "torch": TorchConfig,
+    }
+
+
+@hookimpl
+def nasframe_loggers() -> Mapping[str, type[LoggerConfig]]:
+    """The core's loggers."""
+    return {
+        "csv": CSVConfig,
+        "mlflow": MLflowConfig,
+        "tensorboard": TensorBoardConfig,
+        "wandb": WandbConfig,
     }
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Evaluator,
         Executor,
         Exporter,
+        Logger,
         Meter,
         Objective,
         SearchSpace,
@@ -206,6 +207,22 @@ class StopperConfig(Config, ABC):
     @abstractmethod
     def build(self) -> Stopper | None:
         """Make the stopper; ``None`` lets every child train to its end."""
+
+
+@dataclass(kw_only=True)
+class LoggerConfig(Config, ABC):
+    """Settings of a logger."""
+
+    @abstractmethod
+    def build(self, folder: Path) -> Logger:
+        """Make the logger of one run; nothing is written before its ``start``.
+
+        Args:
+            folder: of the run, where a logger keeps its files; its name is the run's.
+
+        Raises:
+            NasframeError: if the logger cannot be used, such as without its package.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
     ExporterConfig,
+    LoggerConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
@@ -114,6 +115,18 @@ def nasframe_executors() -> Mapping[str, type[ExecutorConfig] | ExecutorConfig]:
         Config classes, or instances as presets, by name. ``build(parts)`` gives an ``Executor``;
         ``parts`` holds the configs from which a worker builds its own space, task, evaluator and
         meters. No live object crosses a process border.
+    """
+
+
+@hookspec
+def nasframe_loggers() -> Mapping[str, type[LoggerConfig] | LoggerConfig]:  # type: ignore[empty-body]
+    """Offer loggers (where curves are written), chosen with ``logger=[NAME,...]``.
+
+    Returns:
+        Config classes, or instances as presets, by name. ``build(folder)`` gives a ``Logger`` for
+        one run, a study or the training of one network, and refuses what is missing; only its
+        ``start`` writes. Name its settings in the ``Attributes`` of the class:
+        ``logger.NAME.KEY=VALUE`` gives them.
     """
 
 

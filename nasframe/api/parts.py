@@ -380,3 +380,38 @@ class Exporter(ABC):
     def remarks(self, network: Exportable) -> Sequence[str]:
         """Lines for the user once the files are in their places, such as a latency."""
         return ()
+
+
+class Logger(ABC):
+    """Writes the curves of one run: rows of numbers, each with its step.
+
+    A run is a study, with a row for each trial, or the training of one network, with a row for
+    each epoch. A run that was interrupted or killed is resumed by another logger of the same
+    settings and folder, and stays one run. A logger that raises is left out from then on, which is
+    said once; the study or the training continues.
+    """
+
+    @abstractmethod
+    def start(self, settings: Mapping[str, Any]) -> int:
+        """Open the run.
+
+        Args:
+            settings: those of the study or the training, by ``group.name``, in plain values; for a
+                run that is new.
+
+        Returns:
+            The last step that the run has already, or 0 if it is new or is written anew: all rows
+            with later steps follow, in the order of their steps.
+        """
+
+    @abstractmethod
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write a row.
+
+        Args:
+            step: from 1, larger than that of the row before.
+            values: finite numbers by name; rows may have different names.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """End the run, for now: it may be resumed. Called only after ``start``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field
-from enum import Enum
 from pathlib import Path
 
 from nasframe.api.config import (
@@ -11,6 +10,7 @@ from nasframe.api.config import (
     ControllerConfig,
     EvaluatorConfig,
     ExecutorConfig,
+    LoggerConfig,
     MeterConfig,
     ObjectiveConfig,
     Parts,
@@ -19,16 +19,6 @@ from nasframe.api.config import (
     TaskConfig,
     setting,
 )
-
-
-class Logger(Enum):
-    """Where curves are written beside nasframe's own files, by Lightning's loggers."""
-
-    none = "none"
-    csv = "csv"
-    tensorboard = "tensorboard"
-    mlflow = "mlflow"
-    wandb = "wandb"
 
 
 @dataclass(kw_only=True)
@@ -51,8 +41,7 @@ class StudyConfig(Config):
         retries: how often a trial is tried again whose worker was lost: killed, or crashed.
         max_failures: the study ends after so many failed trials in a row.
         max_duplicates: the study ends after so many proposals in a row without a new network.
-        logger: where curves of the study are written beside its journal: ``csv``, ``tensorboard``,
-            ``mlflow`` or ``wandb`` (Lightning's loggers), or ``none``.
+        logger: where curves of the study are written beside its journal, by name.
     """
 
     search_space: SearchSpaceConfig
@@ -63,6 +52,7 @@ class StudyConfig(Config):
     executor: ExecutorConfig = setting(MISSING, free=True)
     stopper: StopperConfig
     meters: dict[str, MeterConfig] = field(default_factory=dict)
+    logger: dict[str, LoggerConfig] = setting({}, free=True)
     dir: Path = setting(Path("runs/study"), free=True)
     seed: int = setting(0, least=0, most=2**63 - 1)
     trials: int | None = setting(None, least=1, free=True)
@@ -76,7 +66,6 @@ class StudyConfig(Config):
     retries: int = setting(1, least=0, free=True)
     max_failures: int = setting(10, least=1, free=True)
     max_duplicates: int = setting(1000, least=1, free=True)
-    logger: Logger = setting(Logger.none, free=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

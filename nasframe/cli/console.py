@@ -20,7 +20,7 @@ from nasframe.api.types import Architecture, Report, Step, Trial
 from nasframe.cli.live_children import Children
 from nasframe.storage.weights import weights_path
 from nasframe.study.metrics import contended, latencies, missed
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.study.result import StudyResult, rank
 
 _TOP = 5
@@ -48,7 +48,7 @@ class _Bar(progress.Progress):
         yield from super().get_renderables()
 
 
-class ConsoleProgress(Progress):
+class ConsoleObserver(Observer):
     """Shows a study on the terminal.
 
     Args:

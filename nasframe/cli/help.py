@@ -12,7 +12,7 @@ from typing import Any
 from nasframe.api.config import Config
 from nasframe.api.recipe import RecipeConfig
 from nasframe.api.study_config import StudyConfig
-from nasframe.registry.options import Option, groups, options
+from nasframe.registry.options import SEVERAL, Option, groups, options
 from nasframe.registry.plugins import plugins
 from nasframe.registry.serialization import TYPE, defaults, to_plain
 
@@ -80,7 +80,7 @@ def retrain_text() -> str:
     """The whole text of ``nasframe-retrain --help``."""
     from nasframe.retraining.config import RetrainConfig, TrainerConfig
 
-    shown = ("recipe", "task", "search_space", "detector")
+    shown = ("recipe", "task", "search_space", "detector", "logger")
     parts = "\n".join(line for group in shown for line in _group(group))
     settings = f"Settings of a retraining\n{describe_settings(RetrainConfig, without='trainer')}\n"
     settings += describe_settings(TrainerConfig, "trainer.")
@@ -104,7 +104,7 @@ def describe_settings(config: type[Config], prefix: str = "", without: str = "")
 
 
 def _group(group: str) -> Iterator[str]:
-    yield f"  {'meters=[OPTION,...]' if group == 'meters' else f'{group}=OPTION'}"
+    yield f"  {group}={'[OPTION,...]' if group in SEVERAL else 'OPTION'}"
     givers = {p.name: f"{p.name}, {p.distribution}" for p in plugins()}
     for item in options():
         if item.group == group:

@@ -37,9 +37,10 @@ from nasframe.api.config import Config
 from nasframe.api.study_config import StudyConfig
 from nasframe.cli import setting_errors
 from nasframe.cli.errors import explain, first_line, say, tell
+from nasframe.cli.short_keys import complete_keys
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
-from nasframe.registry.options import groups, options
+from nasframe.registry.options import NONE, SEVERAL, groups, options
 from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
 
@@ -100,7 +101,9 @@ def start(
         setting_errors.check_words(sys.argv[1:], program.schema, program.budget, program.example)
         register_configs(program.schema, f"{program.config}_schema")
         yaml.add_representer(type(Path()), lambda dumper, path: dumper.represent_str(str(path)))
-        sys.argv[1:] = prepare(sys.argv[1:])
+        flags = [word for word in sys.argv[1:] if not is_setting(word)]
+        words = complete_keys([word for word in sys.argv[1:] if is_setting(word)])
+        sys.argv[1:] = prepare([*flags, *words])
         if {"--multirun", "-m"} & set(sys.argv):
             words = _deferred(sys.argv[1:], groups(program.schema))
             sys.argv[1:] = [*words, _nameless(sys.argv[1:], program)]
@@ -207,10 +210,12 @@ def register_configs(schema: type[Config] = StudyConfig, name: str = "study_sche
     store = ConfigStore.instance()
     store.store(name=name, node=schema, provider="nasframe")
     known = groups(schema)
+    for group in set(known) & set(SEVERAL):
+        store.store(NONE, {}, group, group, "nasframe")
     for item in options():
         if item.group not in known:
             continue
-        package = f"meters.{item.name}" if item.group == "meters" else None
+        package = f"{item.group}.{item.name}" if item.group in SEVERAL else None
         try:
             store.store(item.name, item.node, item.group, package, item.plugin)
         except OmegaConfBaseException as error:
@@ -314,11 +319,11 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
         if key not in found:
             raise NasframeError(setting_errors.unknown_key(str(key), schema))
     for group in groups(schema):
-        if group != "meters" and cfg[group] is not None:
-            found[group] = _to_object(cfg[group], group)
-    if "meters" in found:
-        meters = cfg.meters
-        found["meters"] = {name: _to_object(meters[name], f"meters.{name}") for name in meters}
+        parts = cfg[group]
+        if group in SEVERAL:
+            found[group] = {name: _to_object(parts[name], f"{group}.{name}") for name in parts}
+        elif parts is not None:
+            found[group] = _to_object(parts, group)
     return found
 
 

@@ -25,12 +25,14 @@ class Kind:
         contract: the class of ``nasframe.testing`` that its test inherits.
         command: a command that uses it; ``{}`` is its name.
         group: of its option.
+        test: the template of its test.
     """
 
     what: str
     contract: str
     command: str
     group: str
+    test: str = "test.py"
 
 
 KINDS = {
@@ -42,6 +44,9 @@ KINDS = {
     ),
     "objective": Kind("An objective", "ObjectiveContract", "nasframe objective={}", "objective"),
     "meter": Kind("A meter", "MeterContract", "nasframe 'meters=[{}]'", "meters"),
+    "logger": Kind(
+        "A logger", "LoggerContract", "nasframe logger={}", "logger", test="logger.test"
+    ),
     "task": Kind("A task", "TaskContract", "nasframe task={}", "task"),
     "evaluator": Kind("An evaluator", "EvaluatorContract", "nasframe evaluator={}", "evaluator"),
     "exporter": Kind(
@@ -112,7 +117,7 @@ def _texts(name: str, kind: str) -> dict[str, str]:
         "README.md": "README.md",
         f"nasframe_{name}/__init__.py": f"{kind}.init",
         f"nasframe_{name}/part.py": f"{kind}.part",
-        f"tests/test_{name}.py": "test.py",
+        f"tests/test_{name}.py": KINDS[kind].test,
     }
     templates = files("nasframe.cli") / "templates"
     return {

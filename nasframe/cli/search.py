@@ -20,7 +20,7 @@ from nasframe.errors import NasframeError
 from nasframe.registry.calls import built
 from nasframe.storage.journal import FILE
 from nasframe.study import run
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 
 
 def search() -> None:
@@ -39,12 +39,12 @@ def _task(cfg: DictConfig) -> float | None:
 
 
 def _run(cfg: DictConfig) -> float:
-    from nasframe.cli.console import ConsoleProgress
+    from nasframe.cli.console import ConsoleObserver
 
     config = to_config(cfg, Path(cfg.dir))
     objective = built(config.objective.build, Objective)
-    progress = ConsoleProgress(objective.needs, _command(config.dir), objective.targets)
-    result = run.run(config, progress=progress)
+    console = ConsoleObserver(objective.needs, _command(config.dir), objective.targets)
+    result = run.run(config, observers=[console])
     if result.interrupted:
         raise KeyboardInterrupt
     if result.best is None:
@@ -74,8 +74,8 @@ def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
     from nasframe._support.text import duration
 
     start = time.monotonic()
-    progress = _Before()
-    result = run.run(to_config(cfg, folder), progress=progress)
+    before = _Before()
+    result = run.run(to_config(cfg, folder), observers=[before])
     if result.interrupted:
         raise KeyboardInterrupt
     if result.best is None:
@@ -85,12 +85,12 @@ def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
     trials = sum(trial.duplicate_of is None for trial in result.trials)
     best = f"reward {result.best.reward:.4f} after {trials} trials"
     seconds = duration(time.monotonic() - start)
-    when = ", finished before" if progress.done == trials else f" in {seconds}"
+    when = ", finished before" if before.done == trials else f" in {seconds}"
     print(f"{name}: {best}{when}, {folder}", flush=True)
     return result.best.reward
 
 
-class _Before(Progress):
+class _Before(Observer):
     """Knows how many trials a study had when it began."""
 
     done = 0

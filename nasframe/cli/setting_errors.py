@@ -9,7 +9,7 @@ from typing import Any
 
 from nasframe.api.config import Config
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.options import options
+from nasframe.registry.options import SEVERAL, options
 
 
 def unknown_option(group: str, name: str, known: Sequence[str] | None = None) -> str:
@@ -22,7 +22,7 @@ def unknown_option(group: str, name: str, known: Sequence[str] | None = None) ->
     """
     if known is None:
         known = [item.name for item in options() if item.group == group]
-    value = f"[{name}]" if group == "meters" else name
+    value = f"[{name}]" if group in SEVERAL else name
     return f"unknown option {group}={value}; {nearest(name, known)}"
 
 
@@ -34,8 +34,8 @@ def unknown_key(key: str, config: type | None) -> str:
         config: the class of what should have it.
     """
     parent, _, name = key.rpartition(".")
-    if parent == "meters":
-        return _missing_meter(name)
+    if parent in SEVERAL:
+        return _not_chosen(parent, name)
     if not parent:
         return f"unknown key {key}; {nearest(name, [*settings(config), 'experiment'])}"
     owners = [f"{o.group}={o.name}" for o in options() if o.group == parent and o.type is config]
@@ -43,10 +43,15 @@ def unknown_key(key: str, config: type | None) -> str:
     return f"unknown key {key}: {owner} has no {name}; {nearest(name, settings(config))}"
 
 
-def _missing_meter(name: str) -> str:
-    if any((item.group, item.name) == ("meters", name) for item in options()):
-        return f"meters.{name} is not chosen; add it with meters=[{name}]"
-    return unknown_option("meters", name)
+def _not_chosen(group: str, name: str) -> str:
+    """There is no such part in a group of several."""
+    offered = [item for item in options() if item.group == group]
+    if any(item.name == name for item in offered):
+        return f"{group}.{name} is not chosen; add it with {group}=[{name}]"
+    owners = [f"{group}.{item.name}.{name}" for item in offered if name in settings(item.type)]
+    if owners:
+        return f"unknown key {group}.{name}: give {' or '.join(owners)}"
+    return unknown_option(group, name)
 
 
 def settings(config: type | None) -> dict[str, Any]:

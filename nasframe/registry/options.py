@@ -18,6 +18,7 @@ from nasframe.api.config import (
     EvaluatorConfig,
     ExecutorConfig,
     ExporterConfig,
+    LoggerConfig,
     MeterConfig,
     ObjectiveConfig,
     SearchSpaceConfig,
@@ -47,6 +48,7 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "objective": ("nasframe_objectives", ObjectiveConfig),
     "evaluator": ("nasframe_evaluators", EvaluatorConfig),
     "meters": ("nasframe_meters", MeterConfig),
+    "logger": ("nasframe_loggers", LoggerConfig),
     "stopper": ("nasframe_stoppers", StopperConfig),
     "executor": ("nasframe_executors", ExecutorConfig),
     "recipe": ("nasframe_recipes", RecipeConfig),
@@ -54,6 +56,12 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "exporter": ("nasframe_exporters", ExporterConfig),
 }
 """Each group of options with its hook and the base class of its configs."""
+
+SEVERAL = ("meters", "logger")
+"""The groups of which several options may be chosen at once; a configuration has them by name."""
+
+NONE = "none"
+"""What chooses nothing of such a group."""
 
 
 def groups(schema: type[Config]) -> list[str]:
@@ -180,6 +188,11 @@ def _call(impl: pluggy.HookImpl, hook: str) -> Mapping[str, Any]:
 
 
 def _check_option(option: Option, base: type[Config]) -> Option:
+    if option.group in SEVERAL and option.name == NONE:
+        raise NasframeError(
+            f"plugin {option.plugin!r}: {option.group}={NONE} chooses nothing: rename the option. "
+            f"Skip the plugin with NASFRAME_BLOCK={option.plugin}"
+        )
     if not issubclass(option.type, base) or inspect.isabstract(option.type):
         raise NasframeError(
             f"plugin {option.plugin!r}: {option.group}={option.name} must be a {base.__name__} "

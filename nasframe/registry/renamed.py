@@ -23,12 +23,30 @@ class Renamed(NamedTuple):
     convert: Callable[[Any], Any] = lambda value: value
 
 
+_LOGGERS = {
+    "csv": "nasframe:CSVConfig",
+    "mlflow": "nasframe:MLflowConfig",
+    "tensorboard": "nasframe:TensorBoardConfig",
+    "wandb": "nasframe:WandbConfig",
+}
+
+
+def _list_logger(value: Any) -> Any:
+    """A logger was one word, or ``none``; now there are several, by name."""
+    if value == "none":
+        return {}
+    return {value: {"type": _LOGGERS[value]}} if value in tuple(_LOGGERS) else value
+
+
 CLASSES: dict[str, str] = {}
 """Config classes, ``package:Class``, by their former names."""
 
 SETTINGS: dict[tuple[str, str], Renamed] = {
     ("nasframe:RecipeConfig", name): Renamed(f"search_space.{name}")
     for name in ("auxiliary", "drop_path_keep", "dropout")
+} | {
+    (config, "logger"): Renamed("logger", _list_logger)
+    for config in ("nasframe:StudyConfig", "nasframe:RetrainConfig")
 }
 """Settings by today's name of their class, ``package:Class``, and their own former name.
 

@@ -8,9 +8,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from nasframe.api.config import Config, DetectorConfig, SearchSpaceConfig, TaskConfig, setting
+from nasframe.api.config import (
+    Config,
+    DetectorConfig,
+    LoggerConfig,
+    SearchSpaceConfig,
+    TaskConfig,
+    setting,
+)
 from nasframe.api.recipe import RecipeConfig
-from nasframe.api.study_config import Logger
 from nasframe.errors import NasframeError
 
 
@@ -64,8 +70,7 @@ class RetrainConfig(Config):
             ``mps``.
         threads: CPU threads; results are equal only for equal threads.
         trainer: several devices; ``device`` is then their kind.
-        logger: ``csv``, ``tensorboard``, ``mlflow`` or ``wandb``, in the folder of each network;
-            MLflow and Weights & Biases also read the variables that they have for a server.
+        logger: where the curves of each network are written, by name.
     """
 
     search_space: SearchSpaceConfig | None = None
@@ -85,7 +90,7 @@ class RetrainConfig(Config):
     device: str = setting("auto", free=True)
     threads: int = setting(1, least=1)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    logger: Logger = setting(Logger.none, free=True)
+    logger: dict[str, LoggerConfig] = setting({}, free=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 from torch.multiprocessing.spawn import ProcessException
@@ -19,16 +18,16 @@ from nasframe.api.config import Precision
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
+from nasframe.loggers.curves import Curves
 from nasframe.retraining.config import Strategy, TrainerConfig
 from nasframe.retraining.distributed import part
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.storage.files import write_atomically
 from nasframe.training.evaluator import precision_of
-from nasframe.training.loggers import Curves
 from nasframe.training.trainer import Epochs, drive, on_one, quiet
 
 CHECKPOINT = "checkpoint"
-ALONE, NOWHERE = TrainerConfig(), Curves()
+ALONE = TrainerConfig()
 
 
 def fit(
@@ -42,7 +41,7 @@ def fit(
     frozen: Sequence[nn.Module] = (),
     on_epoch: Callable[[list[Row]], None],
     together: TrainerConfig = ALONE,
-    curves: Curves = NOWHERE,
+    curves: Sequence[Curves] = (),
 ) -> tuple[nn.Module, list[Row]]:
     """Train a network; the folder has a checkpoint of the last epoch until it is removed.
 
@@ -56,7 +55,7 @@ def fit(
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far, after each.
         together: the devices, if there are several.
-        curves: where they are written.
+        curves: of each logger.
 
     Returns:
         The network to be kept, on the CPU, in evaluation mode; and a row for each epoch.
@@ -92,7 +91,7 @@ def fit(
         return part(task.validation_batches(size, child.device), child.global_rank, devices)
 
     with quiet():
-        trainer = _trainer(recipe, device, folder, together, curves.logger)
+        trainer = _trainer(recipe, device, folder, together)
         start = path if path.is_file() else None
         try:
             drive(trainer, child, Epochs(training), Epochs(validation), start)
@@ -101,7 +100,8 @@ def fit(
         except Exception as error:
             raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
         finally:
-            curves.end()
+            for one in curves:
+                one.close()
         rows = child.rows
         if devices > 1:  # it was in other processes
             rows = torch.load(path, weights_only=True)["rows"]
@@ -170,7 +170,6 @@ def _trainer(
     device: torch.device,
     folder: Path,
     together: TrainerConfig,
-    logger: Logger | None,
 ) -> Trainer:
     after_each_epoch = ModelCheckpoint(
         folder,
@@ -191,7 +190,7 @@ def _trainer(
         gradient_clip_val=recipe.gradient_clip or None,
         precision=_precision(recipe, device, together),
         callbacks=[after_each_epoch],
-        logger=logger or False,
+        logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

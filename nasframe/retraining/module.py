@@ -13,9 +13,9 @@ from torch import nn
 
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
+from nasframe.loggers.curves import Curves
 from nasframe.retraining.distributed import whole
 from nasframe.retraining.ranking import badness
-from nasframe.training.loggers import Curves
 from nasframe.training.module import ChildModule
 from nasframe.training.optimizer import make_optimizer
 
@@ -39,7 +39,7 @@ class FullModule(ChildModule):
         frozen: layers that stay in evaluation mode.
         on_epoch: is told the rows of all epochs so far after each of them.
         batches: in an epoch, on one device.
-        curves: where these are written.
+        curves: of each logger.
 
     Attributes:
         ema: the network with averaged weights, if the recipe wants one.
@@ -57,7 +57,7 @@ class FullModule(ChildModule):
         frozen: Sequence[nn.Module],
         on_epoch: Callable[[list[Row]], None],
         batches: int,
-        curves: Curves,
+        curves: Sequence[Curves],
     ) -> None:
         steps = recipe.epochs * -(-batches // recipe.accumulate)
         super().__init__(
@@ -96,7 +96,13 @@ class FullModule(ChildModule):
         """Do not go on with what had ended."""
         self.trainer.should_stop = not self.patient
         if self.trainer.is_global_zero:
-            self._curves.begin([stepped(row) for row in self.rows])
+            for curves in self._curves:
+                curves.start(map(stepped, self.rows))
+
+    def on_train_end(self) -> None:
+        """End the curves here: this may be a process of its own."""
+        for curves in self._curves:
+            curves.close()
 
     def on_train_epoch_start(self) -> None:
         """Begin with no state, no losses, and the epoch's own random numbers."""
@@ -138,7 +144,8 @@ class FullModule(ChildModule):
     def _note(self, metrics: dict[str, float]) -> bool:
         self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
         if self.trainer.is_global_zero:
-            self._curves.add(*stepped(self.rows[-1]))
+            for curves in self._curves:
+                curves.add(*stepped(self.rows[-1]))
             self._tell(self.rows)
         return self.patient
 

@@ -18,6 +18,7 @@ from nasframe._support.system import threads
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.errors import NasframeError, one_line
+from nasframe.loggers.curves import make_curves
 from nasframe.registry.serialization import (
     check_settings,
     defaults,
@@ -50,7 +51,6 @@ from nasframe.storage.network_folder import (
 from nasframe.storage.weights import save_weights, task_facts
 from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.evaluator import laid_out
-from nasframe.training.loggers import check_logger, curves
 from nasframe.training.optimizer import check_optimizer
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
@@ -93,7 +93,7 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
         for place, network in enumerate(networks, 1):
             say = partial(_told, tell, f"{place} of {len(networks)}")
             try:
-                found.append((network.name, _Job(config, task, device, network).run(say)))
+                found.append((network.name, _Job(config, task, device, network, tell).run(say)))
             except FloatingPointError as error:
                 tell(f"network {place} of {len(networks)}  failed: {error} (recipe.lr)")
         if not found:
@@ -122,7 +122,7 @@ def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
     check_environment()
     recipe = config.recipe
     check_optimizer(recipe, recipe.epsilon, "recipe")
-    check_logger(config.logger)
+    make_curves(config.logger, config.dir, {}, note=lambda line: None)  # refuses what is missing
     check_together(config.trainer, task, device)
     if not set(RANKED) & set(task.provides):
         raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
@@ -211,7 +211,7 @@ def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, A
     words = [
         f"{key} was {then.get(key)}, is now {now.get(key)}"
         for key in keys
-        if key not in free | newer
+        if key not in free | newer and key.partition(".")[0] not in free
     ]
     if words:
         raise NasframeError(
@@ -228,6 +228,7 @@ class _Job:
     task: Task
     device: torch.device
     network: Chosen
+    note: Callable[[str], None]
 
     def run(self, tell: Callable[[int, Sequence[Row]], None]) -> Row:
         """Its last metrics, from its folder if it was trained before."""
@@ -262,7 +263,7 @@ class _Job:
             frozen=frozen,
             on_epoch=on_epoch,
             together=self.config.trainer,
-            curves=curves(self.config.logger, folder, flat(to_plain(self.config))),
+            curves=make_curves(self.config.logger, folder, flat(to_plain(self.config)), self.note),
         )
         about = self._about(recipe)
         save_weights(final, folder / WEIGHTS, about)

@@ -151,7 +151,10 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     config = update(config)
     if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
         return False
-    parts = [*(config[name] for name in _PARTS), *config["meters"].values()]
+    loggers = config.get("logger", {})
+    if not isinstance(loggers, dict):
+        return False
+    parts = [*(config[name] for name in _PARTS), *config["meters"].values(), *loggers.values()]
     return (
         all(isinstance(version, str) for named in versions for version in named.values())
         and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)

@@ -2,97 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from nasframe.api.study_config import StudyConfig
-from nasframe.api.types import Architecture, Report, Step, Trial
-from nasframe.errors import one_line
+from nasframe.api.types import Trial
+from nasframe.loggers.curves import Curves, Row, make_curves
 from nasframe.registry.serialization import flat, to_plain
 from nasframe.storage.events import Told, history
-from nasframe.study.observer import Progress
-from nasframe.study.result import StudyResult, single_values
-from nasframe.training.loggers import Curves, check_logger, curves
-from nasframe.training.trainer import quiet
+from nasframe.study.observer import Observer
+from nasframe.study.result import single_values
 
 
-class Logged(Progress):
-    """Tells another one all that it hears, and writes curves.
-
-    A step is a trial that was not a duplicate, in the order in which they ended. A logger that
-    fails does not end the study: that is said once, and the curves end there.
+def observe_with_loggers(config: StudyConfig, note: Callable[[str], None]) -> list[LoggerObserver]:
+    """Make an observer for each logger of a study.
 
     Args:
-        inner: the other one.
         config: of the study.
+        note: tells everyone of a logger that fails.
 
     Raises:
-        NasframeError: if the logger's package is missing.
+        NasframeError: if a logger cannot be used.
+    """
+    if not config.logger:
+        return []
+    settings = flat(to_plain(config))
+    return [
+        LoggerObserver(curves, config.dir)
+        for curves in make_curves(config.logger, config.dir, settings, note)
+    ]
+
+
+class LoggerObserver(Observer):
+    """Writes the curves of a study with one logger.
+
+    A step is a trial that was not a duplicate, in the order in which they ended. A study in which
+    nothing happens leaves no run.
+
+    Args:
+        curves: of the study.
+        folder: of the study.
     """
 
-    def __init__(self, inner: Progress, config: StudyConfig) -> None:
-        check_logger(config.logger)
-        self._inner = inner
-        self._config = config
-        self._curves: Curves | None = None
-        self._works = True
+    def __init__(self, curves: Curves, folder: Path) -> None:
+        self._curves, self._folder = curves, folder
+        self._rows = _Rows()
+
+    def told(self, trial: Trial) -> None:
+        """Write a row; the first one comes after those that the journal had before."""
+        if trial.duplicate_of is not None:
+            return
+        if not self._curves.started:
+            told = (event.trial for event in history(self._folder) if isinstance(event, Told))
+            before = (one for one in told if one.number != trial.number)
+            self._curves.start(self._rows.of(before))
+        self._curves.add(*self._rows.next(trial))
+
+    def closed(self) -> None:
+        """End the run."""
+        self._curves.close()
+
+
+class _Rows:
+    """The rows of a study: what each trial found, and what is known by then."""
+
+    def __init__(self) -> None:
         self._step = self._failed = 0
         self._best: float | None = None
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
-        """Pass it on."""
-        self._inner.started(config, done, best, elapsed)
+    def of(self, trials: Iterable[Trial]) -> Iterator[Row]:
+        """The rows of trials, duplicates left out."""
+        return (self.next(trial) for trial in trials if trial.duplicate_of is None)
 
-    def note(self, text: str) -> None:
-        """Pass it on."""
-        self._inner.note(text)
-
-    def begun(self, number: int, step: Step) -> None:
-        """Pass it on."""
-        self._inner.begun(number, step)
-
-    def reported(self, report: Report) -> None:
-        """Pass it on."""
-        self._inner.reported(report)
-
-    def told(self, trial: Trial) -> None:
-        """Write a row, and pass it on."""
-        if self._works and trial.duplicate_of is None:
-            try:
-                with quiet():
-                    self._write(trial)
-            except Exception as error:  # of a server that is not there, of a package of others
-                self._works = False
-                reason = f"logger={self._config.logger.value} failed: {one_line(error)}"
-                self._inner.note(f"{reason}. The study goes on without it")
-        self._inner.told(trial)
-
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
-        """Pass it on."""
-        self._inner.ended(result, describe)
-
-    def closed(self) -> None:
-        """Pass it on, and end the run."""
-        self._inner.closed()
-        if self._curves is not None:
-            with suppress(Exception), quiet():  # what was told is in the journal
-                self._curves.end()
-
-    def _write(self, trial: Trial) -> None:
-        if self._curves is None:  # a study in which nothing happens leaves no run
-            config = self._config
-            self._curves = curves(config.logger, config.dir, flat(to_plain(config)))
-            told = (event.trial for event in history(config.dir) if isinstance(event, Told))
-            before = [t for t in told if t.number != trial.number and t.duplicate_of is None]
-            self._curves.begin([self._row(one) for one in before])
-        self._curves.add(*self._row(trial))
-
-    def _row(self, trial: Trial) -> tuple[int, Mapping[str, float]]:
-        """The next step, and what is known by then."""
+    def next(self, trial: Trial) -> Row:
+        """The row of the next trial."""
         self._step += 1
         self._failed += trial.error is not None and trial.stopped is None
-        row = {"trial": trial.number, "failed": self._failed, "seconds": trial.seconds}
+        row: Mapping[str, float] = {
+            "trial": trial.number,
+            "failed": self._failed,
+            "seconds": trial.seconds,
+        }
         if trial.reward is not None and trial.rejected is None:
             self._best = max(trial.reward, trial.reward if self._best is None else self._best)
-            row |= {"reward": trial.reward, "best": self._best}
+            row = {**row, "reward": trial.reward, "best": self._best}
         return self._step, {**single_values(trial), **row}

@@ -24,7 +24,7 @@ from nasframe.storage import events
 from nasframe.storage.journal import Journal
 from nasframe.study.early_stopping import Decisions, ask, ended, so_far
 from nasframe.study.enqueue import check_tokens
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.study.retention import Keeper
 from nasframe.study.scoring import stepped
 from nasframe.study.state import Ledger
@@ -52,6 +52,7 @@ class Loop:
     """A study at work, from where its ledger stands to its end.
 
     Attributes:
+        observer: hears of all that happens.
         decisions: what the stopper decided of trials that were not told yet: a child that is
             trained again is stopped where it was stopped.
         epochs: after how many epochs a child has been trained to its end.
@@ -66,7 +67,7 @@ class Loop:
     journal: Journal
     ledger: Ledger
     keeper: Keeper
-    progress: Progress
+    observer: Observer
     decisions: Decisions
     epochs: int
     enqueued: Sequence[tuple[int, ...]]
@@ -191,14 +192,14 @@ class Loop:
 
     def _submit(self, trial: Trial, step: Step) -> None:
         self._executor.submit(trial.number, step, trial.architecture.tokens)
-        self.progress.begun(trial.number, step)
+        self.observer.begun(trial.number, step)
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child goes on: as before, if it is trained again."""
         go_on = events.all_finite(report.metrics)  # else its result will be a failure
         if go_on and self.stopper is not None and report.epoch < self.epochs:
             go_on = self._decide(self.stopper, report)
-        self.progress.reported(report)
+        self.observer.reported(report)
         self._executor.reply(report.number, go_on)
 
     def _decide(self, stopper: Stopper, report: Report) -> bool:
@@ -267,4 +268,4 @@ class Loop:
             self._at_stake = 0.0
         self.ledger.told(trial, elapsed)
         self.keeper.told(trial)
-        self.progress.told(trial)
+        self.observer.told(trial)

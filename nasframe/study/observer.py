@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Report, Step, Trial
 from nasframe.study.result import StudyResult
 
 
-class Progress:
-    """Hears of everything that happens in a study, and says nothing; the console's says it."""
+class Observer:
+    """Hears of everything that happens in a study; every method does nothing by default.
+
+    An observer runs in the study's own process and must be quick. What it raises ends the study,
+    whose journal is right at any moment.
+    """
 
     def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
-        """The study begins or goes on: after so many trials, this best reward, so many seconds."""
+        """The study starts or resumes.
+
+        Args:
+            config: of the study.
+            done: the number of trials that it has already.
+            best: their best reward.
+            elapsed: the seconds that it has run before.
+        """
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """The user should know this."""
 
     def begun(self, number: int, step: Step) -> None:
         """A child is to be measured or trained."""
@@ -25,10 +37,57 @@ class Progress:
         """A child has finished an epoch."""
 
     def told(self, trial: Trial) -> None:
-        """A proposal has its result."""
+        """A proposal has its result, and the journal has it."""
 
     def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """The study is over, or interrupted."""
 
     def closed(self) -> None:
         """Nothing more will come, for whatever reason."""
+
+
+class Observers(Observer):
+    """A list of observers, each informed in turn.
+
+    Attributes:
+        all: the observers; the list may grow.
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.all = list(observers)
+
+    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.started(config, done, best, elapsed)
+
+    def note(self, text: str) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.note(text)
+
+    def begun(self, number: int, step: Step) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.begun(number, step)
+
+    def reported(self, report: Report) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.reported(report)
+
+    def told(self, trial: Trial) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.told(trial)
+
+    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+        """Inform each."""
+        for one in self.all:
+            one.ended(result, describe)
+
+    def closed(self) -> None:
+        """Inform each, also if one of them fails."""
+        with ExitStack() as stack:
+            for one in reversed(self.all):
+                stack.callback(one.closed)

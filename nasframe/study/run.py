@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from nasframe.api.parts import Controller, Executor, Objective
-from nasframe.api.study_config import Logger, StudyConfig
+from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.registry.calls import built
@@ -15,8 +16,9 @@ from nasframe.storage.journal import FILE, Journal
 from nasframe.storage.network_folder import is_final
 from nasframe.study.early_stopping import Decisions
 from nasframe.study.enqueue import read_architectures
+from nasframe.study.logger_observer import observe_with_loggers
 from nasframe.study.loop import Loop
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer, Observers
 from nasframe.study.preflight import check_fit, check_space, check_stopping, late_limits
 from nasframe.study.replay import replay
 from nasframe.study.result import StudyResult, read_result
@@ -24,12 +26,12 @@ from nasframe.study.retention import Keeper
 from nasframe.study.state import Ledger
 
 
-def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
+def run(config: StudyConfig, *, observers: Sequence[Observer] = ()) -> StudyResult:
     """Run a study, or go on with the one in its folder.
 
     Args:
         config: what to search, and how; ``config.dir`` is the study's folder.
-        progress: is told what happens; by default nobody is.
+        observers: hear what happens, in this order; the loggers of ``config`` before them.
 
     Returns:
         The trials, and why the study ended; after Ctrl-C what was told until then.
@@ -38,22 +40,19 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
         NasframeError: if parts do not fit together, the folder holds another study, another
             process is at work in it, or data or disk cannot be used.
     """
-    progress = progress or Progress()
-    if config.logger is not Logger.none:
-        from nasframe.study.logger_observer import Logged
-
-        progress = Logged(progress, config)
+    everyone = Observers([])
+    everyone.all = [*observe_with_loggers(config, everyone.note), *observers]
     if is_final(config.dir):
         raise NasframeError(f"{config.dir} holds a network trained in full: choose another dir")
     # A folder that is in use is refused at once; a new one is made when all else is right.
     log = Journal(config.dir) if (config.dir / FILE).exists() else None
     try:
-        study = _Study(config, progress)
+        study = _Study(config, everyone)
         log = log or Journal(config.dir)
         return study.run(log)
     finally:
         try:
-            progress.closed()
+            everyone.closed()
         finally:
             if log is not None:
                 log.close()
@@ -62,11 +61,11 @@ def run(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult
 class _Study:
     """The parts of a study in the driver."""
 
-    def __init__(self, config: StudyConfig, progress: Progress) -> None:
+    def __init__(self, config: StudyConfig, observer: Observer) -> None:
         worker = Worker(config.parts())
         space = worker.space
         self._config = config
-        self._progress = progress
+        self._observer = observer
         self._space = space
         self._objective = built(config.objective.build, Objective)
         check_space(space)
@@ -98,26 +97,26 @@ class _Study:
             told = self._ledger.trials
             trials = tuple(told[number] for number in sorted(told))
             result = StudyResult(self._config.dir, trials, ended)
-        self._progress.ended(result, self._space.describe)
+        self._observer.ended(result, self._space.describe)
         return result
 
     def _search(self, log: Journal) -> str:
         config, ledger = self._config, self._ledger
         resumed = self._resume(log)
         for note in self._notes:
-            self._progress.note(note)
+            self._observer.note(note)
         loop = self._loop(log)
         trials = ledger.trials.values()
         best = max((t.reward for t in trials if t.reward is not None), default=None)
         if (over := loop.over) is not None:  # nothing is written, and nothing started
-            self._progress.started(config, ledger.evaluated, best, ledger.elapsed)
+            self._observer.started(config, ledger.evaluated, best, ledger.elapsed)
             return over
         if resumed is not None:
             log.append(resumed, sync=True)
         ledger.learn()
         executor = built(config.executor.build, Executor, config.parts())
         try:
-            self._progress.started(config, ledger.evaluated, best, ledger.elapsed)
+            self._observer.started(config, ledger.evaluated, best, ledger.elapsed)
             return loop.run(executor)
         finally:
             executor.close()
@@ -133,7 +132,7 @@ class _Study:
             journal=log,
             ledger=ledger,
             keeper=Keeper(config.dir, config.keep, ledger.trials.values()),
-            progress=self._progress,
+            observer=self._observer,
             decisions=self._decisions,
             epochs=self._epochs,
             enqueued=self._enqueued,
@@ -156,7 +155,7 @@ class _Study:
         except NasframeError:
             if any(isinstance(event, events.Told) for event in events.history(folder)):
                 raise
-            self._progress.note("Nothing was told yet with the former settings: beginning anew")
+            self._observer.note("Nothing was told yet with the former settings: beginning anew")
             log.clear()
             log.append(new, sync=True)
             return None
@@ -164,7 +163,7 @@ class _Study:
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
         for note in resumption.notes:
-            self._progress.note(note)
+            self._observer.note(note)
         self._ledger.resumed(config.max_failures)
         return events.resumed(resumption.changes)
 

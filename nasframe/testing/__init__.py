@@ -9,6 +9,7 @@ from nasframe.testing.controllers import ControllerContract as ControllerContrac
 from nasframe.testing.evaluators import EvaluatorContract as EvaluatorContract
 from nasframe.testing.executors import ExecutorContract as ExecutorContract
 from nasframe.testing.exporters import ExporterContract as ExporterContract
+from nasframe.testing.loggers import LoggerContract as LoggerContract
 from nasframe.testing.meters import MeterContract as MeterContract
 from nasframe.testing.objectives import ObjectiveContract as ObjectiveContract
 from nasframe.testing.part import PartContract as PartContract

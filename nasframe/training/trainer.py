@@ -97,11 +97,12 @@ def quiet() -> Iterator[None]:
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     for name in TALKERS:
         logging.getLogger(name).addFilter(_is_heard)
+    before = getattr(_here, "quiet", False)
     _here.quiet = True
     try:
         yield
     finally:
-        _here.quiet = False
+        _here.quiet = before  # it may be called within itself: a logger in a fit
 
 
 _here = threading.local()

@@ -177,7 +177,7 @@ def studies(path: Path, images: int, device: str, trials: int) -> None:
                     synchronous=False,
                     keep=0,
                 )
-                run(config, progress=clock)
+                run(config, observers=[clock])
             hour = 3600 / clock.seconds()
             hours = CHILDREN / hour * (EPOCHS * IMAGES) / (epochs * 0.9 * images)
             print(f"{name}: {children} at a time: {hour:.0f} trials of {epochs} epochs an hour")

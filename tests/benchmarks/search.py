@@ -21,12 +21,12 @@ sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
 
 from nasframe import Trial, option, run  # noqa: E402
-from nasframe.study.observer import Progress  # noqa: E402
+from nasframe.study.observer import Observer  # noqa: E402
 
 CHOICES, OPTIONS = 50, 13
 
 
-class Marks(Progress):
+class Marks(Observer):
     """Notes the time and the memory after each 1,000 trials."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ def measure(controller: str, trials: int) -> None:
             trials=trials,
             keep=0,
         )
-        run(config, progress=marks)
+        run(config, observers=[marks])
         size = (Path(folder) / "journal.jsonl").stat().st_size
 
     def each(first: int, last: int) -> float:

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
 
 from nasframe import ExecutorConfig, StudyConfig, Trial, option, run  # noqa: E402
-from nasframe.study.observer import Progress  # noqa: E402
+from nasframe.study.observer import Observer  # noqa: E402
 
 CONTENDERS = {
     "serial, one thread": (option("executor", "serial"), 1),
@@ -32,7 +32,7 @@ CONTENDERS = {
 }
 
 
-class Clock(Progress):
+class Clock(Observer):
     """When the trials were told."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Clock(Progress):
 
 def seconds(config: StudyConfig) -> float:
     clock = Clock()
-    run(config, progress=clock)
+    run(config, observers=[clock])
     return clock.seconds()
 
 

@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from nasframe.api.study_config import StudyConfig
-from nasframe.registry.options import GROUPS, Option, options
+from nasframe.registry.options import GROUPS, SEVERAL, Option, options
 from nasframe.registry.serialization import TYPE, to_plain, type_name
 
 
@@ -27,10 +27,10 @@ def words(config: Mapping[str, Any]) -> list[str]:
     """The words of the command line that give a stored configuration, its folder aside."""
     found = []
     for key, value in config.items():
-        if key == "meters":
-            parts = {f"meters.{name}": _nearest("meters", part) for name, part in value.items()}
+        if key in SEVERAL:
+            parts = {f"{key}.{name}": _nearest(key, part) for name, part in value.items()}
             names = ",".join(name for name, _ in parts.values())
-            found += [f"meters=[{names}]"] if parts else []
+            found += [f"{key}=[{names}]"] if parts else []
             for prefix, (_, different) in parts.items():
                 found += _settings(prefix, different)
         elif key in GROUPS:

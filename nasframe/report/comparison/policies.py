@@ -13,7 +13,7 @@ from nasframe.api.types import Architecture, Step, Trial
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.registry.calls import blaming, built, called
-from nasframe.registry.options import restored
+from nasframe.registry.options import SEVERAL, restored
 from nasframe.registry.serialization import settings
 from nasframe.report.comparison.groups import Contender, Contest
 from nasframe.report.comparison.statistics import Estimate, estimate
@@ -119,11 +119,12 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
 
 
 def _config(folder: Path) -> StudyConfig:
-    """A study's configuration, from the first line of its journal; it keeps no weights."""
-    values = settings(StudyConfig, next(journal.read(folder))["config"])
+    """A study's configuration, from its journal's first line; it keeps and logs nothing."""
+    stored = next(journal.read(folder))["config"]
+    values = settings(StudyConfig, {**stored, "logger": {}})
     for name, value in values.items():
-        if name == "meters":
-            values[name] = {meter: restored("meters", part) for meter, part in value.items()}
+        if name in SEVERAL:
+            values[name] = {one: restored(name, part) for one, part in value.items()}
         elif isinstance(value, dict):
             values[name] = restored(name, value)
     return StudyConfig(**{**values, "dir": folder, "keep": 0})

@@ -19,7 +19,7 @@ from toys import toy_study
 
 from nasframe import Architecture, Report, Step, StudyResult, Trial
 from nasframe._support.text import duration, number, plain
-from nasframe.cli.console import ConsoleProgress
+from nasframe.cli.console import ConsoleObserver
 from nasframe.cli.live_children import SHOWN, Children
 from nasframe.study.metrics import missed
 
@@ -29,12 +29,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from nasframe import NasframeError, run
-from nasframe.cli.console import ConsoleProgress
+from nasframe.cli.console import ConsoleObserver
 from toys import ToyEvaluatorConfig, toy_study
 evaluator = ToyEvaluatorConfig(full=int(sys.argv[2]), epochs=2, seconds=1.2, fails=3)
 config = toy_study(Path(sys.argv[1]), trials=6, evaluator=evaluator)
 try:
-    run(config, progress=ConsoleProgress(["val_accuracy"], "nasframe dir=a"))
+    run(config, observers=[ConsoleObserver(["val_accuracy"], "nasframe dir=a")])
 except NasframeError as error:
     print("told:", error)
 """
@@ -91,7 +91,7 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
     """It takes 8 of the 10 s to the first result: 10 s, and 29 times 2 s."""
     clock = iter([100.0, *[110.0] * 10])
     monkeypatch.setattr("nasframe.cli.console.monotonic", lambda: next(clock))
-    progress = ConsoleProgress([], "nasframe")
+    progress = ConsoleObserver([], "nasframe")
     progress.started(toy_study(tmp_path, trials=30), 0, None, 0.0)
     progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
     progress.closed()
@@ -101,7 +101,7 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
 def test_latencies_of_a_busy_machine_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress = ConsoleProgress(["latency_ms"], "nasframe")
+    progress = ConsoleObserver(["latency_ms"], "nasframe")
     progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
     trials = [
         Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": 2.0, name: float(value)})
@@ -117,7 +117,7 @@ def test_latencies_of_a_busy_machine_are_told(
 
 
 def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = ConsoleProgress(["latency_ms"], "nasframe", {"latency_ms": 0.3})
+    progress = ConsoleObserver(["latency_ms"], "nasframe", {"latency_ms": 0.3})
     progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
     trials = [
         Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": ms})

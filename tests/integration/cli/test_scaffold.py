@@ -20,6 +20,7 @@ WORDS = {
     "controller": ("search_space=nasbench201", "evaluator=nasbench201"),
     "objective": ("search_space=nasbench201", "evaluator=nasbench201"),
     "meter": ("evaluator.epochs=1",),
+    "logger": ("search_space=nasbench201", "evaluator=nasbench201"),
     "task": ("evaluator.epochs=1",),
     "evaluator": ("evaluator.steps=3",),
 }

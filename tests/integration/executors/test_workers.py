@@ -22,7 +22,7 @@ from nasframe import (
     option,
     run,
 )
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
@@ -182,7 +182,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_study_goes_on(tmp_path:
     assert journal_events(tmp_path / "killed")[1:] == journal_events(tmp_path / "whole")[1:]
 
 
-class Scales(Progress):
+class Scales(Observer):
     """What the workers hold after each trial: memory in bytes, files and threads."""
 
     def __init__(self) -> None:
@@ -208,7 +208,7 @@ def test_five_hundred_children_leave_nothing_in_their_worker(tmp_path: Path) -> 
         executor=option("executor", "process"),
         trials=500,
     )
-    trials = run(study, progress=scales).trials
+    trials = run(study, observers=[scales]).trials
     assert [trial.error for trial in trials] == [None] * 500
     early, late = scales.held[49], scales.held[499]
     print([round(held[0] / 2**20) for held in scales.held[9::50]], early, late)

@@ -29,7 +29,7 @@ from nasframe import (
     option,
     run,
 )
-from nasframe.cli.console import ConsoleProgress
+from nasframe.cli.console import ConsoleObserver
 from nasframe.report.study.analyze import inspect
 from nasframe.report.study.text import listing
 from nasframe.storage.journal import FILE, read
@@ -277,7 +277,7 @@ def test_the_report_and_the_terminal_tell_what_was_saved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = study(tmp_path, "asha", objective=option("objective", "accuracy"))
-    result = run(config, progress=ConsoleProgress(["val_accuracy"], "nasframe"))
+    result = run(config, observers=[ConsoleObserver(["val_accuracy"], "nasframe")])
     new = [trial for trial in result.trials if trial.duplicate_of is None]
     epochs = sum(len(trial.metrics["val_accuracy_epochs"]) for trial in new)  # type: ignore[arg-type]
     stopped = [trial for trial in new if trial.stopped is not None]

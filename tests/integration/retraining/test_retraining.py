@@ -568,14 +568,16 @@ def written(folder: Path, logger: str) -> list[float]:
 
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
-    # An epoch that was lost is trained again, with the same result, and told again.
-    return list({event.step: event.value for event in events.Scalars("val_accuracy")}.values())
+    found = [(event.step, event.value) for event in events.Scalars("val_accuracy")]
+    assert [step for step, _ in found] == list(range(1, len(found) + 1))
+    return [value for _, value in found]
 
 
 @pytest.mark.parametrize("logger", ["csv", "tensorboard"])
 def test_loggers_are_told_each_epoch(logger: str, study: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    settings = config(study, tmp_path / "it", trial=0, recipe={"epochs": 4}, logger=logger)
+    settings = config(study, tmp_path / "it", trial=0, recipe={"epochs": 4})
+    settings.logger = {logger: option("logger", logger)}
 
     class Enough(Exception):
         pass
@@ -597,8 +599,9 @@ def test_loggers_are_told_each_epoch(logger: str, study: Path, tmp_path: Path) -
 def test_a_missing_logger_is_named(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasframe.training.loggers.find_spec", lambda name: None)
-    refused(config(study, tmp_path, logger="wandb"), "logger=wandb needs wandb: pip install wandb")
+    monkeypatch.setattr("nasframe.loggers.config.find_spec", lambda name: None)
+    loggers = {"wandb": option("logger", "wandb")}
+    refused(config(study, tmp_path, logger=loggers), "logger=wandb needs wandb: pip install wandb")
 
 
 def test_patience_ends_the_training_and_is_resumed(study: Path, tmp_path: Path) -> None:

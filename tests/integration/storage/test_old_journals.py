@@ -14,12 +14,12 @@ from places import DATA
 from nasframe import NasframeError, Trial, read_result, run
 from nasframe.report.study.analyze import inspect
 from nasframe.storage.journal import FILE
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 
 OLD = DATA / "journal_schema1.jsonl"
 
 
-class Notes(Progress):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
@@ -35,7 +35,9 @@ def folder(tmp_path: Path) -> Path:
 
 def study(folder: Path, trials: int, **settings: Any) -> tuple[list[str], tuple[Trial, ...]]:
     notes = Notes()
-    result = run(config(folder, trials=trials, controller="evolution", **settings), progress=notes)
+    result = run(
+        config(folder, trials=trials, controller="evolution", **settings), observers=[notes]
+    )
     return notes.notes, result.trials
 
 

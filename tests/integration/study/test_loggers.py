@@ -10,24 +10,23 @@ from typing import Any
 import pytest
 from toys import ToyControllerConfig, ToyEvaluatorConfig, toy_study
 
-from nasframe import StudyConfig, StudyResult, Trial, run
-from nasframe.api.study_config import Logger
-from nasframe.study.observer import Progress
+from nasframe import StudyConfig, StudyResult, Trial, option, run
+from nasframe.study.observer import Observer
 
 EVALUATOR = ToyEvaluatorConfig(fails=3)
 
 
-def study(folder: Path, logger: str, **settings: Any) -> StudyConfig:
+def study(folder: Path, *loggers: str, **settings: Any) -> StudyConfig:
     return toy_study(
         folder,
-        logger=Logger(logger),
+        logger={name: option("logger", name) for name in loggers},
         evaluator=EVALUATOR,
         controller=ToyControllerConfig(batch=3),
         **settings,
     )
 
 
-class Interrupts(Progress):
+class Interrupts(Observer):
     """Ctrl-C after some trials."""
 
     def __init__(self, trials: int) -> None:
@@ -80,7 +79,7 @@ def check(rows: list[dict[str, float]], result: StudyResult) -> None:
 @pytest.mark.parametrize("logger", list(READERS))
 def test_each_trial_has_a_row_also_after_an_interruption(logger: str, tmp_path: Path) -> None:
     config = study(tmp_path, logger, trials=12)
-    assert run(config, progress=Interrupts(5)).interrupted
+    assert run(config, observers=[Interrupts(5)]).interrupted
     result = run(config)
     check(READERS[logger](tmp_path), result)
 
@@ -96,13 +95,13 @@ def test_a_finished_study_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("logger", list(READERS))
 def test_the_logger_is_free_to_change(logger: str, tmp_path: Path) -> None:
     """One that begins later is told what was before; one that goes on is told no row twice."""
-    run(study(tmp_path, "none", trials=4))
+    run(study(tmp_path, trials=4))
     run(study(tmp_path, logger, trials=8))
     result = run(study(tmp_path, logger, trials=12))
     check(READERS[logger](tmp_path), result)
 
 
-class Notes(Progress):
+class Notes(Observer):
     """Keeps what is told."""
 
     def __init__(self) -> None:
@@ -115,8 +114,8 @@ class Notes(Progress):
 def test_a_logger_that_fails_ends_no_study(tmp_path: Path) -> None:
     (tmp_path / "csv").write_text("a file where a folder is to be")
     notes = Notes()
-    result = run(study(tmp_path, "csv", trials=6), progress=notes)
+    result = run(study(tmp_path, "csv", trials=6), observers=[notes])
     assert result.ended == "6 trials were run"
     (note,) = notes.notes
     assert note.startswith("logger=csv failed: ")
-    assert note.endswith(". The study goes on without it")
+    assert note.endswith(". Its curves end here; the rest continues")

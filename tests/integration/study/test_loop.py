@@ -33,7 +33,7 @@ from nasframe import (
     run,
 )
 from nasframe.storage.journal import FILE, read
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
 
 PROGRAM = HELPERS / "toy_program.py"
@@ -280,7 +280,7 @@ def test_a_study_in_which_nothing_was_told_begins_anew(tmp_path: Path) -> None:
     assert len(run(toy_study(tmp_path)).trials) >= 20
 
 
-class Notes(Progress):
+class Notes(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.reports: list[Report] = []
@@ -303,7 +303,7 @@ def test_a_key_that_an_older_journal_lacks_takes_its_default(tmp_path: Path) -> 
     run(toy_study(tmp_path))
     edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("epochs"))
     notes = Notes()
-    run(toy_study(tmp_path), progress=notes)
+    run(toy_study(tmp_path), observers=[notes])
     assert notes.texts == ["evaluator.epochs is newer than this study: taken as 2"]
     with pytest.raises(NasframeError, match="evaluator.epochs was None, is now 3"):
         run(toy_study(tmp_path, evaluator=ToyEvaluatorConfig(epochs=3)))
@@ -313,7 +313,7 @@ def test_another_version_is_noted(tmp_path: Path) -> None:
     run(toy_study(tmp_path))
     edit_header(tmp_path, lambda header: header["versions"].update(torch="1.0"))
     notes = Notes()
-    run(toy_study(tmp_path), progress=notes)
+    run(toy_study(tmp_path), observers=[notes])
     assert len(notes.texts) == 1
     assert notes.texts[0].startswith("torch was 1.0 when this study began")
 
@@ -329,13 +329,13 @@ def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_interruption_stays_one_if_the_folder_is_removed(tmp_path: Path) -> None:
-    class Removes(Progress):
+    class Removes(Observer):
         def told(self, trial: Trial) -> None:
             shutil.rmtree(tmp_path / "a")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(toy_study(tmp_path / "a"), progress=Removes())
+        run(toy_study(tmp_path / "a"), observers=[Removes()])
 
 
 def start(tmp_path: Path, seconds: float = 0.06) -> subprocess.Popen[str]:

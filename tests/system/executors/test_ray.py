@@ -34,7 +34,7 @@ from nasframe import (
 from nasframe.executors import ray_cluster
 from nasframe.storage.journal import FILE
 from nasframe.storage.weights import weights_path
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
@@ -111,7 +111,7 @@ def answer(executor: Executor, message: Report | Result) -> None:
         executor.reply(message.number, True)
 
 
-class Weather(Progress):
+class Weather(Observer):
     """Adds a node after some trials, and takes it away after some more."""
 
     def __init__(self, cluster: Cluster) -> None:
@@ -130,7 +130,10 @@ def test_a_study_does_not_notice_the_weather(cluster: Cluster, tmp_path: Path) -
     evaluator = ToyEvaluatorConfig(seconds=0.3)
     ours = option("executor", "ray", address=cluster.address)
     weather = Weather(cluster)
-    run(toy_study(tmp_path / "a", executor=ours, evaluator=evaluator, retries=0), progress=weather)
+    run(
+        toy_study(tmp_path / "a", executor=ours, evaluator=evaluator, retries=0),
+        observers=[weather],
+    )
     run(toy_study(tmp_path / "b", evaluator=evaluator, retries=0))
     assert journal_events(tmp_path / "a") == journal_events(tmp_path / "b")
 

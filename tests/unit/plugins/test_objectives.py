@@ -32,7 +32,7 @@ from nasframe import (
 from nasframe.cli.hydra_app import register_configs
 from nasframe.cli.search import to_config
 from nasframe.registry.options import options
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.study.scoring import scored
 from nasframe_objectives.config import (
     AccuracyConfig,
@@ -459,7 +459,7 @@ def test_a_limit_on_a_series_fails_the_trial() -> None:
         objective.rejects({"latency_ms": (1.0, 2.0)})
 
 
-class _Notes(Progress):
+class _Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
@@ -480,7 +480,7 @@ def test_a_limit_that_spares_no_training_is_told(tmp_path: Path) -> None:
             meters=meters,
             trials=2,
         )
-        run(config, progress=(notes := _Notes()))
+        run(config, observers=[(notes := _Notes())])
         said[name] = notes.notes
     assert said["with"] == []
     assert [note for note in said["without"] if "meters=[size] would give it before it" in note]

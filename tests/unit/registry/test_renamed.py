@@ -16,7 +16,7 @@ from nasframe.registry.options import restored
 from nasframe.registry.renamed import CLASSES, SETTINGS, Renamed
 from nasframe.registry.serialization import check_settings, to_plain, update
 from nasframe.storage.journal import FILE, read
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 
 SPACE = "nasframe_nasbench:NASBench201Config"
 HINT = "written by another version of {}, perhaps a newer one\\? Install that version"
@@ -38,7 +38,7 @@ def rewritten(folder: Path, former: str, new: str) -> None:
     (folder / FILE).write_text(text.replace(new, former))
 
 
-class Notes(Progress):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
@@ -126,7 +126,7 @@ def test_renamed_words_are_understood(folder: Path, monkeypatch: pytest.MonkeyPa
     rewritten(folder, '"trials":[4]', '"trials":4')
     assert next(read(folder))["config"] == plain
     notes = Notes()
-    assert len(run(study(folder, 6), progress=notes).trials) == 6
+    assert len(run(study(folder, 6), observers=[notes]).trials) == 6
     assert notes.notes == []
     old = {"type": "nasframe_bench:OldConfig", "cells": 5, "width": 8}
     assert restored("search_space", old).filters == 8
@@ -139,7 +139,7 @@ def test_a_renamed_setting_that_was_changed_on_the_way(
     monkeypatch.setitem(SETTINGS, ("nasframe:StudyConfig", "kept"), Renamed("keep"))
     rewritten(folder, '"kept":', '"keep":')
     notes = Notes()
-    run(study(folder, 8, keep=5), progress=notes)
+    run(study(folder, 8, keep=5), observers=[notes])
     assert notes.notes == []
     last = [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
     changes = [event["changes"] for event in last if event["event"] == "resumed"]

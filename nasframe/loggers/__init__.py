@@ -1,0 +1,1 @@
+"""Where the curves of studies and trainings are written."""

@@ -1,0 +1,161 @@
+"""Curves in the tools that people have, by Lightning's loggers."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import CSVLogger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger as LightningLogger
+
+from nasframe.api.parts import Logger
+from nasframe.storage.files import write_atomically
+from nasframe.training.trainer import quiet
+
+_TRACKING = "MLFLOW_TRACKING_URI"
+
+
+class LightningCurves(Logger):
+    """A run in one of Lightning's loggers.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def start(self, settings: Mapping[str, Any]) -> int:
+        """Open the run; a new one shows its settings."""
+        with quiet():
+            last = self._last()
+            self._logger = self._open()
+            if not last:
+                self._logger.log_hyperparams(dict(settings))
+        return last
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write a row."""
+        with quiet():
+            self._logger.log_metrics(dict(values), step=step)
+            self._logger.save()
+
+    @abstractmethod
+    def _last(self) -> int:
+        """The last step that the run has already."""
+
+    @abstractmethod
+    def _open(self) -> LightningLogger:
+        """Make Lightning's logger."""
+
+
+class CSVCurves(LightningCurves):
+    """A table; Lightning writes its file anew each time."""
+
+    def _last(self) -> int:
+        return 0
+
+    def _open(self) -> LightningLogger:
+        return CSVLogger(self._folder, "csv", "")
+
+
+class TensorBoardCurves(LightningCurves):
+    """Files of TensorBoard; a run that is resumed adds one."""
+
+    def _last(self) -> int:
+        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+        files = (self._folder / "tensorboard").glob("events.out.tfevents.*")
+        steps = (event.step for file in files for event in EventFileLoader(str(file)).Load())
+        return max(steps, default=0)
+
+    def _open(self) -> LightningLogger:
+        return TensorBoardLogger(self._folder, "tensorboard", "", default_hp_metric=False)
+
+
+class _ServedCurves(LightningCurves):
+    """A run on a server, which has named it; the name and the last step stand in a file."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        super().__init__(folder)
+        self._file = folder / f"logger-{kind}"
+        self._run: str | None = None
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write a row, and note that the run has it."""
+        super().log(step, values)
+        write_atomically(self._file, json.dumps({"run": self._name(), "step": step}).encode())
+
+    def _last(self) -> int:
+        if not self._file.is_file():
+            return 0
+        text = self._file.read_text().strip()
+        if not text.startswith("{"):  # version 0.1.0 kept the name only: its rows are written again
+            self._run = text
+            return 0
+        known = json.loads(text)
+        self._run = known["run"]
+        return int(known["step"])
+
+    @abstractmethod
+    def _name(self) -> str:
+        """What the server calls the run."""
+
+
+class MLflowCurves(_ServedCurves):
+    """A run of MLflow."""
+
+    def __init__(self, folder: Path, *, uri: str | None, experiment: str) -> None:
+        super().__init__(folder, "mlflow")
+        self._uri, self._experiment = uri, experiment
+
+    def close(self) -> None:
+        """Say that the run has ended."""
+        self._logger.finalize("success")
+
+    def _open(self) -> LightningLogger:
+        own = f"sqlite:///{self._folder.resolve() / 'mlflow.db'}"
+        given = os.environ.get(_TRACKING)
+        uri = self._uri or given or own
+        logger = MLFlowLogger(self._experiment, self._folder.name, uri, run_id=self._run)
+        _ = logger.experiment  # sets the variable, in which the next run would look for its own
+        if given is None:
+            os.environ.pop(_TRACKING, None)
+        else:
+            os.environ[_TRACKING] = given
+        return logger
+
+    def _name(self) -> str:
+        assert isinstance(self._logger, MLFlowLogger)
+        return str(self._logger.run_id)
+
+
+class WandbCurves(_ServedCurves):
+    """A run of Weights & Biases."""
+
+    def __init__(self, folder: Path, *, project: str, entity: str | None) -> None:
+        super().__init__(folder, "wandb")
+        self._project, self._entity = project, entity
+
+    def close(self) -> None:
+        """End the run; the next one is another."""
+        assert isinstance(self._logger, WandbLogger)
+        self._logger.experiment.finish()
+
+    def _open(self) -> LightningLogger:
+        return WandbLogger(
+            self._folder.name,
+            self._folder,
+            project=self._project,
+            entity=self._entity,
+            id=self._run,
+            resume=None if self._run is None else "allow",
+        )
+
+    def _name(self) -> str:
+        assert isinstance(self._logger, WandbLogger)
+        return str(self._logger.experiment.id)
