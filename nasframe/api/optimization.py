@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from nasframe.api.config import Config, Precision, setting
 from nasframe.errors import NasframeError
@@ -46,6 +47,13 @@ class OptimizationConfig(Config):
             float32 elsewhere.
         channels_last: whether images lie in memory with their channels innermost, which is faster
             on most devices (``nasframe-plugins --doctor`` measures it).
+    """
+
+    counts_steps: ClassVar[bool] = True
+    """Whether a cosine without a warm-up is computed from steps, and not from epochs.
+
+    The two differ in the last bit. Each kind of training keeps its own, so that one that an older
+    version started is resumed with equal rates.
     """
 
     epochs: int = setting(5, least=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from nasframe.api.config import SearchSpaceConfig, TaskConfig, setting
 from nasframe.api.optimization import OptimizationConfig
@@ -33,6 +33,8 @@ class RecipeConfig(OptimizationConfig):
         flip: of the task: mirror a random half of the images.
         cutout: of the task: side of a square that is set to the mean colour.
     """
+
+    counts_steps: ClassVar[bool] = False
 
     epochs: int = setting(60, least=1)
     weight_decay: float = setting(5e-4, least=0)

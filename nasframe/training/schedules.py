@@ -24,39 +24,48 @@ def factor(config: OptimizationConfig, step: int, steps: int) -> float:
         step: steps made before this one.
         steps: steps in all epochs.
     """
-    epoch = config.epochs * step / steps
+    epoch = epochs_over(config, step, steps)
     if epoch < config.warmup_epochs:
         return epoch / config.warmup_epochs
-    return FACTORS[config.schedule](config, epoch)
+    return FACTORS[config.schedule](config, step, steps)
 
 
-def cosine(config: OptimizationConfig, epoch: float) -> float:
+def epochs_over(config: OptimizationConfig, step: int, steps: int) -> float:
+    """Return how many epochs, and parts of one, are over."""
+    return config.epochs * step / steps
+
+
+def cosine(config: OptimizationConfig, step: int, steps: int) -> float:
     """Fall from 1 to 0 in each cycle (SGDR, Loshchilov and Hutter 2017, eq. 5)."""
-    rest = config.epochs - config.warmup_epochs
-    place = config.cycles * (epoch - config.warmup_epochs) / rest if rest else 0.0
-    place -= min(math.floor(place), config.cycles - 1)
-    return 0.5 + 0.5 * math.cos(math.pi * place)
+    now, end = float(config.cycles * step), float(steps)
+    if config.warmup_epochs or not config.counts_steps:
+        rest = config.epochs - config.warmup_epochs
+        over = epochs_over(config, step, steps) - config.warmup_epochs
+        now, end = (config.cycles * over / rest if rest else 0.0), 1.0
+    now -= end * min(now // end, config.cycles - 1)
+    return 0.5 + 0.5 * math.cos(math.pi * now / end)
 
 
-def exponential(config: OptimizationConfig, epoch: float) -> float:
+def exponential(config: OptimizationConfig, step: int, steps: int) -> float:
     """Multiply with ``decay`` after every ``decay_epochs``."""
-    return float(config.decay ** (epoch // config.decay_epochs))
+    return float(config.decay ** (epochs_over(config, step, steps) // config.decay_epochs))
 
 
-def steps(config: OptimizationConfig, epoch: float) -> float:
+def milestones(config: OptimizationConfig, step: int, steps: int) -> float:
     """Multiply with ``decay`` after each milestone."""
+    epoch = epochs_over(config, step, steps)
     return float(config.decay ** sum(place <= epoch for place in config.milestones))
 
 
-def constant(config: OptimizationConfig, epoch: float) -> float:
+def constant(config: OptimizationConfig, step: int, steps: int) -> float:
     """Stay at 1."""
     return 1.0
 
 
-FACTORS: dict[Schedule, Callable[[OptimizationConfig, float], float]] = {
+FACTORS: dict[Schedule, Callable[[OptimizationConfig, int, int], float]] = {
     Schedule.cosine: cosine,
     Schedule.exponential: exponential,
-    Schedule.steps: steps,
+    Schedule.steps: milestones,
     Schedule.constant: constant,
 }
-"""What the rate is multiplied with, from the epochs that are over, after the warm-up."""
+"""What the rate is multiplied with after the warm-up; see ``factor``."""
