@@ -49,12 +49,10 @@ class OptimizationConfig(Config):
             on most devices (``nasframe-plugins --doctor`` measures it).
     """
 
+    # Whether a cosine without a warm-up is computed from steps, and not from epochs. The two differ
+    # in the last bit: each kind of training keeps its own, so that one that an older version has
+    # started is resumed with equal rates.
     counts_steps: ClassVar[bool] = True
-    """Whether a cosine without a warm-up is computed from steps, and not from epochs.
-
-    The two differ in the last bit. Each kind of training keeps its own, so that one that an older
-    version started is resumed with equal rates.
-    """
 
     epochs: int = setting(5, least=1)
     batch_size: int = setting(64, least=1)
