@@ -22,6 +22,7 @@ from nasframe.api.drawing import Box as Box
 from nasframe.api.drawing import Drawing as Drawing
 from nasframe.api.drawing import Look as Look
 from nasframe.api.hookspecs import hookimpl as hookimpl
+from nasframe.api.optimization import Schedule as Schedule
 from nasframe.api.parts import Controller as Controller
 from nasframe.api.parts import Evaluator as Evaluator
 from nasframe.api.parts import Executor as Executor
@@ -33,7 +34,6 @@ from nasframe.api.parts import SearchSpace as SearchSpace
 from nasframe.api.parts import Stopper as Stopper
 from nasframe.api.parts import Task as Task
 from nasframe.api.recipe import RecipeConfig as RecipeConfig
-from nasframe.api.recipe import Schedule as Schedule
 from nasframe.api.study_config import StudyConfig as StudyConfig
 from nasframe.api.types import Architecture as Architecture
 from nasframe.api.types import Block as Block

@@ -155,7 +155,15 @@ def _written(value: Any) -> str:
 
 
 def attributes(config: type) -> dict[str, str]:
-    """What each setting means, by name: the ``Attributes`` section of a docstring."""
+    """What each setting means, by name in the order of the fields, inherited ones included."""
+    found: dict[str, str] = {}
+    for base in reversed(config.__mro__):
+        found |= _own_attributes(base)
+    return found
+
+
+def _own_attributes(config: type) -> dict[str, str]:
+    """The ``Attributes`` section of a class's own docstring."""
     _, _, section = (config.__doc__ or "").partition("Attributes:\n")
     found: dict[str, str] = {}
     name = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pytorch_lightning import Trainer
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
@@ -24,7 +24,7 @@ from nasframe.retraining.distributed import part
 from nasframe.retraining.module import FullModule, Row, epoch_seed
 from nasframe.storage.files import write_atomically
 from nasframe.training.evaluator import precision_of
-from nasframe.training.trainer import Epochs, drive, on_one, quiet
+from nasframe.training.trainer import fit as train
 
 CHECKPOINT = "checkpoint"
 ALONE = TrainerConfig()
@@ -90,21 +90,28 @@ def fit(
     def validation() -> Iterable[Any]:
         return part(task.validation_batches(size, child.device), child.global_rank, devices)
 
-    with quiet():
-        trainer = _trainer(recipe, device, folder, together)
-        start = path if path.is_file() else None
-        try:
-            drive(trainer, child, Epochs(training), Epochs(validation), start)
-        except (FloatingPointError, KeyboardInterrupt, NasframeError):
-            raise
-        except Exception as error:
-            raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
-        finally:
-            for one in curves:
-                one.close()
-        rows = child.rows
-        if devices > 1:  # it was in other processes
-            rows = torch.load(path, weights_only=True)["rows"]
+    start = path if path.is_file() else None
+    try:
+        train(
+            child,
+            recipe,
+            training=training,
+            validation=validation,
+            device=device,
+            precision=_precision(recipe, device, together),
+            checkpoint=start,
+            more=_more(recipe, folder, together),
+        )
+    except (FloatingPointError, KeyboardInterrupt, NasframeError):
+        raise
+    except Exception as error:
+        raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
+    finally:
+        for one in curves:
+            one.close()
+    rows = child.rows
+    if devices > 1:  # it was in other processes
+        rows = torch.load(path, weights_only=True)["rows"]
     return final.to("cpu").eval(), rows
 
 
@@ -165,34 +172,26 @@ def _precision(
     return precision_of(recipe.precision, device)
 
 
-def _trainer(
-    recipe: RecipeConfig,
-    device: torch.device,
-    folder: Path,
-    together: TrainerConfig,
-) -> Trainer:
+def _more(recipe: RecipeConfig, folder: Path, together: TrainerConfig) -> dict[str, Any]:
+    """What a final network's Trainer has beyond a child's: checkpoints, and several devices."""
     after_each_epoch = ModelCheckpoint(
         folder,
         CHECKPOINT,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    place = on_one(device)
-    if together.devices > 1:
-        place |= {
-            "devices": together.devices,
-            "strategy": together.strategy.value,
-            "sync_batchnorm": together.sync_batchnorm,
-        }
-    return Trainer(
-        max_epochs=recipe.epochs,
-        accumulate_grad_batches=recipe.accumulate,
-        gradient_clip_val=recipe.gradient_clip or None,
-        precision=_precision(recipe, device, together),
-        callbacks=[after_each_epoch],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{**place, "plugins": [place["plugins"], _WholeFiles()]},
-    )
+    several = {
+        "devices": together.devices,
+        "strategy": together.strategy.value,
+        "sync_batchnorm": together.sync_batchnorm,
+    }
+    return {
+        "accumulate_grad_batches": recipe.accumulate,
+        "callbacks": [after_each_epoch],
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "plugins": [LightningEnvironment(), _WholeFiles()],
+        **(several if together.devices > 1 else {}),
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from nasframe.api.recipe import RecipeConfig
 from nasframe.loggers.curves import Curves
 from nasframe.retraining.distributed import whole
 from nasframe.retraining.ranking import badness
-from nasframe.training.module import ChildModule
-from nasframe.training.optimizer import make_optimizer
+from nasframe.training.module import TrainingModule
 
 Row = dict[str, float]
 """What an epoch gave: its metrics, and the learning rate of its last step."""
@@ -28,7 +26,7 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])
 
 
-class FullModule(ChildModule):
+class FullModule(TrainingModule):
     """Trains a network by a recipe; a checkpoint after an epoch holds all that the next needs.
 
     Args:
@@ -59,13 +57,11 @@ class FullModule(ChildModule):
         batches: int,
         curves: Sequence[Curves],
     ) -> None:
-        steps = recipe.epochs * -(-batches // recipe.accumulate)
         super().__init__(
             network,
             task,
-            optimize=partial(make_optimizer, config=recipe, epsilon=recipe.epsilon),
-            steps=steps,
-            factor=partial(recipe.factor, steps=steps),
+            recipe,
+            steps=recipe.epochs * -(-batches // recipe.accumulate),
             on_epoch=self._note,
             cancelled=lambda: False,
         )
@@ -81,7 +77,7 @@ class FullModule(ChildModule):
 
     @property
     def final(self) -> nn.Module:
-        """The network that is validated and kept."""
+        """The averaged network, if there is one."""
         averaged: nn.Module = self.network if self.ema is None else self.ema.module
         return averaged
 
@@ -121,11 +117,6 @@ class FullModule(ChildModule):
         if self.ema is not None and self.global_step > self._averaged:
             self.ema.update(self.network)
             self._averaged = self.global_step
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Add up the sums of a batch, of the averaged network if there is one."""
-        tally, self._state = self._task.tally(self.final, batch, self._state)
-        self._tally = tally if self._tally is None else self._tally + tally
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the rows, too."""

@@ -50,7 +50,7 @@ from nasframe.storage.network_folder import (
 )
 from nasframe.storage.weights import save_weights, task_facts
 from nasframe.training.devices import check_environment, find_device, seeded
-from nasframe.training.evaluator import laid_out
+from nasframe.training.evaluator import laid_out, smooth_labels
 from nasframe.training.optimizer import check_optimizer
 
 SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
@@ -121,17 +121,12 @@ def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
     """What can be said before a network is built."""
     check_environment()
     recipe = config.recipe
-    check_optimizer(recipe, recipe.epsilon, "recipe")
+    check_optimizer(recipe, "recipe")
     make_curves(config.logger, config.dir, {}, note=lambda line: None)  # refuses what is missing
     check_together(config.trainer, task, device)
     if not set(RANKED) & set(task.provides):
         raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
-    if task.label_smoothing is not None:
-        task.label_smoothing = recipe.label_smoothing
-    elif recipe.label_smoothing:
-        raise NasframeError(
-            f"recipe.label_smoothing={recipe.label_smoothing}: this task has no labels; give 0"
-        )
+    smooth_labels(task, recipe.label_smoothing, "recipe")
 
 
 def _new(config: RetrainConfig, task: Task) -> list[Chosen]:

@@ -21,7 +21,7 @@ from nasframe.storage.weights import save_weights, task_facts
 from nasframe.training.compile import compile_apart
 from nasframe.training.config import TrainConfig
 from nasframe.training.devices import check_environment, find_device, seeded
-from nasframe.training.optimizer import check_optimizer, half_cosine, make_optimizer
+from nasframe.training.optimizer import check_optimizer
 
 
 class TrainEvaluator(Evaluator):
@@ -35,13 +35,14 @@ class TrainEvaluator(Evaluator):
         task: what they are trained on.
 
     Raises:
-        NasframeError: if the optimizer or the device cannot be used.
+        NasframeError: if the optimizer or the device cannot be used, or labels cannot be smoothed.
     """
 
     def __init__(self, config: TrainConfig, space: SearchSpace, task: Task) -> None:
         check_environment()
         find_device(config.device)
-        check_optimizer(config)
+        check_optimizer(config, "evaluator")
+        smooth_labels(task, config.label_smoothing, "evaluator")
         self._config = config
         self._space = space
         self._task = task
@@ -110,8 +111,8 @@ class TrainEvaluator(Evaluator):
         history: list[dict[str, float]],
     ) -> float:
         """Train, filling ``history`` with the metrics of each epoch; returns the seconds."""
-        from nasframe.training.module import ChildModule
-        from nasframe.training.trainer import Epochs, fit
+        from nasframe.training.module import TrainingModule
+        from nasframe.training.trainer import fit
 
         config, task = self._config, self._task
 
@@ -119,13 +120,12 @@ class TrainEvaluator(Evaluator):
             history.append(metrics)
             return context.report(len(history), metrics)
 
-        steps = config.epochs * task.train_steps(config.batch_size)
-        child = ChildModule(
+        smooth_labels(task, config.label_smoothing, "evaluator")  # others may train on it, too
+        child = TrainingModule(
             network,
             task,
-            optimize=partial(make_optimizer, config=config),
-            steps=steps,
-            factor=partial(half_cosine, steps=steps),
+            config,
+            steps=config.epochs * task.train_steps(config.batch_size),
             on_epoch=on_epoch,
             cancelled=context.cancelled,
         )
@@ -133,12 +133,11 @@ class TrainEvaluator(Evaluator):
         start = time.perf_counter()
         fit(
             child,
-            training=Epochs(partial(task.train_batches, config.batch_size, device, generator)),
-            validation=Epochs(partial(task.validation_batches, config.batch_size, device)),
-            epochs=config.epochs,
+            config,
+            training=partial(task.train_batches, config.batch_size, device, generator),
+            validation=partial(task.validation_batches, config.batch_size, device),
             device=device,
             precision=precision_of(config.precision, device),
-            gradient_clip=config.gradient_clip,
         )
         return time.perf_counter() - start
 
@@ -185,6 +184,23 @@ def precision_of(precision: Precision, device: torch.device) -> Literal["32-true
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = Precision.bfloat16 if fast else Precision.float32
     return "bf16-mixed" if precision is Precision.bfloat16 else "32-true"
+
+
+def smooth_labels(task: Task, share: float, owner: str) -> None:
+    """Have a task's loss spread a share of each label over all classes.
+
+    Args:
+        task: with classes, unless the share is 0.
+        share: of a label.
+        owner: whose setting it is, ``evaluator`` or ``recipe``.
+
+    Raises:
+        NasframeError: if the task has no classes.
+    """
+    if task.label_smoothing is not None:
+        task.label_smoothing = share
+    elif share:
+        raise NasframeError(f"{owner}.label_smoothing={share}: this task has no labels; give 0")
 
 
 def laid_out(network: nn.Module, *, channels_last: bool) -> nn.Module:

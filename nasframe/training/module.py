@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,22 +13,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Task
+from nasframe.training.optimizer import make_optimizer
+from nasframe.training.schedules import factor
 
 
 class Cancelled(Exception):
     """The study wants the child to end at once."""
 
 
-class ChildModule(LightningModule):
+class TrainingModule(LightningModule):
     """Trains a network on a task. Only an epoch's end waits for the device.
 
     Args:
         network: what is trained.
         task: gives loss and metrics.
-        optimize: makes the optimizer of a module's weights.
+        config: the optimizer and the schedule.
         steps: training steps in all.
-        factor: what the learning rate is multiplied with, from the steps that were made.
         on_epoch: is told the metrics after each epoch; false ends the training.
         cancelled: is asked before each batch whether to end at once.
     """
@@ -36,19 +39,17 @@ class ChildModule(LightningModule):
         self,
         network: nn.Module,
         task: Task,
+        config: OptimizationConfig,
         *,
-        optimize: Callable[[nn.Module], Optimizer],
         steps: int,
-        factor: Callable[[int], float],
         on_epoch: Callable[[dict[str, float]], bool],
         cancelled: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.network = network
         self._task = task
-        self._optimize = optimize
+        self._config = config
         self._steps = steps
-        self._factor = factor
         self._on_epoch = on_epoch
         self._cancelled = cancelled
         self._paced: list[Any] = [m for m in network.modules() if hasattr(m, "training_progress")]
@@ -56,10 +57,15 @@ class ChildModule(LightningModule):
         self._loss_sum = torch.zeros(())
         self._tally: Any = None
 
+    @property
+    def final(self) -> nn.Module:
+        """The network that is validated and kept."""
+        return self.network
+
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule."""
-        optimizer = self._optimize(self.network)
-        schedule = LambdaLR(optimizer, self._factor)
+        optimizer = make_optimizer(self.network, self._config)
+        schedule = LambdaLR(optimizer, partial(factor, self._config, steps=self._steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
@@ -112,7 +118,7 @@ class ChildModule(LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Add up the sums of a batch."""
-        tally, self._state = self._task.tally(self.network, batch, self._state)
+        tally, self._state = self._task.tally(self.final, batch, self._state)
         self._tally = tally if self._tally is None else self._tally + tally
 
     def on_validation_epoch_end(self) -> None:

@@ -1,9 +1,8 @@
-"""Optimizers by timm's names, and the learning rate's schedule."""
+"""Optimizers by timm's names."""
 
 from __future__ import annotations
 
 import inspect
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,13 +17,10 @@ from nasframe.errors import NasframeError, nearest
 from nasframe.training.devices import seeded
 
 if TYPE_CHECKING:
-    from nasframe.api.recipe import RecipeConfig
-    from nasframe.training.config import TrainConfig
+    from nasframe.api.optimization import OptimizationConfig
 
 
-def make_optimizer(
-    module: nn.Module, config: TrainConfig | RecipeConfig, epsilon: float | None = None
-) -> torch.optim.Optimizer:
+def make_optimizer(module: nn.Module, config: OptimizationConfig) -> torch.optim.Optimizer:
     """The optimizer of a module's weights; torch's own run as one fused kernel a step.
 
     On a CPU, too, that saves several milliseconds a step of a network with many small tensors.
@@ -35,10 +31,10 @@ def make_optimizer(
     kind = get_optimizer_class(name, bind_defaults=False)
     known = inspect.signature(kind).parameters
     more: dict[str, Any] = {"fused": True} if "fused" in known else {}
-    if epsilon is not None:
+    if config.epsilon is not None:
         if "eps" not in known:
-            raise NasframeError(f"it has no epsilon={epsilon:g}")
-        more["eps"] = epsilon
+            raise NasframeError(f"it has no epsilon={config.epsilon:g}")
+        more["eps"] = config.epsilon
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         module,
         name,
@@ -50,10 +46,12 @@ def make_optimizer(
     return optimizer
 
 
-def check_optimizer(
-    config: TrainConfig | RecipeConfig, epsilon: float | None = None, owner: str = "evaluator"
-) -> None:
+def check_optimizer(config: OptimizationConfig, owner: str) -> None:
     """Make one step with a toy network on the CPU: the driver is to leave GPUs alone.
+
+    Args:
+        config: the optimizer and its settings.
+        owner: whose settings they are, ``evaluator`` or ``recipe``.
 
     Raises:
         NasframeError: if the optimizer is not known, or does not work here.
@@ -65,7 +63,7 @@ def check_optimizer(
     try:
         with seeded(0, torch.device("cpu")):
             toy = nn.Linear(2, 2)
-        optimizer = make_optimizer(toy, config, epsilon)
+        optimizer = make_optimizer(toy, config)
         toy(torch.ones(1, 2)).sum().backward()
         optimizer.step()
     except Exception as error:  # an optimizer may need a package, a device or second derivatives
@@ -73,8 +71,3 @@ def check_optimizer(
         raise NasframeError(
             f"{owner}.optimizer={config.optimizer} cannot be used here: {reason}"
         ) from error
-
-
-def half_cosine(step: int, steps: int) -> float:
-    """From 1 at the first step to 0 after the last (SGDR, Loshchilov and Hutter 2017, eq. 5)."""
-    return 0.5 + 0.5 * math.cos(math.pi * step / steps)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Trainer
 
-from nasframe.training.module import ChildModule
+from nasframe.api.optimization import OptimizationConfig
+from nasframe.training.module import TrainingModule
 
 TALKERS = (
     "pytorch_lightning.utilities.rank_zero",
@@ -35,26 +37,41 @@ class Epochs:
         return iter(self.begin())
 
 
+BARE: Mapping[str, Any] = MappingProxyType({"barebones": True})
+"""A Trainer with no logger, checkpoints, progress bar, summary and sanity check."""
+
+
 def fit(
-    child: ChildModule,
+    module: TrainingModule,
+    config: OptimizationConfig,
     *,
-    training: Epochs,
-    validation: Epochs,
-    epochs: int,
+    training: Callable[[], Iterable[Any]],
+    validation: Callable[[], Iterable[Any]],
     device: torch.device,
     precision: Literal["32-true", "bf16-mixed"],
-    gradient_clip: float,
+    checkpoint: Path | None = None,
+    more: Mapping[str, Any] = BARE,
 ) -> None:
-    """Train on one device and validate after each epoch; takes the network out of ``child``."""
+    """Train a network and validate it after each epoch; takes the network out of ``module``.
+
+    Args:
+        module: the network, a child or a final one.
+        config: how many epochs, and where gradients are clipped.
+        training: gives the batches of one epoch.
+        validation: gives the validation batches.
+        device: on which.
+        precision: of the computation.
+        checkpoint: from which the training is resumed.
+        more: further settings of the Trainer; they come before those of one device.
+    """
     with quiet():
         trainer = Trainer(
-            barebones=True,  # no logger, checkpoints, progress bar, summary and sanity check
-            max_epochs=epochs,
-            gradient_clip_val=gradient_clip or None,
+            max_epochs=config.epochs,
+            gradient_clip_val=config.gradient_clip or None,
             precision=precision,
-            **on_one(device),
+            **{**on_one(device), **more},
         )
-        drive(trainer, child, training, validation)
+        _drive(trainer, module, Epochs(training), Epochs(validation), checkpoint)
 
 
 def on_one(device: torch.device) -> dict[str, Any]:
@@ -62,20 +79,20 @@ def on_one(device: torch.device) -> dict[str, Any]:
     return {
         "accelerator": device.type,
         "devices": 1 if device.index is None else [device.index],
-        "plugins": LightningEnvironment(),
+        "plugins": [LightningEnvironment()],
     }
 
 
-def drive(
+def _drive(
     trainer: Trainer,
-    child: ChildModule,
+    module: TrainingModule,
     training: Epochs,
     validation: Epochs,
-    checkpoint: Path | None = None,
+    checkpoint: Path | None,
 ) -> None:
-    """Fit, from a checkpoint if there is one; takes the network out of ``child``."""
+    """Fit, and leave no process, tensor or Lightning's idea of Ctrl-C behind."""
     try:
-        trainer.fit(child, training, validation, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
     except BaseException as stop:
         for process in getattr(trainer.strategy.launcher, "procs", []):
             process.kill()  # or this one would wait for those that it has forked
@@ -87,7 +104,7 @@ def drive(
         # The Trainer is full of reference cycles: tensors shall not wait for their collection.
         trainer.strategy.optimizers = []
         trainer.strategy.lr_scheduler_configs = []
-        child.release()
+        module.release()
 
 
 @contextmanager

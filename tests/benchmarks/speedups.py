@@ -28,7 +28,7 @@ from nasframe import Architecture, Context, Task, option
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_task import ImageTask
-from nasframe.training import evaluator as training
+from nasframe.training import module as training
 from nasframe_nasnet.layers import FactorizedReduction, Map, Pointwise, Pool
 
 Without = Callable[[], AbstractContextManager[object]]

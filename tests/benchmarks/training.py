@@ -43,7 +43,8 @@ from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_task import ImageTask
 from nasframe.training.config import TrainConfig
-from nasframe.training.optimizer import half_cosine, make_optimizer
+from nasframe.training.optimizer import make_optimizer
+from nasframe.training.schedules import factor
 from nasframe.training.trainer import Epochs
 
 CPU = torch.device("cpu")
@@ -101,7 +102,7 @@ def by_hand(space: SearchSpace, task: Task, config: TrainConfig) -> None:
         network.train()
         for x, y in task.train_batches(config.batch_size, CPU, generator):
             for group in optimizer.param_groups:
-                group["lr"] = config.lr * half_cosine(step, steps)
+                group["lr"] = config.lr * factor(config, step, steps)
             optimizer.zero_grad()
             F.cross_entropy(network(x), y).backward()
             optimizer.step()

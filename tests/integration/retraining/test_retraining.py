@@ -44,6 +44,7 @@ from nasframe.storage.weights import read_weights
 from nasframe.tasks.image_task import ImageTask
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import make_optimizer
+from nasframe.training.schedules import factor
 from nasframe.zoo.lookup import find
 
 CPU = torch.device("cpu")
@@ -84,7 +85,11 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     warmup = round(warm * epochs * 0.9, 2)
     epoch = epochs * step / steps
     made = {
-        name: RecipeConfig(epochs=epochs, warmup_epochs=warmup, schedule=name).factor(step, steps)
+        name: factor(
+            RecipeConfig(epochs=epochs, warmup_epochs=warmup, schedule=name),  # type: ignore[arg-type]
+            step,
+            steps,
+        )
         for name in ("cosine", "exponential", "constant")
     }
     if epoch < warmup:
@@ -96,7 +101,7 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     places = data.draw(st.lists(st.floats(0.1, 300), min_size=1))
     steps_ = RecipeConfig(epochs=epochs, schedule="steps", decay=0.5, milestones=places)  # type: ignore[arg-type]
     down = sum(place <= epoch for place in places)
-    assert steps_.factor(step, steps) == pytest.approx(0.5**down)
+    assert factor(steps_, step, steps) == pytest.approx(0.5**down)
     times = epoch / 2.4
     if abs(times - round(times)) > 1e-9:
         assert made["exponential"] == pytest.approx(0.97 ** math.floor(times))
@@ -106,8 +111,8 @@ def test_mnasnets_clock_runs_during_the_warm_up() -> None:
     """Its code: the first rate after five epochs of warm-up is 0.256 x 0.97 ^ 2 at batch 4096."""
     recipe = RecipeConfig(epochs=350, warmup_epochs=5, schedule="exponential", lr=0.256)  # type: ignore[arg-type]
     steps = 350 * 313
-    assert recipe.lr * recipe.factor(5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
-    assert recipe.lr * recipe.factor(313, steps) == pytest.approx(0.256 / 5)
+    assert recipe.lr * factor(recipe, 5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
+    assert recipe.lr * factor(recipe, 313, steps) == pytest.approx(0.256 / 5)
 
 
 class Line(nn.Module):
@@ -159,7 +164,7 @@ def descent(recipe: RecipeConfig, batches: list[Any]) -> Iterator[nn.Module]:
         ):
             total += part
         if end:
-            rate = recipe.lr * recipe.factor(step, sum(ends))
+            rate = recipe.lr * factor(recipe, step, sum(ends))
             with torch.no_grad():
                 for weight, gradient in zip(network.parameters(), gradients, strict=True):
                     weight -= rate * gradient
@@ -174,7 +179,7 @@ def test_rmsproptf_is_tensorflows(tmp_path: Path, momentum: float) -> None:
     torch.manual_seed(0)
     config = RecipeConfig(optimizer="rmsproptf", epsilon=0.1, momentum=momentum, weight_decay=0.01)
     module = nn.Linear(3, 2)
-    optimizer = make_optimizer(module, config, config.epsilon)
+    optimizer = make_optimizer(module, config)
     weights = [w.detach().clone() for w in module.parameters()]
     squares = [torch.ones_like(w) for w in weights]
     moved = [torch.zeros_like(w) for w in weights]
@@ -753,7 +758,7 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
     )
     assert all(seen)
     torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=1e-9)
-    assert rows[-1]["lr"] == pytest.approx(recipe.lr * recipe.factor(16, 17))
+    assert rows[-1]["lr"] == pytest.approx(recipe.lr * factor(recipe, 16, 17))
 
 
 def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:
