@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from nasframe.api.study_config import StudyConfig
-from nasframe.api.types import Architecture, Report, Step, Trial
+from nasframe.api.types import Architecture, Report, Step, Trial, TrialState
 from nasframe.errors import one_line
 from nasframe.registry.serialization import flat, to_plain
 from nasframe.storage.events import Told, history
@@ -90,9 +90,9 @@ class Logged(Progress):
     def _row(self, trial: Trial) -> tuple[int, Mapping[str, float]]:
         """The next step, and what is known by then."""
         self._step += 1
-        self._failed += trial.error is not None and trial.stopped is None
+        self._failed += trial.state is TrialState.FAILED
         row = {"trial": trial.number, "failed": self._failed, "seconds": trial.seconds}
-        if trial.reward is not None and trial.rejected is None:
+        if trial.reward is not None:
             self._best = max(trial.reward, trial.reward if self._best is None else self._best)
             row |= {"reward": trial.reward, "best": self._best}
         return self._step, {**single_values(trial), **row}

@@ -106,7 +106,7 @@ class AccuracyLatencyAbsoluteConfig(LimitedConfig):
 
     Bender et al., "Can Weight Sharing Outperform Random Architecture Search? An Investigation With
     TuNAS" (CVPR 2020). A network loses as much by being faster than the target as by being slower.
-    One that misses it by far can have a negative reward, less than the 0 of one above a limit.
+    One that misses it by far can have a negative reward.
 
     Attributes:
         metric: the name of the accuracy.

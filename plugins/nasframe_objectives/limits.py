@@ -11,7 +11,7 @@ from nasframe_objectives.values import number
 
 
 class Limited(Objective):
-    """An objective whose reward is 0 for networks above a limit.
+    """An objective that refuses networks above a limit.
 
     Args:
         objective: makes the reward of the others.
@@ -27,7 +27,7 @@ class Limited(Objective):
 
     def score(self, metrics: Metrics) -> float:
         """The reward."""
-        return 0.0 if self.rejects(metrics) else self._objective.score(metrics)
+        return self._objective.score(metrics)
 
     def rejects(self, metrics: Metrics) -> str | None:
         """Which limit is broken, as far as the metrics tell by now."""
@@ -41,8 +41,8 @@ class Limited(Objective):
 class LimitedConfig(ObjectiveConfig, ABC):
     """Limits; null, their default, is none.
 
-    A network above a limit has the reward 0. It is not trained if a meter gives the metric; what
-    the evaluator alone gives is known after the training.
+    A network above a limit is rejected: it has no reward and ranks below all others. It is not
+    trained if a meter gives the metric; what only the evaluator gives is known after the training.
 
     Attributes:
         latency: the name of the latency; of two meters that give one, this chooses:
