@@ -21,6 +21,7 @@ from nasframe.api.config import setting as setting
 from nasframe.api.drawing import Box as Box
 from nasframe.api.drawing import Drawing as Drawing
 from nasframe.api.drawing import Look as Look
+from nasframe.api.floor import RewardFloor as RewardFloor
 from nasframe.api.hookspecs import hookimpl as hookimpl
 from nasframe.api.optimization import Schedule as Schedule
 from nasframe.api.parts import Controller as Controller
@@ -48,6 +49,7 @@ from nasframe.api.types import Result as Result
 from nasframe.api.types import Step as Step
 from nasframe.api.types import TaskShape as TaskShape
 from nasframe.api.types import Trial as Trial
+from nasframe.api.types import TrialState as TrialState
 from nasframe.errors import NasframeError as NasframeError
 from nasframe.errors import nearest as nearest
 from nasframe.registry.options import option as option

@@ -190,7 +190,12 @@ class Controller(ABC):
 
     @abstractmethod
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Learn from trials; one whose reward is ``None`` has failed and is ignored."""
+        """Learn from trials, by their state.
+
+        One that has a reward (trained, or stopped) counts by it. A rejected one has none and ranks
+        below every trained one, whatever the sign and scale of their rewards; before any was
+        trained it teaches nothing. Any other one without a reward teaches nothing.
+        """
 
     def argmax(self, number: int) -> tuple[int, ...] | None:
         """The architecture that its policy holds most probable, for proposal ``number``.
@@ -220,7 +225,11 @@ class Objective(ABC):
         """The reward."""
 
     def rejects(self, metrics: Metrics) -> str | None:
-        """Why a network with these meter metrics is not worth training, or ``None`` if it is."""
+        """Why a network with these metrics is refused, or ``None`` if it is not.
+
+        It is asked when meters have measured the untrained network, which is not trained then, and
+        again with all metrics before ``score``. A refused network has no reward.
+        """
         return None
 
 

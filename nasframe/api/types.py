@@ -80,6 +80,23 @@ class Proposal:
     info: Mapping[str, float] = field(default_factory=dict)
 
 
+class TrialState(StrEnum):
+    """What became of a trial: its network was trained, or why it was not trained to its end.
+
+    Attributes:
+        TRAINED: trained to its end; it has a reward.
+        STOPPED: ended early by the stopper; it has a reward unless the stopper ``fails`` it, and
+            is no failure in either case.
+        REJECTED: refused by the objective; it has no reward and ranks below all that have one.
+        FAILED: it raised an error, or has metrics or a reward that are no finite numbers.
+    """
+
+    TRAINED = "trained"
+    STOPPED = "stopped"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A proposal with its result.
@@ -89,10 +106,11 @@ class Trial:
         architecture: what was evaluated.
         info: the numbers that the controller gave with its proposal; empty if a user enqueued it.
         metrics: what meters and evaluator measured.
-        reward: what the objective made of the metrics; ``None`` if the trial failed.
+        reward: what the objective made of the metrics; ``None`` if the trial failed, was rejected,
+            or was stopped by a stopper that fails what it stops.
         seconds: how long measuring and training took.
         error: why the trial failed.
-        rejected: why the objective refused to have it trained (its reward is then 0).
+        rejected: why the objective refused it.
         duplicate_of: the number of the earlier proposal whose metrics these are.
         devices: where its meters measured, by meter; of those alone whose metrics depend on it.
         stopped: after which epoch the stopper has ended it; ``None`` if it has not.
@@ -111,6 +129,15 @@ class Trial:
     devices: Mapping[str, str] = field(default_factory=dict)
     stopped: int | None = None
     cached: bool = False
+
+    @property
+    def state(self) -> TrialState:
+        """What became of it, once it is over; a duplicate has the state of the first one."""
+        if self.rejected is not None:
+            return TrialState.REJECTED
+        if self.stopped is not None:
+            return TrialState.STOPPED
+        return TrialState.FAILED if self.reward is None else TrialState.TRAINED
 
 
 class TaskShape(Protocol):

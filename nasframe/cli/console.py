@@ -16,12 +16,12 @@ from rich.table import Table
 
 from nasframe._support.text import duration, number, plain
 from nasframe.api.study_config import StudyConfig
-from nasframe.api.types import Architecture, Report, Step, Trial
+from nasframe.api.types import Architecture, Report, Step, Trial, TrialState
 from nasframe.cli.live_children import Children
 from nasframe.storage.weights import weights_path
 from nasframe.study.metrics import contended, latencies, missed
 from nasframe.study.observer import Observer
-from nasframe.study.result import StudyResult, rank
+from nasframe.study.result import StudyResult, outcome, rank
 
 _TOP = 5
 
@@ -108,13 +108,13 @@ class ConsoleObserver(Observer):
         if trial.duplicate_of is not None:
             return
         self._done += 1
-        self._failed += trial.error is not None and trial.stopped is None
+        self._failed += trial.state is TrialState.FAILED
         if self._begun is None:
             self._begun = monotonic() - trial.seconds
         if trial.reward is not None:
             self._best = trial.reward if self._best is None else max(self._best, trial.reward)
         left = self._left()
-        if trial.error is None and trial.rejected is None and not self._estimated:
+        if trial.reward is not None and not self._estimated:
             self._estimated = True
             spent = 0.0 if self._before else monotonic() - self._since
             what = "rest of the study" if self._before else "whole study"
@@ -140,16 +140,13 @@ class ConsoleObserver(Observer):
 
     def _line(self, trial: Trial) -> str:
         start = f"trial {trial.number:>3}  "
-        if trial.reward is None and trial.duplicate_of is not None:
-            return f"{start}failed: the same network as trial {trial.duplicate_of}"
-        if trial.error is not None:
-            return f"{start}failed: {trial.error}" if trial.stopped is None else start + trial.error
-        if trial.rejected is not None:
-            return f"{start}not trained: {trial.rejected}"
         if trial.duplicate_of is not None:
-            return (
-                f"{start}reward {trial.reward:.4f}  the same network as trial {trial.duplicate_of}"
-            )
+            had = f"{trial.state}:" if trial.reward is None else f"reward {trial.reward:.4f} "
+            return f"{start}{had} the same network as trial {trial.duplicate_of}"
+        if trial.state is TrialState.STOPPED and trial.reward is None:
+            return f"{start}{trial.error}"
+        if trial.reward is None:
+            return f"{start}{trial.state}: {outcome(trial)[1]}"
         numbers = "  ".join(f"{name} {value}" for name, value in self._numbers(trial))
         how = "  from the cache" if trial.cached else ""
         if trial.stopped is not None:
@@ -180,10 +177,12 @@ class ConsoleObserver(Observer):
             self._bar.stop()
 
     def _print_counts(self, result: StudyResult, new: Sequence[Trial]) -> None:
-        failed = sum(trial.error is not None and trial.stopped is None for trial in new)
-        stopped = sum(trial.stopped is not None for trial in new)
+        failed = sum(trial.state is TrialState.FAILED for trial in new)
+        stopped = sum(trial.state is TrialState.STOPPED for trial in new)
         cached = sum(trial.cached for trial in new)
         counts = f"{len(new)} trials, {failed} failed, "
+        rejected = sum(trial.state is TrialState.REJECTED for trial in new)
+        counts += f"{rejected} rejected, " if rejected else ""
         counts += f"{stopped} stopped early, " if stopped else ""
         counts += f"{cached} from the cache, " if cached else ""
         counts += f"{len(result.trials) - len(new)} duplicates."

@@ -136,7 +136,8 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
         metrics=metrics_of(data["metrics"]),
-        reward=None if reward is None else float(reward),
+        # Journals of before wrote the reward 0 for rejected trials, which have none.
+        reward=None if reward is None or data.get("rejected") is not None else float(reward),
         seconds=float(data["seconds"]),
         error=data.get("error"),
         rejected=data.get("rejected"),
@@ -145,6 +146,12 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         stopped=stopped,
         cached=data.get("cached") is True,
     )
+
+
+def has_rewarded_rejections(folder: Path) -> bool:
+    """Whether a journal has rejected trials with the reward 0: an older version wrote them."""
+    told = journal.read(folder, "told")
+    return any(data.get("rejected") is not None and "reward" in data for data in told)
 
 
 def _require(condition: bool, reason: str) -> None:

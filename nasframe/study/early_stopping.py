@@ -19,7 +19,8 @@ Decisions: TypeAlias = dict[int, dict[int, bool]]
 def so_far(
     trial: Trial, reports: Mapping[int, Metrics], epoch: int, objective: Objective
 ) -> float | None:
-    """The reward of a child after an epoch; ``None`` if the objective gives none.
+    """The reward of a child after an epoch; ``None`` if the objective gives none
+    or refuses it.
 
     Args:
         trial: with what meters have measured.
@@ -53,7 +54,7 @@ def ask(stopper: Stopper, report: Report, reward: float) -> bool:
 def ended(trial: Trial, decided: Mapping[int, bool], stopper: Stopper) -> Trial:
     """The trained trial; if the stopper has ended it, it is marked, and failed if it is to be."""
     epoch = next((epoch for epoch, go_on in decided.items() if not go_on), None)
-    if epoch is None or trial.error is not None:
+    if epoch is None or trial.reward is None:
         return trial
     if stopper.fails:
         return replace(trial, stopped=epoch, reward=None, error=f"stopped after epoch {epoch}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nasframe.api.study_config import StudyConfig
-from nasframe.api.types import Trial
+from nasframe.api.types import Trial, TrialState
 from nasframe.loggers.curves import Curves, Row, make_curves
 from nasframe.registry.serialization import flat, to_plain
 from nasframe.storage.events import Told, history
@@ -77,13 +77,13 @@ class _Rows:
     def next(self, trial: Trial) -> Row:
         """The row of the next trial."""
         self._step += 1
-        self._failed += trial.error is not None and trial.stopped is None
+        self._failed += trial.state is TrialState.FAILED
         row: Mapping[str, float] = {
             "trial": trial.number,
             "failed": self._failed,
             "seconds": trial.seconds,
         }
-        if trial.reward is not None and trial.rejected is None:
+        if trial.reward is not None:
             self._best = max(trial.reward, trial.reward if self._best is None else self._best)
             row = {**row, "reward": trial.reward, "best": self._best}
         return self._step, {**single_values(trial), **row}

@@ -17,6 +17,7 @@ from nasframe.api.types import (
     Result,
     Step,
     Trial,
+    TrialState,
 )
 from nasframe.errors import NasframeError
 from nasframe.registry.calls import blaming, called
@@ -117,7 +118,7 @@ class Loop:
         if config.hours is not None and self._elapsed() >= config.hours * 3600:
             return f"{config.hours:g} hours are over"
         if ledger.failures >= config.max_failures:
-            failed = (t for t in reversed(ledger.trials.values()) if t.error and not t.stopped)
+            failed = (t for t in reversed(ledger.trials.values()) if t.state is TrialState.FAILED)
             error = next(failed).error
             return f"{ledger.failures} trials in a row failed, the last with {error}"
         if duplicates >= config.max_duplicates:
@@ -208,7 +209,7 @@ class Loop:
         running.reports[report.epoch] = report.metrics
         if report.epoch not in decided:
             reward = so_far(running.trial, running.reports, report.epoch, self.objective)
-            if reward is None:  # the result will be a failure, and say why
+            if reward is None:  # the result will be failed or rejected, and say why
                 return True
             decided[report.epoch] = go_on = ask(stopper, report, reward)
             self.journal.append(events.reported(report, reward, go_on))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.api.drawing import Drawing
-from nasframe.api.types import Trial
+from nasframe.api.types import Trial, TrialState
 from nasframe.errors import NasframeError, one_line
 from nasframe.executors.worker import child_seed
 from nasframe.registry.options import restored
@@ -124,11 +124,11 @@ class StudyResult:
 
 
 def rank(trials: Iterable[Trial]) -> list[Trial]:
-    """Trained trials by falling reward, the earlier first among equals; each network once."""
+    """Trials with a reward by falling reward, the earlier first among equals; each network once."""
     rewards = [
         (-trial.reward, trial.number, trial)
         for trial in trials
-        if trial.reward is not None and trial.rejected is None and trial.duplicate_of is None
+        if trial.reward is not None and trial.duplicate_of is None
     ]
     return [trial for _, _, trial in sorted(rewards, key=lambda item: item[:2])]
 
@@ -137,11 +137,13 @@ def outcome(trial: Trial) -> tuple[str, str]:
     """What became of a trial in a word, and why."""
     if trial.duplicate_of is not None:
         return "duplicate", f"of trial {trial.duplicate_of}"
-    if trial.rejected is not None:
-        return "rejected", trial.rejected
-    if trial.stopped is not None:
-        return "stopped", f"after epoch {trial.stopped}"
-    return ("trained", "") if trial.error is None else ("failed", trial.error)
+    reasons = {
+        TrialState.TRAINED: "",
+        TrialState.STOPPED: f"after epoch {trial.stopped}",
+        TrialState.REJECTED: trial.rejected or "",
+        TrialState.FAILED: trial.error or "",
+    }
+    return trial.state.value, reasons[trial.state]
 
 
 def single_values(trial: Trial) -> dict[str, float]:

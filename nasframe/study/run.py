@@ -8,6 +8,7 @@ from typing import Any
 
 from nasframe.api.parts import Controller, Executor, Objective
 from nasframe.api.study_config import StudyConfig
+from nasframe.api.types import TrialState
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.registry.calls import built
@@ -162,10 +163,23 @@ class _Study:
         self._decisions = replay(folder, self._space, self._ledger, config, self._stopper)
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
-        for note in resumption.notes:
+        for note in (*resumption.notes, *self._rejection_notes()):
             self._observer.note(note)
         self._ledger.resumed(config.max_failures)
         return events.resumed(resumption.changes)
+
+    def _rejection_notes(self) -> list[str]:
+        """What is to be said if rejected trials counted as rewards of 0 when the study began."""
+        trials = self._ledger.trials.values()
+        if not any(trial.state is TrialState.REJECTED for trial in trials):
+            return []
+        if not events.has_rewarded_rejections(self._config.dir):
+            return []
+        return [
+            "rejected networks had the reward 0 when this study began, and have none now: its "
+            "controller ranks them last, so the rest of the study differs from what it would "
+            "have been"
+        ]
 
 
 def _changes(config: StudyConfig) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def checked(trial: Trial) -> Trial:
 
 
 def judged(trial: Trial, objective: Objective) -> Trial:
-    """The measured trial; rejected with reward 0 if the objective does not want it trained."""
+    """The trial; rejected if the objective refuses it by the metrics that it has."""
     if trial.error is not None:
         return trial
     try:
@@ -43,16 +43,23 @@ def judged(trial: Trial, objective: Objective) -> Trial:
             raise ChildError(f"must return why not, or None, not {reason!r:.80}")
     except Exception as error:
         return replace(trial, error=f"{called(objective, 'rejects')}: {one_line(error)}")
-    return trial if reason is None else replace(trial, rejected=reason, reward=0.0)
+    return replace(trial, rejected=reason)
 
 
 def scored(trial: Trial, objective: Objective) -> Trial:
-    """The trained trial with its reward; failed if the objective raises or gives no number."""
+    """The trained trial with its reward.
+
+    It is rejected if the objective refuses it by its metrics, of which meters may not have given
+    all, and failed if the objective raises or gives no number.
+    """
     if trial.error is not None:
         return trial
     missing = [name for name in objective.needs if name not in trial.metrics]
     if missing:
         return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
+    trial = judged(trial, objective)
+    if trial.error is not None or trial.rejected is not None:
+        return trial
     try:
         return replace(trial, reward=_reward(objective, trial.metrics))
     except Exception as error:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 
 from nasframe.api.parts import Controller, SearchSpace
-from nasframe.api.types import Proposal, Trial
+from nasframe.api.types import Proposal, Trial, TrialState
 from nasframe.registry.calls import blaming, called
 
 
@@ -96,7 +96,7 @@ class Ledger:
         while (trial := self.trials.get(self._front)) is not None:
             self._front += 1
             if trial.duplicate_of is None:
-                failed = trial.error is not None and trial.stopped is None
+                failed = trial.state is TrialState.FAILED
                 self.failures = self.failures + 1 if failed else 0
 
     @property

@@ -6,42 +6,40 @@ import math
 import random
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import mean
 from typing import Any, ClassVar
 from unittest import SkipTest
 
 from nasframe.api.config import ControllerConfig
 from nasframe.api.parts import Controller
-from nasframe.api.types import Architecture, Choice, Link, Proposal, Trial
-from nasframe.testing.part import PartContract
-
-_CHOICES = (
-    Choice("layer0.kernel", (1, 3, 5)),
-    Choice("layer0.width", (16,)),
-    Link("layer1.from0", source=0, target=2),
-    Choice("layer1.kernel", (1, 3, 5)),
-    Choice("layer1.width", (16, 32, 64, 128)),
-    Link("layer2.from0", source=0, target=5),
-    Link("layer2.from1", source=2, target=5),
-    Choice("layer2.kernel", (1, 3, 5)),
+from nasframe.api.types import TrialState
+from nasframe.testing.bandit import (
+    CHOICES,
+    NEUTRAL,
+    Search,
+    all_rejected,
+    all_trained,
+    dyadic_reward,
+    is_refused,
+    mirrored,
+    reward_of,
+    shifted,
+    some_rejected,
 )
-"""Choices of several sizes, one that leaves no choice, and links."""
-
-_OPTIMUM = (1, 0, 1, 2, 2, 0, 1, 0)
-"""The rewards of the contract are the share of choices that are as here."""
+from nasframe.testing.part import PartContract
 
 _SHALLOW, _GROWS = 2, 12
 """In the contract's growing space, proposals below the second number decide this many choices."""
 
 
 def _all(number: int) -> int:
-    return len(_CHOICES)
+    return len(CHOICES)
 
 
 def _growing(number: int) -> int:
-    return _SHALLOW if number < _GROWS else len(_CHOICES)
+    return _SHALLOW if number < _GROWS else len(CHOICES)
 
 
 class ControllerContract(PartContract):
@@ -52,8 +50,8 @@ class ControllerContract(PartContract):
             are, and in the last quarter of ``proposals`` it must have come a third of the way
             from the mean reward of random search to the highest reward.
         proposals: see above; 60 or more, or random search would be taken for a learner.
-        failures_count: whether a failed trial, which must teach nothing, counts all the same: for
-            a batch to be complete, say.
+        failures_count: whether a failed trial, or a rejected one before any was trained, which
+            must teach nothing, counts all the same: for a batch to be complete, say.
         portions_matter: whether it matters which trials are told in one call. A study resumes
             with the same calls; but one that is told as results come has calls of one trial.
     """
@@ -97,16 +95,14 @@ class ControllerContract(PartContract):
 
     def test_ask_and_tell_leave_global_random_states_alone(self) -> None:
         before = _random_states()
-        for _ in self._search(_all).run(24):
-            pass
+        self._search(_all).finish(24)
         assert _random_states() == before, "a global random generator was used"
 
     def test_replay_gives_the_same_proposals(self) -> None:
         """That is how a study is resumed; architectures of the user come first, without info."""
         search, resumed = self._search(_growing), self._build(_growing)
         search.enqueue([(2, 0, 1, 1, 1, 0, 0, 2), (0, 0), (1, 0, 0, 0, 2, 1, 0, 0)])
-        for _ in search.run(_GROWS + 20):
-            pass
+        search.finish(_GROWS + 20)
         search.replay(resumed)
         search.compare(resumed, "told the same trials, another controller proposed something else")
 
@@ -114,8 +110,7 @@ class ControllerContract(PartContract):
         if self.portions_matter:
             raise SkipTest("declared by portions_matter")
         search = self._search(_all)
-        for _ in search.run(24):
-            pass
+        search.finish(24)
         for size in (1, 5, len(search.trials)):
             other = self._build(_all)
             for first in range(0, len(search.trials), size):
@@ -124,96 +119,60 @@ class ControllerContract(PartContract):
 
     def test_failed_trials_teach_nothing(self) -> None:
         search, other = self._search(_all), self._build(_all)
-        for _ in search.run(40):
-            pass
-        assert any(trial.reward is None for trial in search.trials), "too few networks to fail"
-        for portion in search.portions:
-            if self.failures_count:
-                other.tell([t if t.reward is not None else _mirrored(t) for t in portion])
-            else:
-                other.tell([t for t in portion if t.reward is not None])
+        search.finish(40)
+        states = {trial.state for trial in search.trials}
+        assert TrialState.FAILED in states, "too few networks to fail"
+        self._tell_without(other, search, TrialState.FAILED)
         search.compare(other, "it learned from trials without a reward")
+
+    def test_rejected_trials_teach_nothing_before_one_is_trained(self) -> None:
+        search, other = Search(self._build(_all), all_rejected), self._build(_all)
+        search.finish(24)
+        self._tell_without(other, search, TrialState.REJECTED)
+        search.compare_tokens(other, "it learned from rejected trials, and none was trained")
+
+    def test_a_constant_added_to_all_rewards_changes_nothing(self) -> None:
+        """Rejected trials rank below trained ones, whatever the sign of the rewards."""
+        search = Search(self._build(_all), some_rejected, dyadic_reward)
+        search.finish(40)
+        for constant in (1.0, -1.0, 8.0, -8.0):
+            other = self._build(_all)
+            search.replay(other, partial(shifted, constant=constant))
+            search.compare_tokens(other, f"with {constant} added to all rewards")
+
+    def test_rejected_networks_are_not_sought(self) -> None:
+        """At most as often as random search meets them, within three standard deviations."""
+        negative = Search(self._build(_all), some_rejected, lambda tokens: reward_of(tokens) - 2)
+        negative.finish(self.proposals)
+        last = negative.trials[-(self.proposals // 4) :]
+        share = mean(is_refused(trial.architecture.tokens) for trial in last)
+        most = NEUTRAL + 3 * math.sqrt(NEUTRAL * (1 - NEUTRAL) / len(last))
+        assert share <= most, f"{share:.2f} of its last proposals were rejected, {most:.2f} allowed"
 
     def test_a_bandit_is_learned(self) -> None:
         if not self.learns:
             raise SkipTest("declared by learns")
-        search = self._search(_all, fails=False)
-        for _ in search.run(self.proposals):
-            pass
+        search = Search(self._build(_all), all_trained)
+        search.finish(self.proposals)
         last = search.trials[-(self.proposals // 4) :]
-        reached = mean(_reward(trial.architecture.tokens) for trial in last)
-        uniform = mean(1 / len(choice.options) for choice in _CHOICES)
+        reached = mean(reward_of(trial.architecture.tokens) for trial in last)
+        uniform = mean(1 / len(choice.options) for choice in CHOICES)
         wanted = uniform + (1 - uniform) / 3
         assert reached >= wanted, f"mean reward {reached:.3f}, wanted {wanted:.3f}"
 
+    def _tell_without(self, other: Controller, search: Search, state: TrialState) -> None:
+        """Tell what was told but for trials of a state, or with others in their places."""
+        for portion in search.portions:
+            if self.failures_count:
+                other.tell([mirrored(t) if t.state is state else t for t in portion])
+            else:
+                other.tell([t for t in portion if t.state is not state])
+
     def _build(self, active: Callable[[int], int]) -> Controller:
-        return self.config().build(_CHOICES, 5, active)
+        return self.config().build(CHOICES, 5, active)
 
-    def _search(self, active: Callable[[int], int], *, fails: bool = True) -> _Search:
-        return _Search(self._build(active), fails)
-
-
-class _Search:
-    """Asks a controller and tells it rewards that are made up, as a study would.
-
-    Attributes:
-        controller: which is asked and told.
-        portions: what it was told, by call.
-        next: the next number.
-    """
-
-    def __init__(self, controller: Controller, fails: bool) -> None:
-        self.controller = controller
-        self.portions: list[list[Trial]] = []
-        self.next = 0
-        self._fails = fails
-        self._known: dict[tuple[int, ...], int] = {}
-
-    @property
-    def trials(self) -> list[Trial]:
-        return [trial for portion in self.portions for trial in portion]
-
-    def run(self, proposals: int) -> Iterator[tuple[range, list[Proposal]]]:
-        """Ask and tell, batch by batch, until there are so many proposals."""
-        while self.next < proposals:
-            numbers = range(self.next, self.next + self.controller.batch)
-            asked = self.controller.ask(numbers)
-            self._tell(asked)
-            yield numbers, asked
-
-    def enqueue(self, architectures: Sequence[tuple[int, ...]]) -> None:
-        self._tell([Proposal(tokens) for tokens in architectures])
-
-    def replay(self, other: Controller) -> None:
-        for portion in self.portions:
-            other.tell(portion)
-
-    def compare(self, other: Controller, otherwise: str) -> None:
-        numbers = range(self.next, self.next + self.controller.batch)
-        ours, theirs = self.controller.ask(numbers), other.ask(numbers)
-        assert ours == theirs, f"{otherwise}: {ours} != {theirs}"
-
-    def _tell(self, proposals: Sequence[Proposal]) -> None:
-        portion = [self._trial(self.next + i, p) for i, p in enumerate(proposals)]
-        self.next += len(portion)
-        self.portions.append(portion)
-        self.controller.tell(portion)
-
-    def _trial(self, number: int, proposal: Proposal) -> Trial:
-        first = self._known.setdefault(proposal.tokens, number)
-        failed = self._fails and first % 5 == 4
-        return Trial(
-            number,
-            Architecture(proposal.tokens),
-            proposal.info,
-            reward=None if failed else _reward(proposal.tokens),
-            error="it failed" if failed else None,
-            duplicate_of=first if first < number else None,
-        )
-
-
-def _reward(tokens: Sequence[int]) -> float:
-    return mean(token == best for token, best in zip(tokens, _OPTIMUM, strict=False))
+    def _search(self, active: Callable[[int], int]) -> Search:
+        return Search(self._build(active))
 
 
 def _check(tokens: Sequence[int], number: int) -> None:
@@ -221,16 +180,9 @@ def _check(tokens: Sequence[int], number: int) -> None:
     active = _growing(number)
     proposal = f"proposal {number} in a space of the contract's own"
     assert len(tokens) == active, f"{proposal}: {active} choices are active: {tokens}"
-    for token, choice in zip(tokens, _CHOICES, strict=False):
+    for token, choice in zip(tokens, CHOICES, strict=False):
         fits = isinstance(token, int) and 0 <= token < len(choice.options)
         assert fits, f"{proposal}: {token!r} is no option of {choice}"
-
-
-def _mirrored(trial: Trial) -> Trial:
-    """The trial, had it been another architecture."""
-    pairs = zip(trial.architecture.tokens, _CHOICES, strict=False)
-    tokens = tuple(len(choice.options) - 1 - token for token, choice in pairs)
-    return replace(trial, architecture=Architecture(tokens))
 
 
 def _random_states() -> list[Any]:

@@ -34,4 +34,6 @@ class TrainConfig(OptimizationConfig, EvaluatorConfig):
         """Make the evaluator."""
         from nasframe.training.evaluator import TrainEvaluator
 
-        return TrainEvaluator(self, space, task)
+        return TrainEvaluator(
+            self, space, task, compile=self.compile, threads=self.threads, device=self.device
+        )

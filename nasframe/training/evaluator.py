@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from nasframe._support.system import cpu_name, threads
 from nasframe.api.config import Precision
+from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Evaluator, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import ChildError, NasframeError
 from nasframe.registry.calls import called, raised
 from nasframe.storage.weights import save_weights, task_facts
 from nasframe.training.compile import compile_apart
-from nasframe.training.config import TrainConfig
 from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.optimizer import check_optimizer
 
@@ -33,17 +33,30 @@ class TrainEvaluator(Evaluator):
         config: how to train.
         space: makes the networks.
         task: what they are trained on.
+        compile: whether each child is compiled.
+        threads: CPU threads of a child.
+        device: its name, where the executor gives none.
 
     Raises:
         NasframeError: if the optimizer or the device cannot be used, or labels cannot be smoothed.
     """
 
-    def __init__(self, config: TrainConfig, space: SearchSpace, task: Task) -> None:
+    def __init__(
+        self,
+        config: OptimizationConfig,
+        space: SearchSpace,
+        task: Task,
+        *,
+        compile: bool,
+        threads: int,
+        device: str,
+    ) -> None:
         check_environment()
-        find_device(config.device)
+        find_device(device)
         check_optimizer(config, "evaluator")
         smooth_labels(task, config.label_smoothing, "evaluator")
         self._config = config
+        self._compile, self._threads, self._device = compile, threads, device
         self._space = space
         self._task = task
         self.reports = task.provides
@@ -65,7 +78,7 @@ class TrainEvaluator(Evaluator):
 
     def fingerprint(self) -> str:
         """The device and the precision that it has there."""
-        device = find_device(self._config.device)
+        device = find_device(self._device)
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else f"{device.type} {cpu_name()}"
         return f"{name}, {precision_of(self._config.precision, device)}"
@@ -77,12 +90,12 @@ class TrainEvaluator(Evaluator):
             FloatingPointError: if the training diverges.
             Cancelled: if the study has cancelled the child.
         """
-        name = self._config.device if context.device == "auto" else context.device
+        name = self._device if context.device == "auto" else context.device
         device = find_device(name)
-        with threads(self._config.threads), seeded(context.seed, device):
+        with threads(self._threads), seeded(context.seed, device):
             network = self._build(architecture)
             history: list[dict[str, float]] = []
-            with compiled(network) if self._config.compile else nullcontext():
+            with compiled(network) if self._compile else nullcontext():
                 seconds = self._fit(network, device, context, history)
         if context.weights is not None:
             save_weights(network, context.weights, self._metadata(architecture))

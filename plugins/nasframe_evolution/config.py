@@ -16,7 +16,8 @@ class EvolutionConfig(ControllerConfig):
     100 and a tournament of 25.
 
     Attributes:
-        population: how many networks can be parents: the latest that did not fail.
+        population: how many networks can be parents: the latest that did not fail, a rejected
+            one only where a tournament has no trained one.
         tournament: of how many members, drawn with replacement, the best is the parent.
         batch: how many proposals come from the same population. It should be no smaller than the
             number of workers, which wait for each other, and much smaller than the population.

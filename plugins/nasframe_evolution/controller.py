@@ -4,28 +4,30 @@ Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Archit
 AAAI 2019, algorithm 1: each proposal is a mutant of the best of a few members of the population,
 and a member dies of age, however good it is. What differs: a mutation always changes one choice,
 while the paper's leaves the architecture as it is one time in twenty; and a network that was
-known already does not enter the population, as it is not trained again.
+known already does not enter the population, as it is not trained again. A rejected network enters
+it and loses to every trained one; while no member was trained, none is a parent.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
-from nasframe import Choice, Controller, Proposal, Trial
+from nasframe import Choice, Controller, Proposal, Trial, TrialState
 
 
 @final
 class EvolutionController(Controller):
     """Mutates the winner of a tournament among the latest networks.
 
-    Until the population is full, architectures are drawn uniformly. If a proposal decides more
-    choices than its parent did, those beyond the parent's are drawn uniformly.
+    Until the population is full and a member of it was trained, architectures are drawn uniformly.
+    If a proposal decides more choices than its parent did, those beyond the parent's are drawn
+    uniformly.
 
     Args:
         choices: the decisions in their order.
@@ -51,7 +53,7 @@ class EvolutionController(Controller):
         self._sizes = np.array([len(choice.options) for choice in choices])
         self._seed = seed
         self._active = active
-        self._population: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=population)
+        self._population: deque[tuple[float | None, tuple[int, ...]]] = deque(maxlen=population)
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Make a mutant for each number, all from the same population."""
@@ -60,22 +62,27 @@ class EvolutionController(Controller):
     def tell(self, trials: Sequence[Trial]) -> None:
         """Let the new networks in, in the order told, and the oldest die."""
         for trial in trials:
-            if trial.reward is not None and trial.duplicate_of is None:
+            known = trial.reward is not None or trial.state is TrialState.REJECTED
+            if known and trial.duplicate_of is None:
                 self._population.append((trial.reward, trial.architecture.tokens))
 
     def _propose(self, number: int) -> Proposal:
         generator = np.random.default_rng([self._seed, number])
         tokens = generator.integers(self._sizes[: self._active(number)])
-        if len(self._population) == self._population.maxlen:
+        if self._has_parents():
             parent = self._parent(generator)[: len(tokens)]
             tokens[: len(parent)] = parent
             self._mutate(tokens[: len(parent)], generator)
         return Proposal(tuple(tokens.tolist()))
 
+    def _has_parents(self) -> bool:
+        full = len(self._population) == self._population.maxlen
+        return full and any(reward is not None for reward, _ in self._population)
+
     def _parent(self, generator: np.random.Generator) -> tuple[int, ...]:
         """The best of a few members, each drawn from the whole population."""
         drawn = generator.integers(len(self._population), size=self._tournament)
-        _, tokens = max((self._population[i] for i in drawn), key=itemgetter(0))
+        _, tokens = max((self._population[i] for i in drawn), key=_fitness)
         return tokens
 
     def _mutate(self, tokens: npt.NDArray[np.int64], generator: np.random.Generator) -> None:
@@ -86,3 +93,8 @@ class EvolutionController(Controller):
             place = generator.choice(places)
             step = generator.integers(1, sizes[place])
             tokens[place] = (tokens[place] + step) % sizes[place]
+
+
+def _fitness(member: tuple[float | None, tuple[int, ...]]) -> float:
+    reward, _ = member
+    return -math.inf if reward is None else reward

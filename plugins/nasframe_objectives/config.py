@@ -22,8 +22,8 @@ class Reduction(Enum):
 class LimitedConfig(ObjectiveConfig, ABC):
     """Limits; null, their default, is none.
 
-    A network above a limit has the reward 0. It is not trained if a meter gives the metric; what
-    the evaluator alone gives is known after the training.
+    A network above a limit is rejected: it has no reward and ranks below all others. It is not
+    trained if a meter gives the metric; what only the evaluator gives is known after the training.
 
     Attributes:
         latency: the name of the latency; of two meters that give one, this chooses:
@@ -141,7 +141,7 @@ class AccuracyLatencyAbsoluteConfig(LimitedConfig):
 
     Bender et al., "Can Weight Sharing Outperform Random Architecture Search? An Investigation With
     TuNAS" (CVPR 2020). A network loses as much by being faster than the target as by being slower.
-    One that misses it by far can have a negative reward, less than the 0 of one above a limit.
+    One that misses it by far can have a negative reward.
 
     Attributes:
         metric: the name of the accuracy.

@@ -9,7 +9,7 @@ from nasframe_objectives.values import number
 
 
 class Limited(Objective):
-    """An objective whose reward is 0 for networks above a limit.
+    """An objective that refuses networks above a limit.
 
     Args:
         objective: makes the reward of the others.
@@ -26,7 +26,7 @@ class Limited(Objective):
 
     def score(self, metrics: Metrics) -> float:
         """The reward."""
-        return 0.0 if self.rejects(metrics) else self._objective.score(metrics)
+        return self._objective.score(metrics)
 
     def rejects(self, metrics: Metrics) -> str | None:
         """Which limit is broken, as far as the metrics tell by now."""

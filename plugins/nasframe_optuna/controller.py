@@ -1,6 +1,7 @@
 """The controller that asks a sampler of Optuna.
 
-An Optuna study in memory holds the told trials and nothing else. Each proposal comes from a new
+An Optuna study in memory holds the told trials and nothing else; rejected ones have a value below
+the rewards of all others. Each proposal comes from a new
 sampler, seeded from the study's seed and the proposal's number, for a trial that is never stored.
 """
 
@@ -9,16 +10,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
-from optuna.trial import TrialState, create_trial
+from optuna.trial import create_trial
 
-from nasframe import Choice, Controller, Proposal, Trial, threads
+from nasframe import Choice, Controller, Proposal, RewardFloor, Trial, TrialState, threads
+
+_Tokens: TypeAlias = tuple[int, ...]
 
 _NAME = "told"
 
@@ -61,8 +64,15 @@ class OptunaController(Controller):
         }
         self._seed = seed
         self._active = active
-        self._storage = _Storage()
         self._repeats = 0
+        self._floor = RewardFloor()
+        self._told: list[tuple[_Tokens, float | None]] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        """Begin with an empty storage."""
+        self._storage = _Storage()
+        self._stored: list[tuple[_Tokens, float]] = []
         with _quiet():
             optuna.create_study(storage=self._storage, study_name=_NAME, direction="maximize")
 
@@ -73,22 +83,37 @@ class OptunaController(Controller):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Store the trials that did not fail, and duplicates too, in the order told."""
+        for trial in trials:
+            self._repeats = 0 if trial.duplicate_of is None else self._repeats + 1
+            if trial.reward is not None:
+                self._floor.tell(trial.reward)
+            if trial.reward is not None or trial.state is TrialState.REJECTED:
+                self._told.append((trial.architecture.tokens, trial.reward))
+        self._store()
+
+    def _store(self) -> None:
+        """Store what is new; all again if the value of rejected trials has fallen."""
+        floor = self._floor.reward
+        if floor is None:
+            return
+        values = [(tokens, floor if value is None else value) for tokens, value in self._told]
+        if values[: len(self._stored)] != self._stored:
+            self._clear()
         with _quiet():
             study = optuna.load_study(study_name=_NAME, storage=self._storage)
-            for trial in trials:
-                self._repeats = 0 if trial.duplicate_of is None else self._repeats + 1
-                if trial.reward is not None:
-                    params = dict(zip(self._distributions, trial.architecture.tokens, strict=False))
-                    distributions = {name: self._distributions[name] for name in params}
-                    study.add_trial(
-                        create_trial(params=params, distributions=distributions, value=trial.reward)
-                    )
+            for tokens, value in values[len(self._stored) :]:
+                params = dict(zip(self._distributions, tokens, strict=False))
+                distributions = {name: self._distributions[name] for name in params}
+                study.add_trial(
+                    create_trial(params=params, distributions=distributions, value=value)
+                )
+        self._stored = values
 
     def _propose(self, number: int) -> Proposal:
         sampler = self._sampler(number)
         # A study keeps a copy of the trials that it has read: this one sees what was told by now.
         study = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler)
-        trial = create_trial(state=TrialState.RUNNING)
+        trial = create_trial(state=optuna.trial.TrialState.RUNNING)
         wanted = list(self._distributions.items())[: self._active(number)]
         joint = sampler.infer_relative_search_space(study, trial)
         drawn = sampler.sample_relative(study, trial, joint)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from statistics import fmean, pstdev
 from typing import final
+
+from nasframe import RewardFloor
 
 _RECENT = 64
 """To so many of the last rewards, its own among them, a reward is compared."""
@@ -18,6 +21,9 @@ class Advantages:
     The baseline is the moving average of the rewards of earlier updates. The first update has
     none, and takes the mean of its own: against 0 it would favour all that it has seen.
 
+    A rejected trial counts for a reward below those of all trained ones so far, or has the lowest
+    rank.
+
     Args:
         kind: ``raw`` is the reward minus the baseline; ``normalized`` divides that by the standard
             deviation of recent rewards; ``rank`` is from -1, worse than all recent rewards, to 1.
@@ -29,15 +35,31 @@ class Advantages:
         self._decay = baseline_decay
         self._baseline: float | None = None
         self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._floor = RewardFloor()
 
-    def __call__(self, rewards: Sequence[float]) -> list[float]:
-        """The advantages of the rewards of one update; the next ones are compared with these."""
+    def __call__(self, rewards: Sequence[float | None]) -> list[float]:
+        """The advantages of the rewards of one update; the next ones are compared with these.
+
+        Args:
+            rewards: ``None`` for a rejected trial.
+
+        Returns:
+            One for each reward; none at all if no trial was trained yet.
+        """
+        for reward in rewards:
+            if reward is not None:
+                self._floor.tell(reward)
+        floor = self._floor.reward
+        if floor is None or not rewards:
+            return []
+        if self._kind == "rank":
+            return self._ranks([-math.inf if reward is None else reward for reward in rewards])
+        return self._differences([floor if reward is None else reward for reward in rewards])
+
+    def _differences(self, rewards: Sequence[float]) -> list[float]:
         baseline = fmean(rewards) if self._baseline is None else self._baseline
         self._recent.extend(rewards)
-        if self._kind == "rank":
-            advantages = [self._rank(reward) for reward in rewards]
-        else:
-            advantages = [reward - baseline for reward in rewards]
+        advantages = [reward - baseline for reward in rewards]
         if self._kind == "normalized":
             deviation = pstdev(self._recent)
             advantages = [value / deviation if deviation else 0.0 for value in advantages]
@@ -45,6 +67,10 @@ class Advantages:
             baseline = self._decay * baseline + (1 - self._decay) * reward
         self._baseline = baseline
         return advantages
+
+    def _ranks(self, rewards: Sequence[float]) -> list[float]:
+        self._recent.extend(rewards)
+        return [self._rank(reward) for reward in rewards]
 
     def _rank(self, reward: float) -> float:
         """The share of recent rewards that are lower, less the share of those that are higher."""

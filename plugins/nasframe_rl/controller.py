@@ -12,7 +12,7 @@ from typing import final
 import torch
 from torch.optim import Adam
 
-from nasframe import Controller, Proposal, Trial, threads
+from nasframe import Controller, Proposal, Trial, TrialState, threads
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.elite import Elite
 from nasframe_rl.exploration import Exploration
@@ -25,7 +25,8 @@ class PolicyController(Controller):
     """Learns from batches of its own proposals, in the order in which they are told.
 
     A failed trial keeps its place in the batch and teaches nothing, so that in a synchronous
-    study each update uses what the newest policy has proposed. Enqueued architectures (empty
+    study each update uses what the newest policy has proposed. A rejected one has an advantage
+    below those of all trained ones, and is never imitated. Enqueued architectures (empty
     ``info``) are not the policy's: they enter the queue of the best and nothing else.
 
     Args:
@@ -96,14 +97,14 @@ class PolicyController(Controller):
                 self._told.append(trial)
             if len(self._told) == self.batch:
                 with threads(1):
-                    self._learn([trial for trial in self._told if trial.reward is not None])
+                    self._learn([trial for trial in self._told if _teaches(trial)])
                 self._exploration.told(self._told)
                 self._told.clear()
 
     def _learn(self, trials: Sequence[Trial]) -> None:
-        if not trials:
+        advantages = self._advantages([trial.reward for trial in trials])
+        if not advantages:
             return
-        advantages = self._advantages([t.reward for t in trials if t.reward is not None])
         drawn = [trial.architecture.tokens for trial in trials]
         best = [] if self._elite is None else self._elite.best()
         for _ in range(self._epochs):
@@ -122,3 +123,7 @@ class PolicyController(Controller):
             torch.autograd.backward(loss)
             self._optimizer.step()
         self._updates += 1
+
+
+def _teaches(trial: Trial) -> bool:
+    return trial.reward is not None or trial.state is TrialState.REJECTED

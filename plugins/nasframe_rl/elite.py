@@ -19,7 +19,7 @@ class Elite:
         self._rewards: dict[Tokens, float] = {}
 
     def add(self, trial: Trial) -> None:
-        """Let a trial in if it is good enough; a failed one never is."""
+        """Let a trial in if it is good enough; one without a reward never is."""
         if trial.reward is None:
             return
         self._rewards.setdefault(trial.architecture.tokens, trial.reward)

@@ -167,6 +167,8 @@ def test_nasframe_controllers(item: Option) -> None:
     kept.test_a_proposal_is_an_option_for_each_active_choice()
     kept.test_ask_changes_nothing()
     kept.test_replay_gives_the_same_proposals()
+    kept.test_rejected_trials_teach_nothing_before_one_is_trained()
+    kept.test_a_constant_added_to_all_rewards_changes_nothing()
 
 
 @pytest.mark.parametrize("item", named("objective"))

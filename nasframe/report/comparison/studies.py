@@ -31,7 +31,7 @@ class Study:
     Attributes:
         folder: where it is.
         config: its configuration in plain values.
-        rewards_N: minus infinity for a trial that failed or was not trained.
+        rewards_N: minus infinity for a trial without a reward: failed or rejected.
         values_N: what is compared, the reward or a metric; not a number where there is no reward.
         over: whether it found an end by itself: with a larger budget it would find no more.
     """
@@ -106,14 +106,12 @@ def read(folder: Path, metric: str | None) -> Study | None:
 
 
 def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
-    """What is compared of a trial of a study; ``None`` if it failed or was not trained.
+    """What is compared of a trial of a study; ``None`` if it has no reward.
 
     Raises:
-        NasframeError: if it was trained and has no such metric.
+        NasframeError: if it has a reward and no such metric.
     """
-    if trial.reward is None or trial.rejected is not None:
-        return None
-    if metric is None:
+    if trial.reward is None or metric is None:
         return trial.reward
     value = trial.metrics.get(metric, ())
     last = value[-1:] if isinstance(value, tuple) else (value,)

@@ -31,8 +31,7 @@ class Row:
 
     Attributes:
         trial: its number.
-        state: ``trained``, ``stopped`` early, ``failed``, ``rejected`` before it was trained, or a
-            ``duplicate``.
+        state: ``trained``, ``stopped`` early, ``failed``, ``rejected``, or a ``duplicate``.
         reason: why it failed or was rejected; of which trial it is a duplicate.
         reward: ``None`` if it has none.
         elapsed: seconds that the study had run by then.

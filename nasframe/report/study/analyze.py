@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nasframe.api.config import ObjectiveConfig
-from nasframe.api.types import Architecture, Trial
+from nasframe.api.types import Architecture, Trial, TrialState
 from nasframe.errors import NasframeError
 from nasframe.registry.calls import blaming, called
 from nasframe.registry.restore import objective_of, space_of
@@ -46,11 +46,11 @@ def inspect(
     config, told = _read(folder)
     own = objective_of(config)
     new = [trial for trial in told if trial.duplicate_of is None]
-    failed = sum(trial.error is not None and trial.stopped is None for trial in new)
-    rejected = sum(trial.rejected is not None for trial in new)
+    failed = sum(trial.state is TrialState.FAILED for trial in new)
+    rejected = sum(trial.state is TrialState.REJECTED for trial in new)
     trained = rank(new)
     if not trained:
-        counts = f"of {len(new)} trials {failed} failed, {rejected} were not trained"
+        counts = f"of {len(new)} trials {failed} failed, {rejected} were rejected"
         reasons = [reason for trial in new if (reason := trial.error or trial.rejected)]
         last = f"; the last: {reasons[-1]}" if reasons else ""
         raise NasframeError(f"{folder} has no trained network: {counts}{last}")
@@ -90,7 +90,7 @@ def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping
     full = evaluator.get("epochs")
     if not stopped or not isinstance(full, int):
         return None
-    whole = sum(t.stopped is None and (t.error, t.rejected) == (None, None) for t in trials)
+    whole = sum(trial.state is TrialState.TRAINED for trial in trials)
     return Stopping(len(stopped), sum(stopped) + whole * full, (len(stopped) + whole) * full)
 
 

@@ -27,7 +27,7 @@ def markdown(found: Iterable[Findings], sentences: Iterable[str], top: int) -> s
 def _study(findings: Findings, top: int) -> Iterator[str]:
     yield f"## {_text(str(findings.folder))}\n"
     yield (
-        f"{findings.trials} trials, {findings.failed} failed, {findings.rejected} not trained, "
+        f"{findings.trials} trials, {findings.failed} failed, {findings.rejected} rejected, "
         f"{findings.duplicates} duplicates; objective {_text(findings.objective)}.\n"
     )
     yield f"### The best {len(findings.networks[:top])}\n"

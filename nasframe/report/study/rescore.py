@@ -14,7 +14,7 @@ from nasframe.registry.serialization import to_plain
 from nasframe.report.comparison.labels import named
 from nasframe.report.study.types import Rescored, Rescoring
 from nasframe.study.result import rank
-from nasframe.study.scoring import judged, scored
+from nasframe.study.scoring import scored
 
 
 def rescored(
@@ -38,7 +38,7 @@ def rescored(
                 f"objective={name} needs {need}, which the study does not have; "
                 f"there is {', '.join(sorted(metrics))}"
             )
-    trials = [_rescored(trial, objective) for trial in trained]
+    trials = [scored(replace(trial, reward=None), objective) for trial in trained]
     ranks = {trial.number: place for place, trial in enumerate(rank(trials), 1)}
     networks = [
         Rescored(t.number, ranks.get(t.number), t.reward, t.rejected, t.error) for t in trials
@@ -46,8 +46,3 @@ def rescored(
     last = len(networks) + 1
     networks.sort(key=lambda network: (network.rank or last, network.error is not None))
     return Rescoring(name, objective.needs, tuple(networks))
-
-
-def _rescored(trial: Trial, objective: Objective) -> Trial:
-    trial = judged(replace(trial, reward=None), objective)
-    return trial if trial.rejected is not None else scored(trial, objective)

@@ -22,7 +22,7 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
     """
     yield plain(
         f"{findings.folder}: {findings.trials} trials, {findings.failed} failed, "
-        f"{findings.rejected} not trained, {findings.duplicates} duplicates; "
+        f"{findings.rejected} rejected, {findings.duplicates} duplicates; "
         f"objective={findings.objective}"
     )
     if findings.cached:
@@ -112,14 +112,14 @@ def _left_out(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
     rejected = [one for one in rescoring.networks if one.rejected is not None]
     if rejected:
         first = f"trial {rejected[0].number}: {rejected[0].rejected}"
-        yield plain(f"It rejects {len(rejected)} of {total}, whose reward is 0; {first}")
+        yield plain(f"It rejects {len(rejected)} of {total}; {first}")
     failed = [one for one in rescoring.networks if one.error is not None]
     if failed:
         first = f"trial {failed[0].number}: {failed[0].error}"
         yield plain(f"It gives {len(failed)} of {total} no reward; {first}")
     if findings.rejected:
         yield plain(
-            "Left out, as the study's own objective rejected them before they were trained: "
+            "Left out, as the study's own objective rejected them: "
             f"{findings.rejected} of {findings.trials} trials"
         )
 

@@ -56,8 +56,8 @@ class Rescored:
     Attributes:
         number: of its trial.
         rank: from 1; ``None`` if the objective rejects it or gives no reward.
-        reward: 0 if it is rejected; ``None`` if there is none.
-        rejected: why the objective would not have had it trained.
+        reward: ``None`` if it is rejected or there is none.
+        rejected: why the objective refuses it.
         error: why there is no reward.
     """
 
@@ -107,7 +107,7 @@ class Findings:
         objective: as a person would write it.
         trials: how many there are.
         failed: how many of them failed.
-        rejected: how many of them the objective did not want to be trained.
+        rejected: how many of them the objective refused.
         duplicates: how many proposals were networks that had been tried.
         cached: how many trials were not trained, as another study had trained their networks.
         stopping: what a stopper has saved, if it has ended a child.

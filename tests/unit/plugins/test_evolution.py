@@ -109,10 +109,17 @@ def test_what_failed_or_was_known_does_not_enter() -> None:
     assert {parent(child) for child in proposed(controller, 20)} == {0}
 
 
-def test_what_was_rejected_enters_with_its_reward() -> None:
-    controller = build(population=1)
-    controller.tell([Trial(0, Architecture(APART[3]), reward=0.0, rejected="too slow")])
-    assert {parent(child) for child in proposed(controller, 20)} == {3}
+def test_what_was_rejected_loses_to_whatever_was_trained() -> None:
+    controller = build(population=2, tournament=50)
+    rejected = Trial(0, Architecture(APART[3]), rejected="too slow")
+    controller.tell([rejected, *trials((APART[1], -7.0))])
+    assert {parent(child) for child in proposed(controller, 20)} == {1}
+
+
+def test_while_all_members_were_rejected_none_is_a_parent() -> None:
+    controller, untold = build(population=1), build(population=1)
+    controller.tell([Trial(0, Architecture(APART[3]), rejected="too slow")])
+    assert proposed(controller, 20) == proposed(untold, 20)
 
 
 @pytest.mark.parametrize("population", [1, 3])

@@ -26,6 +26,7 @@ from nasframe import (
     SearchSpace,
     Task,
     Trial,
+    TrialState,
     option,
     run,
 )
@@ -348,7 +349,7 @@ def test_every_objective_has_every_limit(name: str, metric: str) -> None:
     assert objective.score(at_limit) == option("objective", name).build().score(at_limit)
     reason = f"{metric} is 2000001.5, above the limit of 2000001"
     assert objective.rejects(above) == objective.rejects({metric: 2_000_001.5}) == reason
-    assert objective.score(above) == 0
+    assert scored(Trial(0, Architecture(()), metrics=above), objective).reward is None
     assert objective.rejects({}) is None  # the evaluator may give it
 
 
@@ -394,10 +395,10 @@ def test_a_network_above_a_limit_is_not_trained(tmp_path: Path) -> None:
     )
     trials = [trial for trial in run(config).trials if trial.duplicate_of is None]
     assert [trial.rejected for trial in trials] == [broken(trial) for trial in trials]
-    trained = [trial.architecture.key for trial in trials if trial.rejected is None]
+    trained = [t.architecture.key for t in trials if t.state is TrialState.TRAINED]
     assert (tmp_path / "trained").read_text().split() == trained
     assert 0 < len(trained) < 40 == len(trials)
-    assert all(trial.reward == 0 for trial in trials if trial.rejected)
+    assert all(trial.reward is None for trial in trials if trial.rejected)
 
 
 def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
@@ -428,7 +429,7 @@ def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
     assert trained == [value <= sorted(macs)[1] for value in macs]
 
 
-def test_what_the_evaluator_alone_gives_is_limited_by_the_reward(tmp_path: Path) -> None:
+def test_what_only_the_evaluator_gives_is_rejected_after_the_training(tmp_path: Path) -> None:
     config = toy_study(
         tmp_path,
         search_space=option("search_space", "nasbench201"),
@@ -441,9 +442,9 @@ def test_what_the_evaluator_alone_gives_is_limited_by_the_reward(tmp_path: Path)
     trials = run(config).trials
     slow = [trial for trial in trials if trial.metrics["latency_ms"] > 5.0]  # type: ignore[operator]
     assert 0 < len(slow) < 50
-    assert {trial.reward for trial in slow} == {0.0}
+    assert {(trial.reward, trial.state) for trial in slow} == {(None, TrialState.REJECTED)}
     assert all(t.reward == t.metrics["val_accuracy"] for t in trials if t not in slow)
-    assert {trial.rejected for trial in trials} == {None}
+    assert {trial.rejected for trial in trials if trial not in slow} == {None}
 
 
 def test_a_limit_on_what_nothing_measures_is_refused_at_once(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from nasframe import (
     ControllerConfig,
     Proposal,
     Trial,
+    TrialState,
     option,
 )
 from nasframe.testing import ControllerContract
@@ -108,6 +109,7 @@ class Flawed(Controller):
         self.batch = 3
         self._choices, self._seed, self._active, self._fault = choices, seed, active, fault
         self._told = [str(id(self))] if fault == "replay" else []
+        self._first: float | None = None
         self._asked = 0
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
@@ -131,8 +133,34 @@ class Flawed(Controller):
         if self._fault == "portions":
             self._told.append(str(len(trials)))
         for trial in trials:
-            if trial.reward is not None or self._fault == "failures":
-                self._told.append(f"{trial.architecture.key} {trial.reward or 0.0}")
+            if self._first is None:
+                self._first = trial.reward
+            if (value := self._value(trial)) is not None:
+                self._told.append(f"{trial.architecture.key} {value}")
+
+    def _value(self, trial: Trial) -> float | None:
+        """What a trial counts for, in differences from the first reward."""
+        if trial.reward is not None:
+            return trial.reward - (self._first or 0.0) * (self._fault != "scale")
+        if trial.state is TrialState.REJECTED:
+            if self._fault == "zero":
+                return 0.0 - (self._first or 0.0)
+            return None if self._first is None and self._fault != "early" else -math.inf
+        return 0.0 if self._fault == "failures" else None
+
+
+class Seeker(Flawed):
+    """Proposes the best that it was told, and takes a rejected one for a reward of 0."""
+
+    best: Trial | None = None
+
+    def _propose(self, number: int) -> Proposal:
+        proposal = super()._propose(number)
+        return proposal if self.best is None else Proposal(self.best.architecture.tokens)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        known = [t for t in (self.best, *trials) if t is not None and t.error is None]
+        self.best = max(known, key=lambda trial: trial.reward or 0.0, default=None)
 
 
 @dataclass(kw_only=True)
@@ -142,7 +170,7 @@ class FlawedConfig(ControllerConfig):
     def build(
         self, choices: tuple[Choice, ...], seed: int, active: Callable[[int], int]
     ) -> Controller:
-        return Flawed(choices, seed, active, self.fault)
+        return (Seeker if self.fault == "seeks" else Flawed)(choices, seed, active, self.fault)
 
 
 def contract(fault: str, **says: bool) -> ControllerContract:
@@ -173,14 +201,19 @@ SKIPPED = ("test_a_bandit_is_learned", "test_portions_do_not_matter")
         ("replay", "test_replay_gives_the_same_proposals", "told the same trials"),
         ("portions", "test_portions_do_not_matter", "from portions of 1"),
         ("failures", "test_failed_trials_teach_nothing", "trials without a reward"),
+        ("early", "test_rejected_trials_teach_nothing_before", "none was trained"),
+        ("scale", "test_a_constant_added_to_all_rewards_changes", "with 1.0 added to all rewards"),
+        ("zero", "test_a_constant_added_to_all_rewards_changes", "with 1.0 added to all rewards"),
+        ("seeks", "test_rejected_networks_are_not_sought", "1.00 of its last proposals"),
         ("", "test_a_bandit_is_learned", "mean reward"),
     ],
 )
 def test_a_fault_is_found(fault: str, test: str, words: str) -> None:
+    (name,) = [name for name in TESTS if name.startswith(test)]
     with pytest.raises(AssertionError, match=words):
-        getattr(contract(fault), test)()
+        getattr(contract(fault), name)()
     if fault:
-        getattr(contract("", learns=False), test)()
+        getattr(contract("", learns=False), name)()
 
 
 def test_a_failed_trial_that_counts_must_not_teach() -> None:
