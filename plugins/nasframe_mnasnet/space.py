@@ -125,9 +125,9 @@ class MnasNetSpace(SearchSpace):
             if list(expand([decode(tokens, reference)], inputs, width)) == wanted:
                 return tokens
         raise NasframeError(
-            f"{name} lies outside the search space: its {reference.name} is {self._describe(block)} "
-            f"at stride {block.stride}, and filters={reference.filters}, layers="
-            f"{reference.layers}, stride={reference.stride} do not allow it"
+            f"{name} lies outside the search space: its {reference.name} is "
+            f"{self._describe(block)} at stride {block.stride}, and filters={reference.filters}, "
+            f"layers={reference.layers}, stride={reference.stride} do not allow it"
         )
 
     def _describe(self, block: Block) -> str:
