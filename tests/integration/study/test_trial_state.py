@@ -32,8 +32,8 @@ from nasframe.report.study.analyze import inspect
 from nasframe.storage.journal import FILE
 from nasframe.study.observer import Observer
 from nasframe.study.result import candidates, rank
-from nasframe_rl import Advantage
 from nasframe_rl.advantages import Advantages
+from nasframe_rl.config import Advantage
 from nasframe_rl.elite import Elite
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
