@@ -130,14 +130,14 @@ class Task(ABC):
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
     ) -> Iterable[Any]:
-        """Yield an epoch of training batches on ``device``, shuffled and augmented by ``generator``."""
+        """Yield an epoch of batches on ``device``, shuffled and augmented by ``generator``."""
 
     @abstractmethod
     def train_steps(self, batch_size: int) -> int:
         """Return the number of batches in an epoch."""
 
     def train_examples(self) -> int:
-        """Return the number of inputs in a training epoch, for the metric ``samples_per_second``."""
+        """Return the inputs in a training epoch, for the metric ``samples_per_second``."""
         return self.train_steps(batch_size=1)
 
     @abstractmethod
