@@ -168,6 +168,22 @@ def toy_study(dir: Path, **settings: Any) -> StudyConfig:
     return testing.toy_study(dir, **{"evaluator": ToyEvaluatorConfig(), **settings})
 
 
+class TokenMeter(Meter):
+    """Sizes that are those of the tokens: the first is the latency, the others the parameters."""
+
+    provides = ("latency_ms", "parameters")
+
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        first, *others = architecture.tokens
+        return {"latency_ms": 1.0 + first, "parameters": sum(others)}
+
+
+@dataclass(kw_only=True)
+class TokenMeterConfig(MeterConfig):
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        return TokenMeter()
+
+
 class Said(Objective):
     """What two functions say."""
 

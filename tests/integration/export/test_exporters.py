@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from imported import HEAVY, loaded
 from small import search
-from test_light_imports import HEAVY, loaded
 from throwaway import Shell, distribution, shell
 from torch import Tensor
 
