@@ -82,15 +82,15 @@ def compare(
     free = {item.name for item in fields(config) if item.metadata.get("free")}
     last = update(with_changes(old["config"], former))
     then, now, usual = flat(last), flat(new["config"]), defaults(config)
-    notes, changes, refused = [], {}, []
+    newer, changes, refused = [], {}, []
     for key in _differing(then, now):
         free_part = "." in key and key.partition(".")[0] in free
         if key not in then and key in usual and now[key] == usual[key] and not free_part:
-            notes.append(f"{key} is newer than this study: taken as {now[key]}")
+            newer.append(f"{key.removesuffix(f'.{TYPE}')}={_format_value(key, now[key])}")
         elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
             changes[key] = (then.get(key), now.get(key))
         else:
-            values = [_shown(key, values.get(key)) for values in (then, now)]
+            values = [_format_value(key, values.get(key)) for values in (then, now)]
             if values[0] == values[1]:  # of the same name, from another package
                 values = [then[key], now[key]]
             refused.append("{} was {}, is now {}".format(key.removesuffix(f".{TYPE}"), *values))
@@ -99,11 +99,12 @@ def compare(
             f"{config.dir} holds a study with another configuration: {'; '.join(refused)}\n"
             "Give the same settings to go on with it, or choose another dir"
         )
-    return Resumption(changes, (*notes, *_version_notes(old, new)))
+    notes = [f"settings newer than this study take their defaults: {', '.join(newer)}"]
+    return Resumption(changes, (*(notes if newer else []), *_version_notes(old, new)))
 
 
-def _shown(key: str, value: Any) -> Any:
-    """A value for people; of a part its name."""
+def _format_value(key: str, value: Any) -> Any:
+    """Return a human-readable value; the name of a part."""
     if key.endswith(f".{TYPE}") and value is not None:
         return value.partition(":")[2].removesuffix("Config")
     return value

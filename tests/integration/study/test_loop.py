@@ -302,9 +302,12 @@ def edit_header(folder: Path, edit: Any) -> None:
 def test_a_key_that_an_older_journal_lacks_takes_its_default(tmp_path: Path) -> None:
     run(toy_study(tmp_path))
     edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("epochs"))
+    edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("hangs"))
     notes = Notes()
     run(toy_study(tmp_path), observers=[notes])
-    assert notes.texts == ["evaluator.epochs is newer than this study: taken as 2"]
+    assert notes.texts == [
+        "settings newer than this study take their defaults: evaluator.epochs=2, evaluator.hangs=-1"
+    ]
     with pytest.raises(NasframeError, match="evaluator.epochs was None, is now 3"):
         run(toy_study(tmp_path, evaluator=ToyEvaluatorConfig(epochs=3)))
 
