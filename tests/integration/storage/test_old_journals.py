@@ -74,7 +74,7 @@ def test_another_version_of_a_plugin_is_noted(folder: Path) -> None:
     (folder / FILE).write_text(f"{json.dumps(event)}\n{rest}")
     notes, _ = study(folder, 20)
     assert any(
-        note.startswith("evolution was 0.0.9 when this study began and is ") for note in notes
+        note.startswith("evolution was 0.0.9 when this study started and is ") for note in notes
     )
     assert any(note.startswith("vanished was 1.2 ") and "missing now" in note for note in notes)
 
