@@ -118,9 +118,9 @@ class Measuring(Evaluator, Meter):
     ("give", "words"),
     [
         (lambda: 0.5, rf"Measuring {HERE} must return metrics by name, not 0.5"),
-        (lambda: {"val_accuracy": "high"}, rf"Measuring {HERE}: val_accuracy is 'high', and not a"),
-        (lambda: {"val_accuracy": torch.tensor(0.5)}, r"is tensor\(0.5000\), and not a float"),
-        (lambda: {}, rf"Measuring {HERE}:? (it )?promised val_accuracy"),
+        (lambda: {"val_accuracy": "high"}, rf"Measuring {HERE}: val_accuracy is 'high', not a number"),
+        (lambda: {"val_accuracy": torch.tensor(0.5)}, r"is tensor\(0.5000\), not a number"),
+        (lambda: {}, rf"Measuring {HERE}:? (it )?did not return val_accuracy"),
         (lambda: {"val_accuracy": math.inf}, "val_accuracy is inf, which is not a finite number"),
     ],
 )
