@@ -197,19 +197,3 @@ class Said(Objective):
 
     def rejects(self, metrics: Any) -> Any:
         return self._rejects(metrics)
-
-
-class TokenMeter(Meter):
-    """Sizes that are those of the tokens: the first is the latency, the others the parameters."""
-
-    provides = ("latency_ms", "parameters")
-
-    def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        first, *others = architecture.tokens
-        return {"latency_ms": 1.0 + first, "parameters": sum(others)}
-
-
-@dataclass(kw_only=True)
-class TokenMeterConfig(MeterConfig):
-    def build(self, space: SearchSpace, task: Task) -> Meter:
-        return TokenMeter()

@@ -260,8 +260,8 @@ def test_code_that_was_changed_is_told_apart(tmp_path: Path) -> None:
     """Whoever is at work on a plugin does not raise its version with each change."""
     program = (
         "import sys; from nasframe import SearchSpaceConfig; import mine\n"
-        "from nasframe.executors.cached import sources\n"
-        "print(sources((mine.Mine(),)))"
+        "from nasframe.executors.cached import hash_sources\n"
+        "print(hash_sources((mine.Mine(),)))"
     )
     found = []
     for code in ("1", "2", "1"):

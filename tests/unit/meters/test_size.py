@@ -348,14 +348,13 @@ ODD: dict[str, Any] = {
         ("infinite", "OddMeter (test_size): latency_ms is -inf, which is not a finite number"),
         (
             "text",
-            "OddMeter (test_size): latency_ms is 'fast', and not a float, an int or a tuple: "
-            "float(x)",
+            "OddMeter (test_size): latency_ms is 'fast', not a number or a tuple: use float(x)",
         ),
         (
             "series",
             "OddMeter (test_size): latency_ms is (1.0, 0.0), which is not a positive number",
         ),
-        ("missing", "OddMeter (test_size): it promised latency_ms, which is not there"),
+        ("missing", "OddMeter (test_size): it did not return latency_ms"),
         ("nothing", "OddMeter (test_size) must return metrics by name, not None"),
         ("exception", "ZeroDivisionError: on purpose"),
         ("exit", "SystemExit: 3"),
