@@ -24,7 +24,7 @@ def export(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
         network(*inputs)  # errors of the network itself surface here
     # Not ``catch_warnings``: it would undo filters that other threads set meanwhile.
     warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-    warnings.filterwarnings("ignore", module=r"torch\.onnx|nasframe\.latency\.export")
+    warnings.filterwarnings("ignore", module=r"torch\.onnx|nasframe\.meters\.latency\.onnx_files")
     try:
         torch.onnx.export(network, inputs, path, dynamo=False)
     except Exception:  # deprecated, and without some operations
