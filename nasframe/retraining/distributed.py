@@ -106,7 +106,8 @@ def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -
 def _check_enough(count: int, of: int) -> None:
     if count < of:
         raise NasframeError(
-            f"trainer.devices={of}: the number of batches is {count}; give a smaller recipe.batch_size"
+            f"trainer.devices={of}: the number of batches is {count}; "
+            "give a smaller recipe.batch_size"
         )
 
 

@@ -511,7 +511,8 @@ def test_what_goes_wrong_on_one_of_several_devices_is_a_line(tmp_path: Path) -> 
     done = run_("nasframe-retrain", *words, *few, "dir=few")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        "nasframe-retrain: trainer.devices=2: the number of batches is 1; give a smaller recipe.batch_size"
+        "nasframe-retrain: trainer.devices=2: the number of batches is 1; "
+        "give a smaller recipe.batch_size"
     )
 
 
