@@ -425,7 +425,7 @@ def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
     assert [trial.metrics["macs"] for trial in trials] == macs
     assert [trial.error for trial in trials] == [None] * 4
     trained = ["val_accuracy" in trial.metrics for trial in trials]
-    assert trained == [trial.rejected is None for trial in trials]
+    assert trained == [trial.state is TrialState.TRAINED for trial in trials]
     assert trained == [value <= sorted(macs)[1] for value in macs]
 
 
