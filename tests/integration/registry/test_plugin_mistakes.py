@@ -138,7 +138,7 @@ def test_of_an_evaluator_or_a_meter(give: Any, words: str, tmp_path: Path) -> No
         (lambda m: math.nan, lambda m: None, "the reward is nan, which is not a finite number"),
         (lambda m: m["acc"], lambda m: None, "reads 'acc', which is not among its needs"),
         (lambda m: 1 / 0, lambda m: None, "Said.score .toys.: ZeroDivisionError"),
-        (lambda m: 1, lambda m: True, "Said.rejects .toys.: must return why not, or None, not"),
+        (lambda m: 1, lambda m: True, "Said.rejects .toys.: must return a reason as text, or"),
     ],
 )
 def test_of_an_objective(score: Any, rejects: Any, words: str, tmp_path: Path) -> None:
