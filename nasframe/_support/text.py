@@ -1,4 +1,4 @@
-"""How numbers, durations, and text from outside are shown on a terminal."""
+"""Format numbers, durations and foreign text for a terminal."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ if TYPE_CHECKING:
 
 
 def visible(text: object) -> str:
-    """Text from outside, without control characters."""
+    """Return foreign text without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def plain(text: object) -> Text:
-    """Text from outside, without markup, colours or control characters."""
-    from rich.text import Text  # here: mistakes on a command line are told without rich
+    """Return foreign text without markup, colours or control characters."""
+    from rich.text import Text  # here: errors of a command line need no rich
 
     return Text(visible(text))
 
 
 def complain(text: str) -> None:
-    """Lines on the error output, without what would command the terminal."""
+    """Print lines on standard error, without control characters."""
     print("\n".join(map(visible, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def show(text: str) -> None:
-    """A long text on the output, of which a reader may take the beginning alone: ``| head``."""
+    """Print a long text, even if the reader closes the pipe early (``| head``)."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit complains
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else the interpreter complains at exit
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: ``42 s``, ``3 min 20 s``, ``5 h 12 min``."""
+    """Format seconds: ``42 s``, ``3 min 20 s``, ``5 h 12 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -47,7 +49,7 @@ def duration(seconds: float) -> str:
 
 
 def number(value: Any) -> str:
-    """A metric for people; of a series its last value."""
+    """Format a metric; a series by its last value."""
     if isinstance(value, tuple):
         return number(value[-1]) if value else "-"
     if not isfinite(value):

@@ -149,7 +149,7 @@ class ConsoleObserver(Observer):
             return f"{start}{trial.state}: {outcome(trial)[1]}"
         numbers = "  ".join(f"{name} {value}" for name, value in self._format_numbers(trial))
         how = "  from the cache" if trial.cached else ""
-        if trial.stopped is not None:
+        if trial.state is TrialState.STOPPED:
             how = f"  stopped after epoch {trial.stopped}"
         return f"{start}reward {trial.reward:.4f}  {numbers}{how}"
 

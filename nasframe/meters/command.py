@@ -1,4 +1,4 @@
-"""A latency that a program of the user measures, on a phone for example."""
+"""Latency measured by a program of the user, for example on a phone."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from nasframe.storage.locks import exclusive_lock
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 POLL_SECONDS = 0.2
-"""How often it is asked whether the study has cancelled the trial."""
+"""Seconds between two checks whether the study has cancelled the trial."""
 
 
 class CommandMeter(Meter):
-    """Gives an ONNX file to a program, and reads milliseconds from its output.
+    """Passes an ONNX file to a program and parses milliseconds from its output.
 
     Args:
-        space: makes the networks.
-        task: their inputs.
-        command: the program and its arguments, in which ``{model}`` stands for the file.
-        pattern: a regular expression that finds the milliseconds; ``None`` takes the last number.
-        timeout: seconds that the program may take.
-        batch: inputs that a network gets at once.
-        device: what it measures on; ``None`` names it by ``command``.
+        space: builds the networks.
+        task: gives the shape of their inputs.
+        command: the program and its arguments; ``{model}`` stands for the file.
+        pattern: a regular expression for the milliseconds; ``None`` takes the last number.
+        timeout: maximum seconds of one run of the program.
+        batch: inputs per run.
+        device: name of the measured device; ``None`` takes ``command``.
 
     Raises:
         NasframeError: if the program or the package for ONNX files is not installed.
@@ -61,7 +61,7 @@ class CommandMeter(Meter):
         require("onnx")
         program = shlex.split(command)[0]
         if shutil.which(program) is None:
-            raise NasframeError(f"command={command}: there is no program {program}")
+            raise NasframeError(f"command={command}: program {program} not found")
         self.device = device or command
         self._words = shlex.split(command)
         self._pattern = pattern
@@ -71,11 +71,11 @@ class CommandMeter(Meter):
         self._task = task
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Run the program.
+        """Export the network and run the program on the file.
 
         Raises:
-            RuntimeError: if it fails, or prints no number.
-            TimeoutError: if it takes too long.
+            RuntimeError: if the program fails or prints no number.
+            TimeoutError: if the program takes longer than ``timeout``.
         """
         network = built(self._space, architecture, self._task, context.seed)
         with TemporaryDirectory() as folder:
@@ -91,16 +91,16 @@ class CommandMeter(Meter):
 
 
 def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
-    """What a program prints.
+    """Run a program and return its standard output.
 
     Raises:
-        RuntimeError: with the last line of its errors, if it fails; or if it was cancelled.
+        RuntimeError: if it fails, with the last line of its errors; or if the trial is cancelled.
         TimeoutError: if it takes longer than ``timeout`` seconds.
     """
     end = time.monotonic() + timeout
-    # In a session of its own, so that what it has begun can be ended together with it.
+    # A session of its own: the program and its children can be killed together.
     with Popen(words, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
-        # A worker process that is ended leaves by this function, not by an exception.
+        # A terminated worker process runs finalizers, but raises no exception here.
         guard = Finalize(process, _kill, args=(process.pid,), exitpriority=10)
         try:
             while True:
@@ -117,8 +117,8 @@ def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
             raise
         guard.cancel()
     if process.returncode != 0:
-        last = (errors.strip().splitlines() or ["without a word"])[-1]
-        raise RuntimeError(f"{words[0]} ended with status {process.returncode}: {last}")
+        last = (errors.strip().splitlines() or ["it printed no error"])[-1]
+        raise RuntimeError(f"{words[0]} exited with status {process.returncode}: {last}")
     return output
 
 
@@ -128,14 +128,14 @@ def _kill(group: int) -> None:
 
 
 def last_number(output: str, pattern: str | None) -> float:
-    """The milliseconds in what a program prints.
+    """Return the milliseconds from the output of a program: the last match.
 
     Raises:
-        RuntimeError: if there are none.
+        RuntimeError: if nothing matches.
     """
-    found = list(re.finditer(pattern or NUMBER, output))
-    if not found:
+    matches = list(re.finditer(pattern or NUMBER, output))
+    if not matches:
         wanted = "no number" if pattern is None else f"nothing that matches {pattern!r}"
-        raise RuntimeError(f"the command printed {wanted}, but {output[-80:]!r}")
-    last_match = found[-1]
+        raise RuntimeError(f"the command printed {wanted}; its output ends with {output[-80:]!r}")
+    last_match = matches[-1]
     return float(last_match[1] if last_match.re.groups else last_match[0])

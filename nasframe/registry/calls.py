@@ -1,4 +1,4 @@
-"""Call what a plugin brought, and say whose mistake it is if that goes wrong."""
+"""Call a plugin's code, and name the plugin, the part and the line if it fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def built(build: Callable[..., Part], kind: type, *arguments: object) -> Part:
 
 @contextmanager
 def blaming(name: str) -> Iterator[None]:
-    """Name the part and the place where the code inside the block has raised something."""
+    """Turn an exception from the block into an error that names the part and the line."""
     try:
         yield
     except NasframeError:
@@ -38,7 +38,7 @@ def blaming(name: str) -> Iterator[None]:
 
 
 def raised(name: str, error: Exception) -> str:
-    """That a part of a package has raised something, and where: in its own code, if it is there."""
+    """Say what a part raised and where, if possible at a line of its own package."""
     package = name.rpartition("(")[2].rstrip(")")
     frames = list(traceback.walk_tb(error.__traceback__))
     modules = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in frames]
@@ -48,7 +48,7 @@ def raised(name: str, error: Exception) -> str:
 
 
 def called(part: object, method: str = "") -> str:
-    """A part for people: its class, and the package that it comes from."""
+    """Return a part's class and package, human-readable: ``Class.method (package)``."""
     kind = type(part)
     name = f"{kind.__qualname__}.{method}" if method else kind.__qualname__
     return _of_package(name, kind.__module__)

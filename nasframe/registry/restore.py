@@ -1,4 +1,4 @@
-"""Parts of a study, made again from the configuration in the first line of its journal."""
+"""Rebuild parts of a study from the configuration in its journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nasframe.registry.options import restored
 
 
 def space_of(config: Mapping[str, Any]) -> SearchSpace:
-    """The search space.
+    """Build the search space of a stored configuration.
 
     Raises:
         NasframeError: if its plugin is missing, or it cannot be built.
@@ -24,7 +24,7 @@ def space_of(config: Mapping[str, Any]) -> SearchSpace:
 
 
 def objective_of(config: Mapping[str, Any]) -> Objective:
-    """The objective.
+    """Build the objective of a stored configuration.
 
     Raises:
         NasframeError: if its plugin is missing, or it cannot be built.
@@ -34,7 +34,7 @@ def objective_of(config: Mapping[str, Any]) -> Objective:
 
 
 def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
-    """What the space says of a picture of the architecture.
+    """Ask the space for the drawing of an architecture.
 
     Raises:
         NasframeError: if it fails.

@@ -1,4 +1,4 @@
-"""Trains the best networks of a study in full, and names the winner."""
+"""Retraining: trains networks in full, ranks them and tests the winner."""
 
 from __future__ import annotations
 
@@ -53,23 +53,25 @@ from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.evaluator import laid_out, smooth_labels
 from nasframe.training.optimizer import check_optimizer
 
-SETTINGS, CURVES, CARD = "retrain.json", "curves.csv", "README.md"
+SETTINGS, CURVES, CARD_FILE = "retrain.json", "curves.csv", "README.md"
 
 
 def retrain(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
-    """See ``nasframe.retrain``."""
-    config = _with_recipe(config)
-    if (done := _finished(config)) is None:
-        done = _train(config, tell)
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in done.metrics.items() if "_" in name)
-    tell(f"Winner: {done.name}  {shown}")
-    return done
+    """Implement ``nasframe.retrain``."""
+    config = _apply_recipe(config)
+    if (result := _read_finished(config)) is None:
+        result = _train(config, tell)
+    shown = "  ".join(
+        f"{name} {value:.4f}" for name, value in result.metrics.items() if "_" in name
+    )
+    tell(f"Winner: {result.name}  {shown}")
+    return result
 
 
-def _finished(config: RetrainConfig) -> Retrained | None:
-    """What the folder holds, if it holds this retraining and that is finished."""
+def _read_finished(config: RetrainConfig) -> Retrained | None:
+    """Read the result from the folder, if it holds this retraining, finished."""
     path = config.dir / NETWORK
-    if not path.is_file() or _stored(config) is None:
+    if not path.is_file() or _read_networks(config) is None:
         return None
     found = read_json(path)
     ranking = tuple((row.pop("name"), row) for row in found["ranking"])
@@ -82,87 +84,93 @@ def _train(config: RetrainConfig, tell: Callable[[str], None]) -> Retrained:
         leave_cuda_alone()
     device = find_device(config.device, "device")
     _check(config, task, device)
-    networks = _stored(config) or _new(config, task)
+    networks = _read_networks(config) or _choose_networks(config, task)
     config.dir.mkdir(parents=True, exist_ok=True)
     with try_lock(config.dir) as free:
         if not free:
-            raise BusyError(f"dir={config.dir}: another process is at work there")
-        networks = _stored(config) or _store(config, task, networks)
+            raise BusyError(
+                f"dir={config.dir}: another process is at work there; wait, or choose another dir"
+            )
+        networks = _read_networks(config) or _store(config, task, networks)
         _check_data(config, task)
         found = []
         for place, network in enumerate(networks, 1):
-            say = partial(_told, tell, f"{place} of {len(networks)}")
+            say = partial(_tell_epoch, tell, f"{place} of {len(networks)}")
             try:
-                found.append((network.name, _Job(config, task, device, network, tell).run(say)))
+                found.append(
+                    (network.name, _FullTraining(config, task, device, network, tell).run(say))
+                )
             except FloatingPointError as error:
-                tell(f"network {place} of {len(networks)}  failed: {error} (recipe.lr)")
+                tell(f"network {place} of {len(networks)}  failed: {error} (lower recipe.lr)")
         if not found:
-            raise NasframeError(f"{config.dir}: no network could be trained: recipe.lr is too high")
+            raise NasframeError(
+                f"{config.dir}: no network could be trained: give a lower recipe.lr"
+            )
         ranking = tuple(sorted(found, key=lambda pair: badness(pair[1])))
         metrics = _finish(config, task, device, ranking)
         if not any(name.startswith("test_") for name in metrics):
-            tell("The task has no test set: nothing was tested")
+            tell("The task has no test set: the winner was not tested")
     return Retrained(config.dir, ranking[0][0], metrics, ranking)
 
 
-def _with_recipe(config: RetrainConfig) -> RetrainConfig:
+def _apply_recipe(config: RetrainConfig) -> RetrainConfig:
     recipe = config.recipe
     task = recipe.task(config.task)
     if config.search_space is None:
         settings = {**recipe.of_space(), **config.settings}
         return replace(config, settings=settings, task=task)
     space = recipe.space(config.search_space)
-    # What a recipe says of a space has no types of its own: read as from a journal, it is checked.
+    # A recipe's settings of a space are untyped: this checks them as if read from a journal.
     from_plain(to_plain(space), {type_name(type(space)): type(space)})
     return replace(config, search_space=space, task=task)
 
 
 def _check(config: RetrainConfig, task: Task, device: torch.device) -> None:
-    """What can be said before a network is built."""
+    """Check all that can be checked before a network is built."""
     check_environment()
     recipe = config.recipe
     check_optimizer(recipe, "recipe")
-    make_curves(config.logger, config.dir, {}, note=lambda line: None)  # refuses what is missing
+    make_curves(config.logger, config.dir, {}, note=lambda line: None)  # rejects missing packages
     check_together(config.trainer, task, device)
     if not set(RANKED) & set(task.provides):
         raise NasframeError(f"this task has none of {', '.join(RANKED)} to rank networks by")
     smooth_labels(task, recipe.label_smoothing, "recipe")
 
 
-def _new(config: RetrainConfig, task: Task) -> list[Chosen]:
-    """The networks of a retraining that begins; the folder must be empty, if it is there."""
+def _choose_networks(config: RetrainConfig, task: Task) -> list[Chosen]:
+    """Choose the networks of a new retraining, whose folder must be empty or missing."""
     folder = config.dir
     if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise NasframeError(f"dir={folder} holds something else: choose another one")
+        raise NasframeError(f"dir={folder} holds something else: choose another dir")
     networks = chosen(config, task)
     with seeded(config.seed, torch.device("cpu")):
-        for network in networks:  # what is wrong is said before a folder is made
-            _try(_built(config, task, network)[0], task, network.name)
+        for network in networks:  # errors surface before the folder is created
+            _run_once(_build_network(config, task, network)[0], task, network.name)
     return networks
 
 
-def _try(module: nn.Module, task: Task, name: str) -> None:
+def _run_once(module: nn.Module, task: Task, name: str) -> None:
     """Run a network once.
 
     Raises:
-        NasframeError: if it cannot be run, or has nothing to learn.
+        NasframeError: if it cannot be run or has no trainable weights.
     """
     if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise NasframeError("freeze: nothing is left to learn")
+        raise NasframeError("freeze: nothing is left to learn; freeze fewer layers")
     try:
         with torch.no_grad():
             module.eval()(*task.example())
     except Exception as error:
         shape = tuple(task.input_shape)
         raise NasframeError(
-            f"{name} cannot read inputs of the shape {shape}: {one_line(error)}"
+            f"{name} cannot read inputs of shape {shape}: {one_line(error)}"
         ) from error
 
 
-def _stored(config: RetrainConfig) -> list[Chosen] | None:
-    """The networks of the retraining that the folder holds, if it holds one.
+def _read_networks(config: RetrainConfig) -> list[Chosen] | None:
+    """Read the networks of the retraining in the folder, if there is one.
 
-    The study may have gone on since then, and would now give others.
+    They are stored, since a study resumed in the meantime would give others.
     """
     path = config.dir / SETTINGS
     if not path.is_file():
@@ -188,7 +196,8 @@ def _check_data(config: RetrainConfig, task: Task) -> None:
     then = read_json(config.dir / SETTINGS).get("data")
     if then is not None and then != task.fingerprint():
         raise NasframeError(
-            f"{config.dir} holds a retraining on other data: those of this task have changed since"
+            f"{config.dir} holds a retraining on other data, as this task's data have changed: "
+            "choose another dir"
         )
 
 
@@ -211,13 +220,13 @@ def _compare(config: RetrainConfig, then: Mapping[str, Any], now: Mapping[str, A
     if words:
         raise NasframeError(
             f"{config.dir} holds another retraining: {'; '.join(words)}\n"
-            "Give the same settings to go on with it, or choose another dir"
+            "Give the same settings to resume it, or choose another dir"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """The training of one network."""
+class _FullTraining:
+    """Full training of one network in its folder."""
 
     config: RetrainConfig
     task: Task
@@ -226,13 +235,13 @@ class _Job:
     note: Callable[[str], None]
 
     def run(self, tell: Callable[[int, Sequence[Row]], None]) -> Row:
-        """Its last metrics, from its folder if it was trained before."""
+        """Train the network, or read it if trained before; returns its last metrics."""
         folder = self.config.dir / self.network.name
         if not (folder / NETWORK).is_file():
             folder.mkdir(exist_ok=True)
-            # Processes can only be forked while CUDA rests.
-            alone = self.config.trainer.devices == 1
-            place = self.device if alone else torch.device("cpu")
+            # Processes can only be forked before CUDA is initialized.
+            single = self.config.trainer.devices == 1
+            place = self.device if single else torch.device("cpu")
             with threads(self.config.threads), seeded(self.config.seed, place):
                 self._train(folder, tell)
         remove_checkpoint(folder)
@@ -241,11 +250,11 @@ class _Job:
 
     def _train(self, folder: Path, tell: Callable[[int, Sequence[Row]], None]) -> None:
         recipe = self.config.recipe
-        network, frozen = _built(self.config, self.task, self.network)
+        network, frozen = _build_network(self.config, self.task, self.network)
         network = laid_out(network, channels_last=recipe.channels_last)
 
         def on_epoch(rows: list[Row]) -> None:
-            write_atomically(folder / CURVES, _table(rows))
+            write_atomically(folder / CURVES, _format_csv(rows))
             tell(recipe.epochs, rows)
 
         final, rows = fit(
@@ -277,23 +286,25 @@ class _Job:
         }
 
 
-def _built(config: RetrainConfig, task: Task, network: Chosen) -> tuple[nn.Module, list[nn.Module]]:
-    """A network with its first weights, and the layers that stay as they are."""
-    whole = config.init is not None and is_detector(config.init)
+def _build_network(
+    config: RetrainConfig, task: Task, network: Chosen
+) -> tuple[nn.Module, list[nn.Module]]:
+    """Build a network with its initial weights; returns it and its frozen layers."""
+    has_detector = config.init is not None and is_detector(config.init)
     begin = partial(begin_with, path=config.init, outputs=task.outputs)
-    module = build(network.about, task) if whole else build(network.about, task, begin)
-    if whole:
+    module = build(network.about, task) if has_detector else build(network.about, task, begin)
+    if has_detector:
         begin(module)
     return module, freeze(module, config.freeze)
 
 
-def _told(tell: Callable[[str], None], place: str, epochs: int, rows: Sequence[Row]) -> None:
+def _tell_epoch(tell: Callable[[str], None], place: str, epochs: int, rows: Sequence[Row]) -> None:
     row = rows[-1]
     shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "lr"))
     tell(f"network {place}  epoch {row['epoch']:.0f}/{epochs}  {shown}")
 
 
-def _table(rows: Sequence[Row]) -> bytes:
+def _format_csv(rows: Sequence[Row]) -> bytes:
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -315,8 +326,8 @@ def _finish(
         write_atomically(config.dir / name, (folder / name).read_bytes())
     rows = [{"name": name, **values} for name, values in ranking]
     network = {**read_json(folder / NETWORK), "metrics": metrics, "ranking": rows}
-    write_atomically(config.dir / CARD, model_card(network).encode())
-    write_json(config.dir / NETWORK, network)  # the last one: with it the retraining is finished
+    write_atomically(config.dir / CARD_FILE, model_card(network).encode())
+    write_json(config.dir / NETWORK, network)  # last: this file marks the retraining as finished
     return metrics
 
 

@@ -1,7 +1,7 @@
-"""The folder of a network that was trained in full: what stands in it, and loading it.
+"""The folder of a network trained in full: its files, and loading the network.
 
-``weights.safetensors`` holds the weights, and in its metadata all that is needed to build the
-network again; ``network.json`` says the same to people, with the metrics.
+``weights.safetensors`` holds the weights, with everything needed to build the network in its
+metadata; ``network.json`` repeats that in human-readable form, with the metrics.
 """
 
 from __future__ import annotations
@@ -38,64 +38,64 @@ class Shape:
 
 
 def is_final(folder: Path) -> bool:
-    """Whether a network that was trained in full stands there."""
+    """Return whether a folder holds a network trained in full."""
     return (folder / NETWORK).is_file()
 
 
 def is_detector(path: Path) -> bool:
-    """Whether a folder, or a file of weights, is of a detector, and not of a classifier."""
+    """Return whether a folder or a weights file holds a detector, not a classifier."""
     file = path / WEIGHTS if path.is_dir() else path
     return read_metadata(file).get("detector") is not None
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write plain values for people and programs, whole or not at all."""
+    """Write plain values as human-readable JSON, atomically."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What ``write_json`` has written.
+    """Read the values that ``write_json`` wrote.
 
     Raises:
-        NasframeError: if there is no such file, or it is damaged.
+        NasframeError: if the file does not exist or is damaged.
     """
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise NasframeError(f"{path}: cannot be read: {one_line(error)}") from error
     if not isinstance(value, dict):
-        raise NasframeError(f"{path}: holds no JSON object")
+        raise NasframeError(f"{path}: is not a JSON object")
     return value
 
 
 def build(
     about: Mapping[str, Any],
     shape: TaskShape,
-    begin: Callable[[nn.Module], None] = lambda network: None,
+    initialize: Callable[[nn.Module], None] = lambda network: None,
 ) -> nn.Module:
-    """The untrained network of which this is known.
+    """Build an untrained network from its description.
 
     Args:
-        about: plain values: ``search_space`` and ``tokens``, or ``network``, a name that a plugin
-            publishes or that timm knows, and its ``settings``; with ``detector``, its settings,
-            the network is the backbone of one.
-        shape: of the task that it is for.
-        begin: is given the network, before a detector is made of it.
+        about: plain values: ``search_space`` and ``tokens``; or ``network``, a name published by
+            a plugin or known to timm, and its ``settings``. With ``detector``, a detector's
+            settings, the network becomes its backbone.
+        shape: the shape of the network's task.
+        initialize: called with the network, before it becomes a backbone.
 
     Raises:
-        NasframeError: if it cannot be built.
+        NasframeError: if the network cannot be built.
     """
     if about.get("detector") is None:
-        network = _build(about, shape)
-        begin(network)
+        network = _build_classifier(about, shape)
+        initialize(network)
         return network
-    network = _build(about, Shape("image", shape.input_shape, shape.outputs))
-    begin(network)
+    network = _build_classifier(about, Shape("image", shape.input_shape, shape.outputs))
+    initialize(network)
     detector: DetectorConfig = restored("detector", about["detector"])
     return detector.build(network, shape)
 
 
-def _build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+def _build_classifier(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     if "network" in about:
         return _build_named(about["network"], about["settings"], shape)
     return space_of(about).build(Architecture(tuple(about["tokens"])), shape)
@@ -117,14 +117,14 @@ def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn
     try:
         return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
     except (TypeError, RuntimeError) as error:
-        raise NasframeError(f"{name}: cannot be made: {one_line(error)}") from error
+        raise NasframeError(f"{name}: cannot be built: {one_line(error)}") from error
 
 
 def check_timm(name: str) -> None:
-    """Refuse a name that is none of timm's, with the nearest ones, those of plugins too.
+    """Check that timm knows a network's name.
 
     Raises:
-        NasframeError: if it is not known.
+        NasframeError: with the nearest names of timm and of plugins, if it does not.
     """
     import timm
 
@@ -135,12 +135,15 @@ def check_timm(name: str) -> None:
 
 
 def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
-    """A network with its weights, in evaluation mode; its ``data_config`` says how to use it.
+    """Build a network and load its weights, in evaluation mode.
 
     Args:
-        about: what is needed to build it.
+        about: the network's description, as for building it untrained.
         task: the facts of its task.
         state: its weights by name.
+
+    Returns:
+        The network; its ``data_config`` says how to prepare inputs.
     """
     shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
     module = build(about, shape)
@@ -150,7 +153,7 @@ def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.
 
 
 def load_final(folder: Path) -> nn.Module:
-    """The network of a folder, in evaluation mode.
+    """Load the network of a folder, in evaluation mode.
 
     Raises:
         NasframeError: if a file is missing or damaged, or a plugin is not installed.
@@ -162,4 +165,4 @@ def load_final(folder: Path) -> nn.Module:
     except NasframeError as error:
         raise NasframeError(f"{path}: {error}") from error
     except Exception as error:
-        raise NasframeError(f"{path}: holds no such network: {one_line(error)}") from error
+        raise NasframeError(f"{path}: does not fit its network: {one_line(error)}") from error

@@ -27,7 +27,7 @@ from nasframe.study.early_stopping import Decisions, ask, ended, so_far
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.observer import Observer
 from nasframe.study.retention import Keeper
-from nasframe.study.scoring import stepped
+from nasframe.study.scoring import is_over, stepped
 from nasframe.study.state import Ledger
 
 _WORTH_A_SYNC = 0.02
@@ -223,7 +223,7 @@ class Loop:
             self._check_devices(result)
             running.trial = replace(running.trial, devices=result.devices)
         trial = stepped(running.trial, result, self.objective)
-        if result.step is Step.MEASURE and trial.error is None and trial.rejected is None:
+        if result.step is Step.MEASURE and not is_over(trial):
             running.trial = trial
             self._submit(trial, Step.TRAIN)
             return

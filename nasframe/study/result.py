@@ -269,5 +269,5 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
         return filled(about, metadata["task"], state)
     except Exception as error:
         raise NasframeError(
-            f"{path}: is no file of weights of trial {number}: {one_line(error)}"
+            f"{path}: is not a weights file of trial {number}: {one_line(error)}"
         ) from error

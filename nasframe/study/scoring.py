@@ -22,6 +22,11 @@ def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
     return (judged if result.step is Step.MEASURE else scored)(trial, objective)
 
 
+def is_over(trial: Trial) -> bool:
+    """Whether a trial that has no reward yet has failed or was rejected by now."""
+    return trial.error is not None or trial.rejected is not None
+
+
 def checked(trial: Trial) -> Trial:
     """The trial with those metrics alone that are finite numbers; failed if some are not."""
     finite = {name: value for name, value in trial.metrics.items() if is_finite(value)}
@@ -58,7 +63,7 @@ def scored(trial: Trial, objective: Objective) -> Trial:
     if missing:
         return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
     trial = judged(trial, objective)
-    if trial.error is not None or trial.rejected is not None:
+    if is_over(trial):
         return trial
     try:
         return replace(trial, reward=_reward(objective, trial.metrics))

@@ -1,4 +1,4 @@
-"""How long a network takes, measured by running it (Tan et al. 2019, 3 and 4.2)."""
+"""Latency of a network, measured by running it (Tan et al. 2019, sections 3 and 4.2)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class LatencyMeter(Meter):
-    """Measures each network beside the reference network, which runs in the same way.
+    """Measures each network in turns with the reference network, in the same runtime.
 
-    ``latency_ms`` is the median, and ``latency_ratio`` that of the ratios to the reference;
-    ``_low`` and ``_high`` enclose them with a probability of 95 %. ``latency_runs`` tells how many
-    runs were timed, ``latency_converged`` whether the interval of the ratio is as narrow as was
-    wanted (1) or the time was over before (0), ``latency_other_load`` how many cores other
-    processes kept busy, and ``latency_contended`` whether those are too many (1) to trust it.
+    ``latency_ms`` is the median of the runs, ``latency_ratio`` the median of the ratios to the
+    reference; ``_low`` and ``_high`` are the bounds of their 95 % intervals. ``latency_runs`` is
+    the number of timed runs, ``latency_converged`` 1 if the interval of the ratio became narrow
+    enough and 0 if the time ran out, ``latency_other_load`` the number of cores that other
+    processes kept busy, ``latency_contended`` 1 if that load is too high to trust the latency.
 
     Args:
         runtime: runs the networks.
-        space: makes the networks.
-        task: their inputs.
-        batch: inputs that a network gets at once.
-        interval: the width of the 95 % interval of the ratio at which a measurement ends.
-        seconds: how long a measurement takes, at most.
+        space: builds the networks.
+        task: gives the shape of their inputs.
+        batch: inputs per run.
+        interval: relative width of the 95 % interval of the ratio at which a measurement stops.
+        seconds: maximum time of a measurement.
     """
 
     provides = METRICS
@@ -56,7 +56,7 @@ class LatencyMeter(Meter):
         self._task = task
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Measure the network, with the weights that its training would begin with."""
+        """Measure the network with the initial weights of its training."""
         network = built(self._space, architecture, self._task, context.seed)
         with exclusive_lock():
             subject = self._runtime.prepare(network, random_inputs(self._task, self._batch))
@@ -70,6 +70,6 @@ class LatencyMeter(Meter):
 
 
 def built(space: SearchSpace, architecture: Architecture, task: Task, seed: int) -> nn.Module:
-    """The network in evaluation mode, with seeded weights."""
+    """Build the network in evaluation mode, with seeded weights."""
     with seeded(seed, CPU):
         return space.build(architecture, task).eval()

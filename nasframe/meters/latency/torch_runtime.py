@@ -1,4 +1,4 @@
-"""Latency in PyTorch."""
+"""PyTorch as a runtime for latencies."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 class TorchRuntime(Runtime):
-    """PyTorch in inference mode; the process keeps the memory that it frees, from then on.
+    """PyTorch in inference mode; the process then keeps freed memory, see ``malloc``.
 
     Args:
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.
         precision: of weights, inputs and activations: ``float32``, ``bfloat16`` or ``float16``.
-        channels_last: whether images lie in memory with their channels innermost.
-        compile: whether networks are compiled, each as one graph.
+        channels_last: store images with their channels innermost in memory.
+        compile: compile each network as one graph.
 
     Raises:
-        NasframeError: if this machine has no such device.
+        NasframeError: if this machine lacks the device.
     """
 
     def __init__(
@@ -46,7 +46,9 @@ class TorchRuntime(Runtime):
         compile: bool = False,
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
-            raise NasframeError("device=cuda: torch finds no CUDA device on this machine")
+            raise NasframeError(
+                "device=cuda: torch finds no CUDA device on this machine; give device=cpu"
+            )
         keep_memory()
         self._place = torch.device(device)
         self._threads = threads
@@ -65,20 +67,20 @@ class TorchRuntime(Runtime):
         )
 
     def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
-        """Move the network to its place, and run it once, so that errors show and it compiles."""
+        """Move the network to the device and run it once, to compile it and surface errors."""
         network = network.to(self._place, self._dtype).to(memory_format=self._format)
-        arguments = [self._placed(value) for value in inputs]
+        arguments = [self._place_argument(value) for value in inputs]
         call = compile_apart(network, fullgraph=True) if self._compile else network
-        timed = _by_events if self._place.type == "cuda" else _by_clock
+        time_runs = _time_by_events if self._place.type == "cuda" else _time_by_clock
 
         def run(repeats: int) -> float:
             with torch.inference_mode(), threads(self._threads), without_denormals():
-                return timed(partial(call, *arguments), repeats)
+                return time_runs(partial(call, *arguments), repeats)
 
         run(1)
         return run
 
-    def _placed(self, value: Any) -> Any:
+    def _place_argument(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         if not value.is_floating_point():
@@ -87,15 +89,15 @@ class TorchRuntime(Runtime):
         return value.contiguous(memory_format=self._format) if value.ndim == 4 else value
 
 
-def _by_clock(call: Callable[[], object], repeats: int) -> float:
+def _time_by_clock(call: Callable[[], object], repeats: int) -> float:
     start = time.perf_counter()
     for _ in range(repeats):
         call()
     return time.perf_counter() - start
 
 
-def _by_events(call: Callable[[], object], repeats: int) -> float:
-    """As the device's own clock tells; each run waits for the one before it."""
+def _time_by_events(call: Callable[[], object], repeats: int) -> float:
+    """Time runs by the GPU's clock, in seconds; each run waits for the previous run."""
     start, end = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
     milliseconds = 0.0
     for _ in range(repeats):

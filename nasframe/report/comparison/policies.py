@@ -22,7 +22,7 @@ from nasframe.report.parallel import each
 from nasframe.storage import journal
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.replay import replay
-from nasframe.study.scoring import stepped
+from nasframe.study.scoring import is_over, stepped
 from nasframe.study.state import Ledger
 
 
@@ -139,6 +139,6 @@ def _evaluated(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
         if result.fatal:
             raise NasframeError(str(result.error))
         trial = stepped(trial, result, objective)
-        if trial.error is not None or trial.rejected is not None:
+        if is_over(trial):
             break
     return trial

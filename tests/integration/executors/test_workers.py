@@ -87,7 +87,7 @@ def test_a_child_that_hangs_fails_when_its_time_is_over(name: str, tmp_path: Pat
 
 def test_what_is_no_number_is_a_failure(name: str, tmp_path: Path) -> None:
     work = Bench(name, tmp_path, odd=1)
-    assert "and not a float, an int or a tuple" in (work.run(0, CHILD).error or "")
+    assert "not a number or a tuple: use float(x)" in (work.run(0, CHILD).error or "")
     assert work.run(1, (2, 2, 3, 4)).error is None
     work.executor.close()
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from imported import HEAVY, loaded
 from small import search
-from test_light_imports import HEAVY, loaded
 from throwaway import Shell, distribution, shell
 from torch import Tensor
 
@@ -221,7 +221,7 @@ class Faulty(Exporter):
         ("nothing", r"Faulty.write \(.*\) wrote no it.it"),
         ("shape", r"gives \(1, 1\), not \(1, 4\)"),
         ("other", "away from the network's; it is removed"),
-        ("text", "the outputs are 'logits', and not a tensor"),
+        ("text", "the outputs must be a tensor, not 'logits'"),
         ("kinds", "--to f is for networks of the kind pictures"),
     ],
 )

@@ -204,7 +204,7 @@ class Odd(torch.nn.Module):
 
 
 def test_unknown_operations_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match=r"linalg_svdvals.* is not known: .*--to torch"):
+    with pytest.raises(NasframeError, match=r"linalg_svdvals.* is not supported: .*--to torch"):
         write("source", describe_network("odd", Odd().eval(), (1, 8, 8)), tmp_path / "it")
     assert not (tmp_path / "it.py").exists()
 
@@ -231,7 +231,9 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
         ("nowhere",): "no network is called 'nowhere'",
         (str(tmp_path / "empty"),): "empty",
         (f"{study}:77",): "holds no weights of trial 77",
-        (str(text),): "--to onnx is for networks of the kind image, and this one is of the kind",
+        (
+            str(text),
+        ): "--to onnx is for networks of the kind image, and this network is of the kind",
         (
             str(study),
             "--to",

@@ -277,7 +277,7 @@ def test_a_study_may_have_no_front(tmp_path: Path) -> None:
 def test_without_a_trained_network_there_is_nothing_to_report(tmp_path: Path) -> None:
     failed, rejected = trials(None, 0.0)
     folder = journal(tmp_path / "a", [failed, replace(rejected, rejected="too large")])
-    with pytest.raises(NasframeError, match="no trained network: of 2 trials 1 failed, 1 were not"):
+    with pytest.raises(NasframeError, match="no trained network: of 2 trials 1 failed, 1 were rej"):
         inspect(folder)
     torn = tmp_path / "torn"
     torn.mkdir()

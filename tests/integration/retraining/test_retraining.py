@@ -511,7 +511,8 @@ def test_what_goes_wrong_on_one_of_several_devices_is_a_line(tmp_path: Path) -> 
     done = run_("nasframe-retrain", *words, *few, "dir=few")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        "nasframe-retrain: trainer.devices=2: there are 1 batches; give a smaller recipe.batch_size"
+        "nasframe-retrain: trainer.devices=2: the number of batches is 1; "
+        "give a smaller recipe.batch_size"
     )
 
 
@@ -693,7 +694,7 @@ def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
         retrain(settings, stop)
     path = tmp_path / "it" / "trial-0" / "checkpoint.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be gone on with.*\nRemove"):
+    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be resumed.*\nRemove"):
         retrain(settings, silent)
     path.unlink()
     assert retrain(settings, silent).metrics["epoch"] == 2
@@ -800,7 +801,7 @@ MISTAKES: dict[tuple[str, ...], str] = {
     ("study={}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
     ("study={}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
     ("study={}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
-    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
+    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of shape",
     ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
     ("study={}", "device=cuda:77"): "device=cuda:77: this machine has",
     ("study={}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",

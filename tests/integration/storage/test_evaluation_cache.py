@@ -22,6 +22,7 @@ from toys import ToyEvaluatorConfig, ToySpaceConfig, ToyStopperConfig, toy_study
 from nasframe import (
     NasframeError,
     StudyConfig,
+    TrialState,
     candidates,
     load,
     option,
@@ -99,11 +100,11 @@ def test_failed_and_stopped_children_are_not_put_there(tmp_path: Path) -> None:
     space = ToySpaceConfig(choices=3, options=3)
     failed = run(logged(tmp_path, "a", evaluator=evaluator, search_space=space))
     assert any(trial.error for trial in failed.trials)
-    good = sum(t.error is None and t.duplicate_of is None for t in failed.trials)
+    good = sum(t.state is TrialState.TRAINED and t.duplicate_of is None for t in failed.trials)
     assert len(entries(tmp_path / "cache")) == good
     there = tmp_path / "another"
     stopped = run(logged(tmp_path, "b", stopper=ToyStopperConfig(), cache=there)).trials
-    ended = [t for t in stopped if t.duplicate_of is None and t.stopped is not None]
+    ended = [t for t in stopped if t.duplicate_of is None and t.state is TrialState.STOPPED]
     assert ended and len(entries(there)) == 8 - len(ended)
 
 
@@ -259,8 +260,8 @@ def test_code_that_was_changed_is_told_apart(tmp_path: Path) -> None:
     """Whoever is at work on a plugin does not raise its version with each change."""
     program = (
         "import sys; from nasframe import SearchSpaceConfig; import mine\n"
-        "from nasframe.executors.cached import sources\n"
-        "print(sources((mine.Mine(),)))"
+        "from nasframe.executors.cached import hash_sources\n"
+        "print(hash_sources((mine.Mine(),)))"
     )
     found = []
     for code in ("1", "2", "1"):

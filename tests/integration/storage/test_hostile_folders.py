@@ -159,7 +159,7 @@ def test_weights_of_something_else_are_refused(tmp_path: Path, metadata: dict[st
     path = weights_path(tmp_path, result.best.number)
     path.parent.mkdir()
     save_file({"a": torch.zeros(1)}, path, metadata)
-    with pytest.raises(NasframeError, match=f"{path.name}: is no file of weights"):
+    with pytest.raises(NasframeError, match=f"{path.name}: is not a weights file"):
         nasframe.load(tmp_path)
 
 

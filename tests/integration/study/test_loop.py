@@ -302,9 +302,12 @@ def edit_header(folder: Path, edit: Any) -> None:
 def test_a_key_that_an_older_journal_lacks_takes_its_default(tmp_path: Path) -> None:
     run(toy_study(tmp_path))
     edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("epochs"))
+    edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("hangs"))
     notes = Notes()
     run(toy_study(tmp_path), observers=[notes])
-    assert notes.texts == ["evaluator.epochs is newer than this study: taken as 2"]
+    assert notes.texts == [
+        "settings newer than this study take their defaults: evaluator.epochs=2, evaluator.hangs=-1"
+    ]
     with pytest.raises(NasframeError, match="evaluator.epochs was None, is now 3"):
         run(toy_study(tmp_path, evaluator=ToyEvaluatorConfig(epochs=3)))
 
@@ -315,7 +318,7 @@ def test_another_version_is_noted(tmp_path: Path) -> None:
     notes = Notes()
     run(toy_study(tmp_path), observers=[notes])
     assert len(notes.texts) == 1
-    assert notes.texts[0].startswith("torch was 1.0 when this study began")
+    assert notes.texts[0].startswith("torch was 1.0 when this study started")
 
 
 def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
@@ -323,7 +326,7 @@ def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
     lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
     del lines[1]
     (tmp_path / FILE).write_text("".join(lines))
-    with pytest.raises(NasframeError, match=r"line 2, does not follow .* left as it is"):
+    with pytest.raises(NasframeError, match=r"line 2, does not follow .* left unchanged"):
         run(toy_study(tmp_path))
     assert (tmp_path / FILE).read_text() == "".join(lines)
 

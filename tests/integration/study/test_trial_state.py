@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import journal, trials
-from test_objectives import TokenMeterConfig
-from toys import toy_study
+from toys import TokenMeterConfig, toy_study
 
 from nasframe import (
     Architecture,
@@ -26,15 +25,15 @@ from nasframe import (
     read_result,
     run,
 )
-from nasframe.cli.console import ConsoleProgress
+from nasframe.cli.console import ConsoleObserver
 from nasframe.report.comparison.studies import read as compared
 from nasframe.report.page.trials import record
 from nasframe.report.study.analyze import inspect
 from nasframe.storage.journal import FILE
-from nasframe.study.observer import Progress
+from nasframe.study.observer import Observer
 from nasframe.study.result import candidates, rank
-from nasframe_rl import Advantage
 from nasframe_rl.advantages import Advantages
+from nasframe_rl.config import Advantage
 from nasframe_rl.elite import Elite
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -188,7 +187,7 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = limited(tmp_path)
-    result = run(config, progress=ConsoleProgress(("val_accuracy",), "nasframe"))
+    result = run(config, observers=[ConsoleObserver(("val_accuracy",), "nasframe")])
     out = capsys.readouterr().out
     new = [trial for trial in result.trials if trial.duplicate_of is None]
     rejected = [trial for trial in new if trial.state is TrialState.REJECTED]
@@ -217,7 +216,7 @@ def test_the_journal_has_no_reward_for_a_rejected_network(tmp_path: Path) -> Non
 # Journals of before
 
 
-class Notes(Progress):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
@@ -247,7 +246,7 @@ def test_an_older_study_is_resumed_with_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
     of_before(tmp_path)
     progress = Notes()
-    result = run(limited(tmp_path, trials=40), progress=progress)
+    result = run(limited(tmp_path, trials=40), observers=[progress])
     (note,) = progress.notes
     assert note.startswith("rejected networks had the reward 0 when this study began, and have non")
     assert len([trial for trial in result.trials if trial.duplicate_of is None]) == 40
@@ -256,7 +255,7 @@ def test_an_older_study_is_resumed_with_a_note(tmp_path: Path) -> None:
 def test_a_study_of_today_is_resumed_without_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
     progress = Notes()
-    run(limited(tmp_path, trials=40), progress=progress)
+    run(limited(tmp_path, trials=40), observers=[progress])
     assert progress.notes == []
 
 

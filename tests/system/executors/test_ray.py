@@ -224,14 +224,14 @@ def test_what_cannot_be_is_told(cluster: Cluster, tmp_path: Path) -> None:
             option("executor", "ray", **settings).build(parts(tmp_path))
         assert not ray.is_initialized()
 
-    refused("a trial needs 3 CPU, and no node .* there is 1 CPU", address=cluster.address, cpus=3)
+    refused("a trial needs 3 CPU, but no node .* nodes have 1 CPU", address=cluster.address, cpus=3)
     refused("needs 1 CPU, 1 GPU", address=cluster.address, gpus=1)
-    refused("address=127.0.0.1:1: cannot reach Ray there", address="127.0.0.1:1")
+    refused("address=127.0.0.1:1: cannot reach Ray: ", address="127.0.0.1:1")
     refused("address=ray://127.0.0.1:1: cannot", address="ray://127.0.0.1:1")
     refused("gpus=1.5: must be a whole number", gpus=1.5)
     refused("resources.CPU=2", resources={"CPU": 2})
     refused("resources.a=0", resources={"a": 0})
-    refused("cpus=0: a trial must need something", cpus=0)
+    refused("cpus=0: a trial needs at least one of cpus, gpus and resources", cpus=0)
 
 
 UNKNOWN = """
@@ -259,7 +259,7 @@ def test_a_node_without_the_plugin_is_told(
     executor.submit(0, Step.TRAIN, CHILD)
     result = next_message(executor)
     assert isinstance(result, Result) and result.fatal
-    assert "could not begin: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
+    assert "could not start: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
     executor.close()
 
 

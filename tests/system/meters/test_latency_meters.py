@@ -345,8 +345,8 @@ subprocess.run([sys.executable, "-c", "import time; time.sleep(1000)", sys.argv[
             {},
             "no phone",
         ),
-        ("import sys; sys.exit(3)", {}, "ended with status 3: without a word"),
-        ("print('fast')", {}, r"printed no number, but 'fast\\n'"),
+        ("import sys; sys.exit(3)", {}, "exited with status 3: it printed no error"),
+        ("print('fast')", {}, r"printed no number; its output ends with 'fast\\n'"),
         ("print(5)", {"pattern": "ms=(.*)"}, r"printed nothing that matches 'ms=\(\.\*\)'"),
         (HANGS, {"timeout": 1}, "took longer than 1 s"),
     ],
@@ -385,13 +385,13 @@ def test_a_command_is_a_meter_of_a_study(console: Shell) -> None:
         (lambda: option("meters", "command", command="'{model}"), "No closing quotation"),
         (
             lambda: option("meters", "command", command="x {model}", pattern="("),
-            "is no regular expression",
+            "must be a regular expression",
         ),
         (
             lambda: option("meters", "command", command="no-such-program {model}").build(
                 Fragile(), option("task", "digits").build()
             ),
-            "there is no program no-such-program",
+            "program no-such-program not found",
         ),
     ],
 )

@@ -159,7 +159,7 @@ def test_other_spaces_say_that_they_are_no_chains() -> None:
         if item.group == "search_space" and item.name in ("nasnet_small", "nas_cnn", "nas_rnn"):
             other = option("search_space", item.name).build()
             assert other.blocks(some(other, 0), DIGITS) is None
-            with pytest.raises(NasframeError, match="no chains of blocks"):
+            with pytest.raises(NasframeError, match="not chains of blocks"):
                 outline(other, DIGITS)
 
 
@@ -268,7 +268,7 @@ def test_agreement_is_that_of_the_numbers_asked_for() -> None:
 
 
 def test_a_table_that_is_not_finished_says_how_to_go_on() -> None:
-    said = "is not finished; go on with: nasframe-latency --table t.jsonl --space x"
+    said = "is not finished; resume it with: nasframe-latency --table t.jsonl --space x"
     with pytest.raises(NasframeError, match=said):
         table(*(line_of(i, 1, 1) for i in range(1, FITTED + 5))).line()
 
@@ -276,10 +276,10 @@ def test_a_table_that_is_not_finished_says_how_to_go_on() -> None:
 @pytest.mark.parametrize(
     ("changes", "task", "said"),
     [
-        ({}, Images((1, 16, 16), 10), "input='1x8x8', and here '1x16x16'"),
-        ({}, Images((1, 8, 8), 11), "outputs=10, and here 11"),
-        ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and here 'stem 1-16 "),
-        ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and here 'head 8-24-10"),
+        ({}, Images((1, 16, 16), 10), "input='1x8x8', and this study has '1x16x16'"),
+        ({}, Images((1, 8, 8), 11), "outputs=10, and this study has 11"),
+        ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and this study has 'stem 1-16 "),
+        ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and this study has 'head 8-24-10"),
         ({"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]}, DIGITS, "and here 'conv 3x3"),
     ],
 )
@@ -331,7 +331,7 @@ def test_a_file_that_was_torn_anywhere_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_fills_a_table(tmp_path: Path) -> None:
     file = TableFile(tmp_path / "t", HEADER)
-    with pytest.raises(NasframeError, match="another process fills"):
+    with pytest.raises(NasframeError, match="another process is filling"):
         TableFile(tmp_path / "t", HEADER)
     file.close()
     TableFile(tmp_path / "t", HEADER).close()
@@ -340,7 +340,7 @@ def test_one_process_at_a_time_fills_a_table(tmp_path: Path) -> None:
 def test_a_table_of_another_machine_or_command_is_left_alone(tmp_path: Path) -> None:
     before = written(tmp_path / "t", "a")
     for name, value in (("device", "there"), ("options", "--space y")):
-        with pytest.raises(NasframeError, match=f"{name}=.*, and here it is {value}"):
+        with pytest.raises(NasframeError, match=f"{name}=.*; this command has {value}"):
             TableFile(tmp_path / "t", {**HEADER, name: value})
     TableFile(tmp_path / "t", {**HEADER, "nasframe": "0.2"}).close()
     assert (tmp_path / "t").read_bytes() == before
@@ -349,7 +349,7 @@ def test_a_table_of_another_machine_or_command_is_left_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize("text", ["hello", "a,b\n1,2\n", '{"event": "study"}\n'])
 def test_what_is_no_table_is_left_as_it_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "t").write_text(text)
-    with pytest.raises(NasframeError, match="is no table of blocks"):
+    with pytest.raises(NasframeError, match="is not a table of blocks"):
         TableFile(tmp_path / "t", HEADER)
     assert (tmp_path / "t").read_text() == text
 
@@ -357,11 +357,11 @@ def test_what_is_no_table_is_left_as_it_is(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([], "line 1, is no line of a table"),
-        ([{"device": "here"}], "line 1, is no line"),
-        ([HEADER, block_line("a"), {"block": "b"}], "line 3, is no line"),
-        ([HEADER, ["block"]], "line 2, is no line"),
-        ([{**HEADER, "table": SCHEMA + 1}], "by nasframe 0.1, a newer one"),
+        ([], "line 1, is not a line of a table"),
+        ([{"device": "here"}], "line 1, is not a line"),
+        ([HEADER, block_line("a"), {"block": "b"}], "line 3, is not a line"),
+        ([HEADER, ["block"]], "line 2, is not a line"),
+        ([{**HEADER, "table": SCHEMA + 1}], "by a newer nasframe, 0.1"),
     ],
 )
 def test_damage_is_told(tmp_path: Path, lines: list[Any], said: str) -> None:
@@ -535,7 +535,7 @@ def in_study(folder: str) -> list[Trial]:
         ("--table t --space mnasnet --set stam=8", "has no 'stam'; did you mean stem?"),
         ("--table t --space mnasnet --set filters=x", "--set filters=x: must be list[int]"),
         ("--table t --space mnasnett", "is not known; did you mean mnasnet"),
-        ("--table t --space nasnet_small", "are no chains of blocks"),
+        ("--table t --space nasnet_small", "are not chains of blocks"),
         ("--table t --space mnasnet 1-2", "has 2 tokens where 42 choices are to be made"),
     ],
 )

@@ -342,21 +342,20 @@ ODD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("odd", "error"),
     [
-        ("zero", "OddMeter (test_meters): latency_ms is 0.0, which is not a positive number"),
-        ("negative", "OddMeter (test_meters): latency_ms is -2, which is not a positive number"),
-        ("nan", "OddMeter (test_meters): latency_ms is nan, which is not a finite number"),
-        ("infinite", "OddMeter (test_meters): latency_ms is -inf, which is not a finite number"),
+        ("zero", "OddMeter (test_size): latency_ms is 0.0, which is not a positive number"),
+        ("negative", "OddMeter (test_size): latency_ms is -2, which is not a positive number"),
+        ("nan", "OddMeter (test_size): latency_ms is nan, which is not a finite number"),
+        ("infinite", "OddMeter (test_size): latency_ms is -inf, which is not a finite number"),
         (
             "text",
-            "OddMeter (test_meters): latency_ms is 'fast', and not a float, an int or a tuple: "
-            "float(x)",
+            "OddMeter (test_size): latency_ms is 'fast', not a number or a tuple: use float(x)",
         ),
         (
             "series",
-            "OddMeter (test_meters): latency_ms is (1.0, 0.0), which is not a positive number",
+            "OddMeter (test_size): latency_ms is (1.0, 0.0), which is not a positive number",
         ),
-        ("missing", "OddMeter (test_meters): it promised latency_ms, which is not there"),
-        ("nothing", "OddMeter (test_meters) must return metrics by name, not None"),
+        ("missing", "OddMeter (test_size): it did not return latency_ms"),
+        ("nothing", "OddMeter (test_size) must return metrics by name, not None"),
         ("exception", "ZeroDivisionError: on purpose"),
         ("exit", "SystemExit: 3"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,14 @@ from hydra import compose, initialize_config_module
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
-from toys import ToyEvaluatorConfig, toy_study
+from toys import TokenMeterConfig, ToyEvaluatorConfig, toy_study
 
 from nasframe import (
     Architecture,
     Context,
-    Meter,
-    MeterConfig,
-    Metrics,
     NasframeError,
     Objective,
     ObjectiveConfig,
-    SearchSpace,
-    Task,
     Trial,
     TrialState,
     option,
@@ -362,22 +356,6 @@ def test_the_limit_is_of_the_latency_that_is_chosen() -> None:
     )
 
 
-class TokenMeter(Meter):
-    """Sizes that are those of the tokens: the first is the latency, the others the parameters."""
-
-    provides = ("latency_ms", "parameters")
-
-    def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        first, *others = architecture.tokens
-        return {"latency_ms": 1.0 + first, "parameters": sum(others)}
-
-
-@dataclass(kw_only=True)
-class TokenMeterConfig(MeterConfig):
-    def build(self, space: SearchSpace, task: Task) -> Meter:
-        return TokenMeter()
-
-
 def broken(trial: Trial) -> str | None:
     first, *others = trial.architecture.tokens
     if sum(others) > 7:
@@ -425,7 +403,7 @@ def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
     assert [trial.metrics["macs"] for trial in trials] == macs
     assert [trial.error for trial in trials] == [None] * 4
     trained = ["val_accuracy" in trial.metrics for trial in trials]
-    assert trained == [trial.rejected is None for trial in trials]
+    assert trained == [trial.state is TrialState.TRAINED for trial in trials]
     assert trained == [value <= sorted(macs)[1] for value in macs]
 
 
