@@ -111,7 +111,7 @@ def test_latencies_of_a_busy_machine_are_told(
     ]
     progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
     said = " ".join(capsys.readouterr().out.split())
-    assert "Note: 2 latencies were measured while others kept the processor busy" in said
+    assert "Note: 2 latencies were measured while other processes kept the processor busy" in said
     progress.ended(StudyResult(tmp_path, tuple(trials[2:]), "1 trial was run"), lambda a: a.key)
     assert "Note" not in capsys.readouterr().out
 

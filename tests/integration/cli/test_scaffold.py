@@ -77,12 +77,12 @@ def test_code_of_a_new_plugin_is_short_and_tidy(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Mine", "use small letters"),
-        ("my-part", "use small letters"),
-        ("2nd", "use small letters"),
+        ("Mine", "use lowercase letters"),
+        ("my-part", "use lowercase letters"),
+        ("2nd", "use lowercase letters"),
         ("random", "random has controller=random; choose another"),
         ("optuna", "optuna has controller=optuna; choose another"),
-        ("rl", "there is a plugin of this name; choose another"),
+        ("rl", "a plugin has this name; choose another"),
     ],
 )
 def test_names_that_cannot_be(name: str, words: str, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_names_that_cannot_be(name: str, words: str, tmp_path: Path) -> None:
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
     made = make("mine", "meter", tmp_path)
     (made / "README.md").write_text("changed")
-    with pytest.raises(NasframeError, match="is there already"):
+    with pytest.raises(NasframeError, match="already exists"):
         make("mine", "meter", tmp_path)
     assert (made / "README.md").read_text() == "changed"
     with pytest.raises(NasframeError, match="cannot write nowhere"):

@@ -24,7 +24,7 @@ from nasframe import (
 )
 from nasframe.cli import export, latency, plugins, report
 from nasframe.cli.hydra_app import register_configs, values
-from nasframe.cli.retrain import _prepared
+from nasframe.cli.retrain import _prepare_words
 from nasframe.export.networks import find_network
 from nasframe.export.write import export as write
 from nasframe.retraining import RetrainConfig as Retraining
@@ -141,7 +141,9 @@ def test_a_documented_command_is_understood(
     register_configs(schema, f"{schema_name}_schema")
     if program == "nasframe-retrain":
         study = f"study={found / 'runs' / 'a'}"
-        settings = _prepared([study if word.startswith("study=") else word for word in settings])
+        settings = _prepare_words(
+            [study if word.startswith("study=") else word for word in settings]
+        )
     with initialize_config_module("nasframe.conf", version_base="1.3"):
         config = compose(schema_name, [w for w in settings if not w.startswith("hydra")])
     for key in OmegaConf.missing_keys(config):

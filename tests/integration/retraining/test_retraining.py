@@ -845,7 +845,7 @@ def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err == ""
-    assert out.splitlines()[-1] == "Interrupted: the same command with dir=it goes on"
+    assert out.splitlines()[-1] == "Interrupted: run the same command with dir=it to resume"
     assert list((run_.cwd / "it").glob("*/checkpoint.ckpt"))
 
 

@@ -78,8 +78,8 @@ def test_what_is_printed(first: tuple[Path, str]) -> None:
 
 def test_the_command_that_is_offered_goes_on(first: tuple[Path, str], tmp_path: Path) -> None:
     folder, output = first
-    command = next(line for line in output.splitlines() if line.startswith("Go on: "))
-    words = shlex.split(command)[2:]
+    command = next(line for line in output.splitlines() if line.startswith("Resume: "))
+    words = shlex.split(command)[1:]
     assert words[0] == "nasframe"
     assert words[-2:] == ["dir=runs/a", "trials=8"]
     assert sorted(words[1:-2]) == sorted(SMALL[1:])
@@ -145,7 +145,7 @@ def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str, executor: l
     assert process.returncode == 130
     assert errors == ""
     assert "Ended: interrupted." in output
-    assert "Go on:    nasframe" in output
+    assert "Resume:   nasframe" in output
     count = len(told(tmp_path / "c"))
     assert f"The best {count}" in output
     assert (tmp_path / "c" / FILE).read_bytes().endswith(b"\n")

@@ -477,7 +477,7 @@ def test_nasframe_latency_makes_a_table_and_goes_on_with_it(
 ) -> None:
     done = console("nasframe-latency", *OPTIONS, "--check", "3")
     assert done.returncode == 0
-    assert not done.stderr or done.stderr.startswith("Others kept ")
+    assert not done.stderr or done.stderr.startswith("Other processes used ")
     path = console.cwd / "t.jsonl"
     made = read(path)
     assert set(made.networks) == set(range(FITTED + 3))
@@ -525,11 +525,11 @@ def in_study(folder: str) -> list[Trial]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "a NAME is required, or --table"),
-        ("resnet18 --check 3", "--check is for --table"),
-        ("--table t", "--table needs --space"),
-        ("--table t --space mnasnet --runtime torch,onnx", "--table needs one --runtime"),
-        ("--table t --space mnasnet --json f", "--json goes without --table"),
+        ("", "give a NAME or --table"),
+        ("resnet18 --check 3", "--check requires --table"),
+        ("--table t", "--table requires --space"),
+        ("--table t --space mnasnet --runtime torch,onnx", "--table takes one --runtime"),
+        ("--table t --space mnasnet --json f", "--json cannot be combined with --table"),
         ("--table t --space mnasnet --check 1", "--check must be at least 2"),
         ("--table t --space mnasnet --set x", "--set x: write KEY=VALUE"),
         ("--table t --space mnasnet --set stam=8", "has no 'stam'; did you mean stem?"),
