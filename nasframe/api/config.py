@@ -1,7 +1,7 @@
 """Configuration: one base dataclass for each kind of part, and the study's own.
 
 An option is a dataclass whose fields are its settings and whose ``build`` makes the part. The
-heavy imports are inside ``build``. Field types are those that OmegaConf can check: ``int``,
+heavy imports are inside ``build``. OmegaConf must be able to check field types: ``int``,
 ``float``, ``str``, ``bool``, ``Enum``, ``Path``, ``list``, ``dict``, and ``| None``.
 """
 

@@ -10,7 +10,7 @@ class RewardFloor:
     """A reward for rejected trials, below every reward told so far.
 
     It is the lowest reward minus the range of the rewards (minus 1 if they are all equal). So it
-    shifts and scales with the rewards. It falls when a lower reward is told: read it again for each
+    shifts and scales with the rewards. It falls with each lower reward: read it again for each
     update.
     """
 

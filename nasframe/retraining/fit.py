@@ -89,7 +89,7 @@ def fit(
 
 
 class _Batches:
-    """The batches of a training, of which each of several devices takes its part.
+    """The batches of a training, divided among its devices.
 
     Attributes:
         count: the number in an epoch, on each device.

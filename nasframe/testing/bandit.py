@@ -116,7 +116,7 @@ class Search:
         return [trial for portion in self.portions for trial in portion]
 
     def run(self, proposals: int) -> Iterator[tuple[range, list[Proposal]]]:
-        """Ask and tell, batch by batch, until there are so many proposals."""
+        """Ask and tell, batch by batch, up to a number of proposals."""
         while self.next < proposals:
             numbers = range(self.next, self.next + self.controller.batch)
             asked = self.controller.ask(numbers)

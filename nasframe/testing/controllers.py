@@ -53,7 +53,7 @@ class ControllerContract(PartContract):
         failures_count: whether a failed trial, or a rejected one before any was trained, which
             must teach nothing, counts all the same: for a batch to be complete, say.
         portions_matter: whether it matters which trials are told in one call. A study resumes
-            with the same calls; but one that is told as results come has calls of one trial.
+            with the same calls; an asynchronous one has calls with one trial each.
     """
 
     learns: ClassVar[bool] = True

@@ -28,7 +28,7 @@ def next_message(executor: Executor) -> Report | Result:
 
 
 def next_result(executor: Executor) -> Result:
-    """The next result; reports are answered by go on."""
+    """Return the next result; let children continue after reports."""
     while isinstance(message := next_message(executor), Report):
         executor.reply(message.number, True)
     return message

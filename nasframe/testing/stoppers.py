@@ -19,7 +19,7 @@ class StopperContract(PartContract):
     """What a stopper must keep to, as tests; see ``PartContract``.
 
     Attributes:
-        ends: whether it ends some of many children of which some are far better than others from
+        ends: whether it ends some of many children when some are far better than others from
             their first epoch on.
     """
 
@@ -30,7 +30,7 @@ class StopperContract(PartContract):
         """The settings of the stopper to be tested."""
 
     def test_its_answers_depend_on_what_it_was_asked(self) -> None:
-        """A study that goes on asks it all that again."""
+        """A resumed study repeats all questions."""
         answers = [_answers(self._stopper()) for _ in range(2)]
         assert answers[0] == answers[1], "asked the same again, it answered something else"
         for answer in answers[0].values():

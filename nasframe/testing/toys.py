@@ -235,8 +235,8 @@ class ToyEvaluatorConfig(EvaluatorConfig):
         epochs: of a child.
         seconds: that a child takes.
         fails: the first token of children that raise an error.
-        interrupts: of those that raise ``KeyboardInterrupt``.
-        nan: of those whose accuracy is not a number.
+        interrupts: the first token of children that raise ``KeyboardInterrupt``.
+        nan: the first token of children whose accuracy is not a number.
         unready: whether making ready ends in ``SystemExit``.
         log: a file into which each evaluation writes the architecture.
     """

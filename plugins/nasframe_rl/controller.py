@@ -40,7 +40,7 @@ class PolicyController(Controller):
         advantages: makes advantages of rewards.
         epochs: steps of the optimizer an update.
         clip: PPO's limit of the ratio of probabilities; ``None`` for REINFORCE.
-        elite: the best architectures, of which the likelihood is raised, too; ``None`` for none.
+        elite: the best architectures, whose likelihood is raised, too; ``None`` for none.
     """
 
     def __init__(

@@ -158,7 +158,7 @@ def _make_colour(comparison: Comparison) -> alt.Color:
 
 
 def _make_scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt.Scale:
-    """A value for each contender: the next one after so many contenders."""
+    """Return a value for each contender, cycling through the values."""
     names = [_clean_label(row) for row in comparison.rows]
     range = [values[i // each % len(values)] for i, _ in enumerate(names)]
     return alt.Scale(domain=names, range=range)

@@ -38,7 +38,7 @@ class Contest:
         metric: the name of the metric; ``None`` for the reward.
         contenders: in the order in which their folders were given.
         empty: folders of studies that have no trial yet.
-        in_points: whether the numbers are accuracies, of which a hundredth is a point.
+        in_points: whether the numbers are accuracies: 0.01 is a point.
     """
 
     metric: str | None

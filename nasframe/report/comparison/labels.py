@@ -91,7 +91,7 @@ def completed(group: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _list_settings(option: Option) -> dict[str, Any]:
-    """The settings of an option, in plain values; those that must be given are left out."""
+    """Return the plain settings of an option without the mandatory ones."""
     return _list_defaults(option) if isinstance(option.node, type) else to_plain(option.node)
 
 

@@ -36,8 +36,8 @@ def _explain_terms(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.over:
         yield (
-            f"{_format_count(comparison.over, 'study', 'studies')} ended before {comparison.budget} "
-            "trials, having found no new networks: the last value holds on."
+            f"{_format_count(comparison.over, 'study', 'studies')} ended before "
+            f"{comparison.budget} trials without further new networks: the last value stays."
         )
     if comparison.empty:
         first, more = comparison.empty[0], len(comparison.empty) - 1

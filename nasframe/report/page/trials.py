@@ -32,7 +32,7 @@ class Row:
     Attributes:
         trial: its number.
         state: ``trained``, ``stopped`` early, ``failed``, ``rejected``, or a ``duplicate``.
-        reason: why it failed or was rejected; of which trial it is a duplicate.
+        reason: why it failed or was rejected; the trial that it duplicates.
         reward: ``None`` if it has none.
         elapsed: seconds that the study had run by then.
         seconds: what its evaluation took.
@@ -116,7 +116,7 @@ def record(folder: Path) -> Record:
 
 
 def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the study itself; another executor is told by its settings, which have dots."""
+    """Return the changed settings of the study itself, without those of its parts."""
     return {key: value for key, value in changes.items() if "." not in key}
 
 
@@ -141,7 +141,7 @@ def _make_row(event: Told, space: SearchSpace | None) -> Row:
 
 
 def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
-    """For N trials with C choices, of which some may not have been made."""
+    """For N trials with C choices, some of them undecided."""
     best = {trial.number for trial in rank(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):

@@ -24,7 +24,7 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
         folders: studies, or folders that hold studies; new ones are noticed.
         path: the page.
         seconds: between two pages; an open one reads itself again after as many.
-        tell: is told what is done, in a line.
+        tell: receives one line about each step.
 
     Raises:
         NasframeError: if a journal is damaged, or the page cannot be written.

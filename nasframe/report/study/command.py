@@ -53,7 +53,7 @@ def report(
         metrics: see ``inspect``.
         reference: see ``inspect``.
         objective: scores the networks of one study once more.
-        top: of how many networks is told.
+        top: the number of networks to show.
         picture: where to draw the front of one study; by default in each study's folder.
         figures: where to write all figures as JSON.
         page: where to write the page.

@@ -16,7 +16,7 @@ def markdown(found: Iterable[Findings], sentences: Iterable[str], top: int) -> s
     Args:
         found: the studies.
         sentences: what a comparison of them says.
-        top: of how many networks is told.
+        top: the number of networks to show.
     """
     lines = [f"{_escape(sentence)}\n" for sentence in sentences]
     for findings in found:

@@ -24,7 +24,7 @@ def rescored(
 
     Args:
         trained: the trials.
-        metrics: those that all of them have.
+        metrics: common to all of them.
         config: the objective's.
 
     Raises:
