@@ -34,7 +34,7 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     header = next(journal.read(studies[0]), None)
     if header is None:
         raise NasframeError(f"{studies[0]} has no trial yet")
-    space, architecture = space_of(header["config"]), _architecture(studies[0], which)
+    space, architecture = space_of(header["config"]), _find_architecture(studies[0], which)
     try:
         check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
     except NasframeError as error:
@@ -44,7 +44,7 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     return path
 
 
-def _architecture(folder: Path, which: str) -> Architecture:
+def _find_architecture(folder: Path, which: str) -> Architecture:
     if which.isdecimal():
         trials = {trial.number: trial for trial in read_result(folder).trials}
         if int(which) not in trials:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,13 +65,7 @@ def fit(
         FloatingPointError: if the training diverges.
         NasframeError: if the checkpoint cannot be read.
     """
-    devices = together.devices
-    size = max(1, recipe.batch_size // devices)
-    batches = task.train_steps(size) // devices
-    if not batches:
-        raise NasframeError(
-            f"trainer.devices={devices}: there are fewer batches in an epoch; give fewer devices"
-        )
+    batches = _Batches(task, recipe, together.devices, seed)
     child = FullModule(
         network,
         task,
@@ -78,27 +73,70 @@ def fit(
         seed=seed,
         frozen=frozen,
         on_epoch=on_epoch,
-        batches=batches,
+        batches=batches.count,
         curves=curves,
     )
     final = child.final
-    path = folder / f"{CHECKPOINT}.ckpt"
+    try:
+        _train(child, recipe, batches, device, folder, together)
+    finally:
+        for curve in curves:
+            curve.close()
+    rows = child.rows
+    if together.devices > 1:  # other processes hold them
+        rows = torch.load(_checkpoint(folder), weights_only=True)["rows"]
+    return final.to("cpu").eval(), rows
 
-    def training() -> Iterable[Any]:
-        draws = torch.Generator().manual_seed(epoch_seed(seed + 1, len(child.rows)))
-        epoch = task.train_batches(size, child.device, draws)
-        return part(epoch, child.global_rank, devices, batches)
 
-    def validation() -> Iterable[Any]:
-        return part(task.validation_batches(size, child.device), child.global_rank, devices)
+class _Batches:
+    """The batches of a training, of which each of several devices takes its part.
 
+    Attributes:
+        count: the number in an epoch, on each device.
+
+    Raises:
+        NasframeError: if there are fewer batches than devices.
+    """
+
+    def __init__(self, task: Task, recipe: RecipeConfig, devices: int, seed: int) -> None:
+        self._task, self._devices, self._seed = task, devices, seed
+        self._size = max(1, recipe.batch_size // devices)
+        self.count = task.train_steps(self._size) // devices
+        if not self.count:
+            raise NasframeError(
+                f"trainer.devices={devices}: there are fewer batches in an epoch; "
+                "give fewer devices"
+            )
+
+    def train(self, child: FullModule) -> Iterable[Any]:
+        """Yield an epoch of training batches of this device."""
+        draws = torch.Generator().manual_seed(epoch_seed(self._seed + 1, len(child.rows)))
+        epoch = self._task.train_batches(self._size, child.device, draws)
+        return part(epoch, child.global_rank, self._devices, self.count)
+
+    def validate(self, child: FullModule) -> Iterable[Any]:
+        """Yield the validation batches of this device."""
+        batches = self._task.validation_batches(self._size, child.device)
+        return part(batches, child.global_rank, self._devices)
+
+
+def _train(
+    child: FullModule,
+    recipe: RecipeConfig,
+    batches: _Batches,
+    device: torch.device,
+    folder: Path,
+    together: TrainerConfig,
+) -> None:
+    """Run the training, from its checkpoint if there is one."""
+    path = _checkpoint(folder)
     start = path if path.is_file() else None
     try:
         train(
             child,
             recipe,
-            training=training,
-            validation=validation,
+            training=partial(batches.train, child),
+            validation=partial(batches.validate, child),
             device=device,
             precision=_precision(recipe, device, together),
             checkpoint=start,
@@ -108,13 +146,10 @@ def fit(
         raise
     except Exception as error:
         raise _explain_error(error, path, fresh=start is None or bool(child.rows)) from error
-    finally:
-        for curve in curves:
-            curve.close()
-    rows = child.rows
-    if devices > 1:  # other processes hold them
-        rows = torch.load(path, weights_only=True)["rows"]
-    return final.to("cpu").eval(), rows
+
+
+def _checkpoint(folder: Path) -> Path:
+    return folder / f"{CHECKPOINT}.ckpt"
 
 
 def _explain_error(error: Exception, path: Path, *, fresh: bool) -> Exception:
@@ -161,7 +196,7 @@ class _AtomicCheckpointIO(TorchCheckpointIO):
 
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoint, obsolete once the weights are saved."""
-    (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
+    _checkpoint(folder).unlink(missing_ok=True)
 
 
 def _precision(

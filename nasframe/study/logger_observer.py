@@ -1,4 +1,4 @@
-"""A study in the tools that people have: what each trial found, as curves."""
+"""Write the trials of a study to its loggers, as curves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def observe_with_loggers(config: StudyConfig, note: Callable[[str], None]) -> li
     """Make an observer for each logger of a study.
 
     Args:
-        config: of the study.
-        note: tells everyone of a logger that fails.
+        config: configuration of the study.
+        note: reports a failing logger to all observers.
 
     Raises:
         NasframeError: if a logger cannot be used.
@@ -36,12 +36,12 @@ def observe_with_loggers(config: StudyConfig, note: Callable[[str], None]) -> li
 class LoggerObserver(Observer):
     """Writes the curves of a study with one logger.
 
-    A step is a trial that was not a duplicate, in the order in which they ended. A study in which
-    nothing happens leaves no run.
+    A step is a trial that is no duplicate; trials are numbered in the order of their ends. A study
+    without new trials opens no run.
 
     Args:
-        curves: of the study.
-        folder: of the study.
+        curves: curves of the study.
+        folder: folder of the study.
     """
 
     def __init__(self, curves: Curves, folder: Path) -> None:
@@ -49,33 +49,33 @@ class LoggerObserver(Observer):
         self._rows = _Rows()
 
     def told(self, trial: Trial) -> None:
-        """Write a row; the first one comes after those that the journal had before."""
+        """Write a row; before the first one, the rows of the journal's earlier trials."""
         if trial.duplicate_of is not None:
             return
         if not self._curves.started:
             told = (event.trial for event in history(self._folder) if isinstance(event, Told))
-            before = (one for one in told if one.number != trial.number)
-            self._curves.start(self._rows.of(before))
-        self._curves.add(*self._rows.next(trial))
+            earlier = (other for other in told if other.number != trial.number)
+            self._curves.start(self._rows.add_all(earlier))
+        self._curves.add(*self._rows.add(trial))
 
     def closed(self) -> None:
-        """End the run."""
+        """Close the run."""
         self._curves.close()
 
 
 class _Rows:
-    """The rows of a study: what each trial found, and what is known by then."""
+    """The rows of a study: each trial's metrics, and the best reward and failures so far."""
 
     def __init__(self) -> None:
         self._step = self._failed = 0
         self._best: float | None = None
 
-    def of(self, trials: Iterable[Trial]) -> Iterator[Row]:
-        """The rows of trials, duplicates left out."""
-        return (self.next(trial) for trial in trials if trial.duplicate_of is None)
+    def add_all(self, trials: Iterable[Trial]) -> Iterator[Row]:
+        """Add trials, and yield their rows; skip duplicates."""
+        return (self.add(trial) for trial in trials if trial.duplicate_of is None)
 
-    def next(self, trial: Trial) -> Row:
-        """The row of the next trial."""
+    def add(self, trial: Trial) -> Row:
+        """Add the next trial, and return its row."""
         self._step += 1
         self._failed += trial.state is TrialState.FAILED
         row: Mapping[str, float] = {

@@ -1,4 +1,4 @@
-"""Replay: what stands in a journal is told again, so that all stands where the study stood."""
+"""Replay of a journal, which restores the state of its study."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def replay(
     config: StudyConfig,
     stopper: Stopper | None = None,
 ) -> Decisions:
-    """Tell a new ledger, and with it its controller, what the journal of a study holds.
+    """Replay the journal of a study into a new ledger, and thereby into its controller.
 
     Args:
         folder: the study's folder.
         space: its search space.
-        ledger: is told everything.
+        ledger: gets all events.
         config: the study's configuration.
-        stopper: decides again what it had decided.
+        stopper: asked again for its decisions, to restore its state; the journal's ones count.
 
     Returns:
-        What the stopper decided of children whose trials were not told.
+        The stopper's decisions on children whose trials were not told.
 
     Raises:
-        NasframeError: if the journal is damaged, or the controller cannot learn from it.
+        NasframeError: if the journal is damaged, or the controller fails to learn from it.
     """
     decisions: Decisions = {}
 

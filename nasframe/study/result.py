@@ -1,4 +1,4 @@
-"""What a study found: its trials, its best networks, and their weights."""
+"""The result of a study: its trials, its best networks and their weights."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """The trials of a study that ended, was interrupted, or still runs.
+    """The trials of a study that ended, was interrupted, or is still running.
 
     Attributes:
         folder: the study's folder.
-        trials: every proposal with its result, in the order of numbers, duplicates included.
-        ended: why the study ended, in words.
-        interrupted: whether it was ended from outside.
+        trials: every proposal with a result, including duplicates, in the order of numbers.
+        ended: why the study ended, as text.
+        interrupted: whether the study was interrupted from outside.
     """
 
     folder: Path
@@ -47,22 +47,22 @@ class StudyResult:
         return next(iter(self.top(1)), None)
 
     def top(self, count: int) -> list[Trial]:
-        """The trials of the ``count`` best networks, each network once, the best first."""
+        """Return the trials of the ``count`` best networks, each network once, the best first."""
         return rank(self.trials)[:count]
 
     def pareto(self, *metrics: str) -> list[Trial]:
-        """The trials of the Pareto front: those whose networks no other one dominates.
+        """Return the trials of the Pareto front: no other network dominates theirs.
 
         Args:
-            metrics: two or more, as ``nasframe-report --pareto`` takes them: ``val_accuracy``,
-                ``energy_mj:min``. By default what the objective needs, with the latency if there
-                is one, else with the parameters.
+            metrics: two or more, in the syntax of ``nasframe-report --pareto``: ``val_accuracy``,
+                ``energy_mj:min``. By default the metrics that the objective needs and the only
+                latency, or else the parameters.
 
         Returns:
-            The best by the first metric first; nothing if no network was trained.
+            The trials, the best by the first metric first; empty if no network was trained.
 
         Raises:
-            NasframeError: if there are no such metrics, or it is not known what is better.
+            NasframeError: if the study lacks a metric, or a direction is unknown.
         """
         from nasframe.study.metrics import parsed, usual
         from nasframe.study.pareto import costs, front
@@ -75,10 +75,10 @@ class StudyResult:
         return [trained[row] for row in front(costs(values, parsed(wanted, values[0])))]
 
     def draw(self, number: int | None = None) -> Drawing:
-        """The architecture of a trial, to be drawn; a notebook shows it.
+        """Draw the architecture of a trial; a notebook shows the drawing.
 
         Args:
-            number: of the trial; if not given, of the best one.
+            number: number of the trial; by default of the best trial.
 
         Raises:
             NasframeError: if there is no such trial, or the plugin of the space is missing.
@@ -92,39 +92,39 @@ class StudyResult:
         return drawing(space_of(_config(self.folder)), trials[number].architecture)
 
     def dataframe(self) -> pandas.DataFrame:
-        """The trials as a table of pandas, which must be installed, by their numbers.
+        """Return the trials as a pandas table by their numbers; pandas must be installed.
 
         Columns are ``state`` (``trained``, ``stopped``, ``failed``, ``rejected``, ``duplicate``),
-        ``reason``, ``reward``, ``seconds``, ``architecture`` (its tokens as text), and each metric;
-        of a series its last value.
+        ``reason``, ``reward``, ``seconds``, ``architecture`` (its tokens as text), and each metric
+        (the last value of a series).
         """
         import pandas
 
         rows = []
         for trial in self.trials:
             state, reason = outcome(trial)
-            own = {"trial": trial.number, "state": state, "reason": reason, "reward": trial.reward}
-            more = {"seconds": trial.seconds, "architecture": trial.architecture.key}
-            rows.append({**own, **more, **single_values(trial)})
+            row = {"trial": trial.number, "state": state, "reason": reason, "reward": trial.reward}
+            row |= {"seconds": trial.seconds, "architecture": trial.architecture.key}
+            rows.append({**row, **single_values(trial)})
         return pandas.DataFrame(rows).set_index("trial") if rows else pandas.DataFrame()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: how many trials there are, the best of them, the best drawn."""
+        """Return the number of trials, the best trials and a drawing of the best, for notebooks."""
         head = "".join(f"<th>{name}</th>" for name in ("trial", "reward", "architecture"))
         rows = "".join(
             f"<tr><td>{trial.number}</td><td>{trial.reward:.4f}</td>"
             f"<td>{escape(trial.architecture.key)}</td></tr>"
             for trial in self.top(5)
         )
-        words = f"{len(self.trials)} proposals in {self.folder}. {self.ended}"
+        text = f"{len(self.trials)} proposals in {self.folder}. {self.ended}"
         picture = ""
-        with suppress(NasframeError):  # the plugin of the space, or what draws, is missing
+        with suppress(NasframeError):  # the plugin of the space, or a drawing package, is missing
             picture = self.draw().svg()
-        return f"<p>{escape(words)}</p><table><tr>{head}</tr>{rows}</table>{picture}"
+        return f"<p>{escape(text)}</p><table><tr>{head}</tr>{rows}</table>{picture}"
 
 
 def rank(trials: Iterable[Trial]) -> list[Trial]:
-    """Trials with a reward by falling reward, the earlier first among equals; each network once."""
+    """Return trials by falling reward, the earlier first among equals; each network once."""
     rewards = [
         (-trial.reward, trial.number, trial)
         for trial in trials
@@ -134,7 +134,7 @@ def rank(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def outcome(trial: Trial) -> tuple[str, str]:
-    """What became of a trial in a word, and why."""
+    """Return a trial's state, or that it is a duplicate, and the reason."""
     if trial.duplicate_of is not None:
         return "duplicate", f"of trial {trial.duplicate_of}"
     reasons = {
@@ -147,20 +147,20 @@ def outcome(trial: Trial) -> tuple[str, str]:
 
 
 def single_values(trial: Trial) -> dict[str, float]:
-    """The metrics of a trial; of a series the last value."""
+    """Return the metrics of a trial with the last value of each series."""
     series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
     return {name: float(values[-1]) for name, values in series.items() if values}
 
 
 def common_values(trials: Sequence[Trial]) -> list[dict[str, float]]:
-    """Of each trial the metrics that all have; of a series the last value."""
+    """Return the metrics common to all trials, for each trial, with the last value of a series."""
     values = [single_values(trial) for trial in trials]
     common = [name for name in values[0] if all(name in one for one in values)] if values else []
     return [{name: one[name] for name in common} for one in values]
 
 
 def read_result(folder: Path | str) -> StudyResult:
-    """Read a study from its folder; it may still be running.
+    """Read a study from its folder; the study may still be running.
 
     Raises:
         NasframeError: if there is no study, or its journal is damaged.
@@ -173,13 +173,13 @@ def read_result(folder: Path | str) -> StudyResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the best networks of a study, and how it was trained there.
+    """One of the best networks of a study, and its training.
 
     Attributes:
-        trial: with its metrics and reward.
+        trial: the trial with its metrics and reward.
         key: the canonical key of its architecture.
-        epochs: for how many epochs it was trained; ``None`` if it was not trained by epochs.
-        seed: of the child.
+        epochs: number of epochs of its training; ``None`` if it was not trained by epochs.
+        seed: seed of the child.
     """
 
     trial: Trial
@@ -189,14 +189,14 @@ class Candidate:
 
 
 def candidates(folder: Path | str, count: int) -> list[Candidate]:
-    """The best networks of a study, each once, the best first: those to be trained further.
+    """Return the best networks of a study to train further, each once, the best first.
 
     NASNet's authors trained the best 250 to convergence (Zoph et al. 2018), MnasNet's the best 15
     in full (Tan et al. 2019).
 
     Args:
         folder: the study's folder; the study may still be running.
-        count: how many.
+        count: maximum number of networks.
 
     Raises:
         NasframeError: if there is no such study, or its search space cannot be built.
@@ -208,7 +208,7 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
     space = space_of(config)
     found: dict[Hashable, Candidate] = {}
     for trial in rank(read_result(folder).trials):
-        # By today's key: what an older version took for two networks may be known to be one.
+        # By the present key: two networks in an older version may be one now.
         key = space.canonical(trial.architecture)
         if key not in found:
             epochs = trial.metrics.get("epochs")
@@ -219,10 +219,10 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
-    """The configuration of a study.
+    """Read the configuration of a study.
 
     Raises:
-        NasframeError: if there is none, or it has no finished trial.
+        NasframeError: if there is no study, or its journal is empty.
     """
     header = next(journal.read(folder), None)
     if header is None:
@@ -234,16 +234,16 @@ def _config(folder: Path) -> Mapping[str, Any]:
 def load(folder: Path | str, number: int | None = None) -> nn.Module:
     """Load a trained network of a study, or of ``nasframe-retrain``, in evaluation mode.
 
-    Its ``data_config`` says how inputs are prepared: images in timm's words (``input_size``,
+    Its ``data_config`` says how to prepare inputs: images in timm's terms (``input_size``,
     ``mean``, ``std``), texts by ``level`` and ``vocabulary``, the token of each number.
 
     Args:
-        folder: of the study, or of what was trained in full.
-        number: of a study's trial; if not given the best one whose weights were kept, or the
-            winner of those trained in full.
+        folder: folder of the study, or of the networks trained in full.
+        number: number of a study's trial; by default the best one with kept weights, or the winner
+            of the networks trained in full.
 
     Raises:
-        NasframeError: if there is no such study, or no weights of that trial.
+        NasframeError: if there is no such study, or it has no weights of that trial.
     """
     folder = Path(folder)
     if is_final(folder):
@@ -255,15 +255,15 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
         number = kept[0]
     if number not in kept:
         wanted = "any trial" if number is None else f"trial {number}"
-        there = f"there are those of {', '.join(map(str, kept))}"
+        available = f"there are weights of {', '.join(map(str, kept))}"
         raise NasframeError(
             f"{folder} holds no weights of {wanted}; "
-            + (there if kept else "keep=0 and look-ups in a table leave none")
+            + (available if kept else "keep=0 and look-ups in a table leave none")
         )
     path = weights_path(folder, number)
     state, metadata = read_weights(path)
     space = config["search_space"]
-    restored("search_space", space)  # says so if its plugin is not installed
+    restored("search_space", space)  # raises if its plugin is not installed
     about = {"search_space": space, "tokens": trials[number].architecture.tokens}
     try:
         return filled(about, metadata["task"], state)

@@ -1,4 +1,4 @@
-"""A study: its parts are built and checked, its journal is opened and replayed, and it runs."""
+"""Run a study: build and check its parts, open and replay its journal, and search."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from nasframe.study.state import Ledger
 
 
 def run(config: StudyConfig, *, observers: Sequence[Observer] = ()) -> StudyResult:
-    """Run a study, or go on with the one in its folder.
+    """Run a study, or resume the one in its folder.
 
     Args:
-        config: what to search, and how; ``config.dir`` is the study's folder.
-        observers: hear what happens, in this order; the loggers of ``config`` before them.
+        config: the study's configuration; ``config.dir`` is its folder.
+        observers: informed of all events, in this order, after the loggers of ``config``.
 
     Returns:
-        The trials, and why the study ended; after Ctrl-C what was told until then.
+        The trials, and why the study ended; after Ctrl-C the trials until then.
 
     Raises:
-        NasframeError: if parts do not fit together, the folder holds another study, another
-            process is at work in it, or data or disk cannot be used.
+        NasframeError: if parts do not fit together, the folder holds another study or is used by
+            another process, or data or disk cannot be used.
     """
     everyone = Observers([])
     everyone.all = [*observe_with_loggers(config, everyone.note), *observers]
     if is_final(config.dir):
         raise NasframeError(f"{config.dir} holds a network trained in full: choose another dir")
-    # A folder that is in use is refused at once; a new one is made when all else is right.
+    # A folder in use is refused at once; a new one is created after all other checks.
     log = Journal(config.dir) if (config.dir / FILE).exists() else None
     try:
         study = _Study(config, everyone)
@@ -80,7 +80,7 @@ class _Study:
         self._controller = built(build, Controller, space.choices, config.seed, space.active)
         self._ledger = Ledger(space, self._controller, config.synchronous)
         self._decisions: Decisions = {}
-        worker.recall  # noqa: B018  # refuses a cache that cannot be used
+        worker.recall  # noqa: B018  # raises if the cache cannot be used
         new = not (config.dir / FILE).exists()
         self._enqueued = self._read_enqueued() if new else []
 
@@ -88,10 +88,10 @@ class _Study:
         """Search with an open journal."""
         try:
             ended = self._search(log)
-        except KeyboardInterrupt:  # wherever it struck, the journal is right
+        except KeyboardInterrupt:  # the journal is valid at any moment
             try:
                 trials = read_result(self._config.dir).trials
-            except NasframeError:  # someone removes the folder: do not go on because of that
+            except NasframeError:  # the folder was removed: still stop
                 raise KeyboardInterrupt from None
             result = StudyResult(self._config.dir, trials, "interrupted", interrupted=True)
         else:
@@ -106,10 +106,10 @@ class _Study:
         resumed = self._resume(log)
         for note in self._notes:
             self._observer.note(note)
-        loop = self._loop(log)
+        loop = self._make_loop(log)
         trials = ledger.trials.values()
         best = max((t.reward for t in trials if t.reward is not None), default=None)
-        if (over := loop.over) is not None:  # nothing is written, and nothing started
+        if (over := loop.over) is not None:  # write and start nothing
             self._observer.started(config, ledger.evaluated, best, ledger.elapsed)
             return over
         if resumed is not None:
@@ -122,7 +122,7 @@ class _Study:
         finally:
             executor.close()
 
-    def _loop(self, log: Journal) -> Loop:
+    def _make_loop(self, log: Journal) -> Loop:
         config, ledger = self._config, self._ledger
         return Loop(
             config=config,
@@ -144,7 +144,7 @@ class _Study:
         return read_architectures(file, self._space) if file is not None else []
 
     def _resume(self, log: Journal) -> dict[str, Any] | None:
-        """Write the journal's header, or replay what stands in it; returns what is to be added."""
+        """Write a new journal's header, or replay the journal and return the event to append."""
         config, folder = self._config, self._config.dir
         new = header.make(config)
         old = next(journal.read(folder), None)
@@ -152,40 +152,39 @@ class _Study:
             log.append(new, sync=True)
             return None
         try:
-            resumption = header.compare(old, new, _changes(config), config)
+            resumption = header.compare(old, new, _read_changes(config), config)
         except NasframeError:
             if any(isinstance(event, events.Told) for event in events.history(folder)):
                 raise
-            self._observer.note("Nothing was told yet with the former settings: beginning anew")
+            self._observer.note("The former settings have no finished trial: starting over")
             log.clear()
             log.append(new, sync=True)
             return None
         self._decisions = replay(folder, self._space, self._ledger, config, self._stopper)
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
-        for note in (*resumption.notes, *self._rejection_notes()):
+        for note in (*resumption.notes, *self._describe_rejections()):
             self._observer.note(note)
         self._ledger.resumed(config.max_failures)
         return events.resumed(resumption.changes)
 
-    def _rejection_notes(self) -> list[str]:
-        """What is to be said if rejected trials counted as rewards of 0 when the study began."""
+    def _describe_rejections(self) -> list[str]:
+        """Return a note if rejected trials had a reward of 0 when the study started."""
         trials = self._ledger.trials.values()
         if not any(trial.state is TrialState.REJECTED for trial in trials):
             return []
         if not events.has_rewarded_rejections(self._config.dir):
             return []
         return [
-            "rejected networks had the reward 0 when this study began, and have none now: its "
-            "controller ranks them last, so the rest of the study differs from what it would "
-            "have been"
+            "rejected networks had the reward 0 when this study started and have none now: its "
+            "controller ranks them last, so later proposals differ from the older version's"
         ]
 
 
-def _changes(config: StudyConfig) -> dict[str, Any]:
-    """The settings that were changed when the study went on before, with their last values."""
+def _read_changes(config: StudyConfig) -> dict[str, Any]:
+    """Read the settings changed by earlier resumptions, with their last values."""
     changes: dict[str, Any] = {}
     for event in journal.read(config.dir, "resumed"):
-        with suppress(Exception):  # what is wrong with the line, the replay tells
+        with suppress(Exception):  # the replay reports a malformed line
             changes |= {key: values[1] for key, values in event["changes"].items()}
     return changes

@@ -46,7 +46,7 @@ class Policies:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PolicyChoice:
     """What one study's policy holds most probable; ``value`` is ``None`` if it is not known."""
 
     tried: bool
@@ -68,13 +68,13 @@ def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
     ask = partial(own_choice, metric=contest.metric, evaluate=evaluate)
     found = dict(zip(folders, each(ask, folders, "Asking the policies"), strict=True))
     return [
-        _summary(contender, found)
+        _summarize(contender, found)
         for contender in contest.contenders
         if any(found[study.folder] is not None for study in contender.studies.values())
     ]
 
 
-def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies:
+def _summarize(contender: Contender, found: dict[Path, PolicyChoice | None]) -> Policies:
     choices = [(s, c) for s in contender.studies.values() if (c := found[s.folder]) is not None]
     known = [(study, choice.value) for study, choice in choices if choice.value is not None]
     return Policies(
@@ -86,13 +86,13 @@ def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies
     )
 
 
-def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | None:
+def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice | None:
     """Replay a study and ask its controller; ``None`` if it has no policy.
 
     Raises:
         NasframeError: see ``policies``.
     """
-    config = _config(folder)
+    config = _read_config(folder)
     worker = Worker(config.parts())
     space = worker.space
     build = config.controller.build
@@ -111,14 +111,14 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
     architecture = Architecture(tuple(tokens))
     known = ledger.known.get(space.canonical(architecture))
     if known is not None:
-        return Choice(True, value_of(ledger.trials[known], metric, folder))
+        return PolicyChoice(True, value_of(ledger.trials[known], metric, folder))
     if not evaluate:
-        return Choice(False, None)
-    trial = _evaluated(Trial(number, architecture), worker, config)
-    return Choice(False, value_of(trial, metric, folder))
+        return PolicyChoice(False, None)
+    trial = _evaluate(Trial(number, architecture), worker, config)
+    return PolicyChoice(False, value_of(trial, metric, folder))
 
 
-def _config(folder: Path) -> StudyConfig:
+def _read_config(folder: Path) -> StudyConfig:
     """A study's configuration, from its journal's first line; it keeps and logs nothing."""
     stored = next(journal.read(folder))["config"]
     values = settings(StudyConfig, {**stored, "logger": {}})
@@ -130,7 +130,7 @@ def _config(folder: Path) -> StudyConfig:
     return StudyConfig(**{**values, "dir": folder, "keep": 0})
 
 
-def _evaluated(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
+def _evaluate(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
     """The trial after both of its steps, without a stopper."""
     objective = built(config.objective.build, Objective)
     for step in (Step.MEASURE, Step.TRAIN) if config.meters else (Step.TRAIN,):

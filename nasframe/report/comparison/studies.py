@@ -51,7 +51,7 @@ def find(folders: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in folders:
-        paths = sorted(_below(folder))
+        paths = sorted(_walk(folder))
         if not paths:
             raise NasframeError(f"no study in {folder}: a study's folder has a {journal.FILE}")
         for path in paths:
@@ -59,7 +59,7 @@ def find(folders: Sequence[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder, onerror=_refuse):
         if journal.FILE in files:
             folders.clear()
@@ -101,7 +101,7 @@ def read(folder: Path, metric: str | None) -> Study | None:
         config=header["config"],
         rewards_N=np.array([-np.inf if v is None else t.reward for t, v in pairs], float),
         values_N=np.array(values, float),  # None becomes nan
-        over=_repeats(told) >= limit or _is_exhausted(header["config"], trials),
+        over=_count_repeats(told) >= limit or _is_exhausted(header["config"], trials),
     )
 
 
@@ -123,7 +123,7 @@ def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
     return last[0]
 
 
-def _repeats(told: Sequence[Trial]) -> int:
+def _count_repeats(told: Sequence[Trial]) -> int:
     """How many of the last proposals were known already."""
     newest = max((i for i, trial in enumerate(told) if trial.duplicate_of is None), default=-1)
     return len(told) - 1 - newest
@@ -132,12 +132,12 @@ def _repeats(told: Sequence[Trial]) -> int:
 def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Whether every architecture was tried; no if the plugin of the space is not installed."""
     with suppress(NasframeError):
-        space = _space(json.dumps({"search_space": config["search_space"]}))
+        space = _build_space(json.dumps({"search_space": config["search_space"]}))
         full = len(space.choices)
         return sum(len(trial.architecture.tokens) == full for trial in trials) >= space.size
     return False
 
 
 @cache
-def _space(part: str) -> SearchSpace:
+def _build_space(part: str) -> SearchSpace:
     return space_of(json.loads(part))

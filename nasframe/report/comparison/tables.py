@@ -16,9 +16,11 @@ def tables(comparison: Comparison) -> list[Table]:
     """What each contender found, and how soon: means over its seeds, with 95 % intervals."""
     rows, marks, budget = ranked(comparison), comparison.marks, comparison.budget
     what = comparison.metric or "reward"
-    best = _table(f"Best so far: {what}", ["seeds", *(f"{mark} trials" for mark in marks)])
-    top = _table(f"Mean of the best so many at {marks[-1]} trials", list(map(str, rows[0].top)))
-    way = _table(
+    best = _make_table(f"Best so far: {what}", ["seeds", *(f"{mark} trials" for mark in marks)])
+    top = _make_table(
+        f"Mean of the best so many at {marks[-1]} trials", list(map(str, rows[0].top))
+    )
+    way = _make_table(
         f"On the way to {budget} trials",
         ["area under the curve", f"trials to {number(comparison.reach)}", "reached by"],
     )
@@ -35,7 +37,7 @@ def policy_table(policies: Sequence[Policies], metric: str | None) -> Table:
     """What controllers that learn hold most probable at the end, beside the best they met."""
     title = f"The policy's own choice at each study's end: {metric or 'reward'}"
     names = ["best met", "own choice", "tried by"]
-    table = _table(title, names)
+    table = _make_table(title, names)
     for one in policies:
         tried = f"{one.tried} of {one.studies}"
         cells = (with_margin(one.best), with_margin(one.choice), tried)
@@ -43,7 +45,7 @@ def policy_table(policies: Sequence[Policies], metric: str | None) -> Table:
     return table
 
 
-def _table(title: str, names: Sequence[str]) -> Table:
+def _make_table(title: str, names: Sequence[str]) -> Table:
     table = Table(title=plain(title), title_justify="left")
     table.add_column("contender", overflow="fold", min_width=len("contender"))
     for name in names:

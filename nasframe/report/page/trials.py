@@ -19,9 +19,9 @@ from nasframe.storage import journal
 from nasframe.storage.events import Resumed, Told, history
 from nasframe.study.result import outcome, rank, single_values
 
-BINS = 20
+_BINS = 20
 """Equal parts of a study, over which shares of options are shown."""
-BEST = 25
+_BEST = 25
 """Of so many networks the most frequent choices are told, as in the papers' figures."""
 
 
@@ -106,19 +106,21 @@ def record(folder: Path) -> Record:
     space = None
     with suppress(NasframeError):  # without its plugin only tokens are told
         space = space_of(header["config"])
-    rows = tuple(_row(event, space) for event in told)
-    shares = () if space is None else tuple(_shares([event.trial for event in told], space))
+    rows = tuple(_make_row(event, space) for event in told)
+    shares = () if space is None else tuple(_count_shares([event.trial for event in told], space))
     changes = [event.changes for event in events if isinstance(event, Resumed)]
-    config = reduce(lambda config, change: {**config, **_own(change)}, changes, header["config"])
+    config = reduce(
+        lambda config, change: {**config, **_select_own(change)}, changes, header["config"]
+    )
     return Record(folder, header, config, rows, shares)
 
 
-def _own(changes: Mapping[str, Any]) -> dict[str, Any]:
+def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the study itself; another executor is told by its settings, which have dots."""
     return {key: value for key, value in changes.items() if "." not in key}
 
 
-def _row(event: Told, space: SearchSpace | None) -> Row:
+def _make_row(event: Told, space: SearchSpace | None) -> Row:
     trial = event.trial
     state, reason = outcome(trial)
     words = trial.architecture.key
@@ -138,20 +140,20 @@ def _row(event: Told, space: SearchSpace | None) -> Row:
     )
 
 
-def _shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
+def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
     """For N trials with C choices, of which some may not have been made."""
-    best = {trial.number for trial in rank(trials)[:BEST]}
+    best = {trial.number for trial in rank(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):
         tokens = trial.architecture.tokens[: len(space.choices)]
         tokens_NC[row, : len(tokens)] = tokens
-    bins_N = np.arange(len(trials)) * BINS // len(trials)
+    bins_N = np.arange(len(trials)) * _BINS // len(trials)
     among_N = np.array([trial.number in best for trial in trials])
     for choice, tokens_N in zip(space.choices, tokens_NC.T, strict=True):
         size = len(choice.options)
         made_N = (tokens_N >= 0) & (tokens_N < size)
         places = bins_N[made_N] * size + tokens_N[made_N]
-        counts = np.bincount(places, minlength=BINS * size).reshape(BINS, size)
+        counts = np.bincount(places, minlength=_BINS * size).reshape(_BINS, size)
         among = np.bincount(tokens_N[made_N & among_N], minlength=size)
         yield Shares(
             choice.name,

@@ -33,7 +33,7 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
     while True:
         paths = find(folders)
         running = any(map(_is_running, paths))
-        records, findings = _read(paths)
+        records, findings = _read_studies(paths)
         if records:
             write(records, findings, None, [], path, refresh=seconds if running else None)
         if not running:
@@ -42,7 +42,7 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
         time.sleep(seconds)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
+def _read_studies(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
     """What can be read by now; a study may have no trial yet, or no trained network."""
     records, findings = [], {}
     for path in paths:

@@ -43,7 +43,7 @@ def inspect(
         NasframeError: if there is no trained network, the journal is damaged, a part of the study
             cannot be built, or it does not have what is wanted.
     """
-    config, told = _read(folder)
+    config, told = _read_study(folder)
     own = objective_of(config)
     new = [trial for trial in told if trial.duplicate_of is None]
     failed = sum(trial.state is TrialState.FAILED for trial in new)
@@ -54,12 +54,12 @@ def inspect(
         reasons = [reason for trial in new if (reason := trial.error or trial.rejected)]
         last = f"; the last: {reasons[-1]}" if reasons else ""
         raise NasframeError(f"{folder} has no trained network: {counts}{last}")
-    networks = _networks(trained, _describer(config))
+    networks = _make_networks(trained, _make_describer(config))
     known = networks[0].metrics
     rescoring = None if objective is None else rescored(trained, known, objective)
     needs = (*own.needs, *(rescoring.needs if rescoring is not None else ()))
     wanted = usual(own.needs, known) if metrics is None else metrics
-    front, without_front = _front_or_reason(networks, wanted, reference, strict)
+    front, without_front = _try_front(networks, wanted, reference, strict)
     return Findings(
         folder=folder,
         objective=named("objective", config["objective"]),
@@ -68,7 +68,7 @@ def inspect(
         rejected=rejected,
         duplicates=len(told) - len(new),
         cached=sum(trial.cached for trial in new),
-        stopping=_stopping(new, config["evaluator"]),
+        stopping=_count_epochs(new, config["evaluator"]),
         missed=missed(own.targets, [(trial.number, trial.metrics) for trial in trained]),
         shown=tuple(present([*needs, "parameters", *latencies(known)], known)),
         networks=networks,
@@ -78,14 +78,14 @@ def inspect(
     )
 
 
-def _read(folder: Path) -> tuple[Mapping[str, Any], tuple[Trial, ...]]:
+def _read_study(folder: Path) -> tuple[Mapping[str, Any], tuple[Trial, ...]]:
     header = next(journal.read(folder), None)
     if header is None:
         raise NasframeError(f"{folder} has no trial yet")
     return header["config"], read_result(folder).trials
 
 
-def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping | None:
+def _count_epochs(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping | None:
     stopped = [trial.stopped for trial in trials if trial.stopped is not None]
     full = evaluator.get("epochs")
     if not stopped or not isinstance(full, int):
@@ -94,21 +94,21 @@ def _stopping(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stopping
     return Stopping(len(stopped), sum(stopped) + whole * full, (len(stopped) + whole) * full)
 
 
-def _describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
+def _make_describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
     """Tells architectures in words; by their tokens if the plugin of the space is missing."""
     try:
         space = space_of(config)
     except NasframeError:
         return lambda architecture: architecture.key
 
-    def in_words(architecture: Architecture) -> str:
+    def describe(architecture: Architecture) -> str:
         with blaming(called(space, "describe")):
             return space.describe(architecture)
 
-    return in_words
+    return describe
 
 
-def _networks(
+def _make_networks(
     trained: Sequence[Trial], describe: Callable[[Architecture], str]
 ) -> tuple[Network, ...]:
     networks = []
@@ -126,21 +126,21 @@ def _networks(
     return tuple(networks)
 
 
-def _front_or_reason(
+def _try_front(
     networks: Sequence[Network],
     metrics: Sequence[str],
     reference: Sequence[float] | None,
     strict: bool,
 ) -> tuple[Front | None, str | None]:
     try:
-        return _front(networks, metrics, reference), None
+        return _compute_front(networks, metrics, reference), None
     except NasframeError as error:
         if strict:
             raise
         return None, str(error)
 
 
-def _front(
+def _compute_front(
     networks: Sequence[Network], metrics: Sequence[str], reference: Sequence[float] | None
 ) -> Front:
     goals = parsed(metrics, networks[0].metrics)

@@ -41,34 +41,34 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
     if findings.missed is not None:
         yield plain(findings.missed)
     networks = {network.number: network for network in findings.networks}
-    yield from _best(findings.networks[:top], findings.shown)
+    yield from _format_best(findings.networks[:top], findings.shown)
     if findings.front is not None:
-        yield from _front(findings.front, networks)
+        yield from _format_front(findings.front, networks)
     else:
         yield plain(f"No Pareto front: {findings.without_front}")
     if findings.rescoring is not None:
-        yield from _rescoring(findings, findings.rescoring, top)
+        yield from _format_rescoring(findings, findings.rescoring, top)
 
 
-def _best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table | Text]:
-    yield from _title(f"The best {len(networks)}")
-    table = _table(["trial", "reward", *shown])
+def _format_best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table | Text]:
+    yield from _format_title(f"The best {len(networks)}")
+    table = _make_table(["trial", "reward", *shown])
     for network in networks:
         metrics = (figure(network.metrics[name]) for name in shown)
         table.add_row(str(network.number), number(network.reward), *metrics)
     yield table
-    yield from _words(networks)
+    yield from _format_architectures(networks)
 
 
-def _words(networks: Sequence[Network]) -> Iterator[Text]:
+def _format_architectures(networks: Sequence[Network]) -> Iterator[Text]:
     for network in networks:
         yield plain(f"trial {network.number}  {network.words}")
 
 
-def _front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]:
+def _format_front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]:
     names = [goal.name for goal in front.goals]
-    yield from _title(f"Pareto front: {', '.join(map(str, front.goals))}")
-    table = _table(["trial", *names, "reward"])
+    yield from _format_title(f"Pareto front: {', '.join(map(str, front.goals))}")
+    table = _make_table(["trial", *names, "reward"])
     for one in front.numbers:
         metrics = (figure(networks[one].metrics[name]) for name in names)
         table.add_row(str(one), *metrics, number(networks[one].reward))
@@ -79,34 +79,34 @@ def _front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]
     yield plain(f"Hypervolume: {front.hypervolume:.6g}, with the reference {limits}{worst}")
 
 
-def _rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Iterator[Table | Text]:
+def _format_rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Iterator[Table | Text]:
     networks = {network.number: network for network in findings.networks}
     best = rescoring.networks[:top]
     names = ["rank", "trial", "reward", "own rank", "own reward", *findings.shown]
-    yield from _title(f"The best {len(best)} under objective={rescoring.objective}")
-    table = _table(names)
+    yield from _format_title(f"The best {len(best)} under objective={rescoring.objective}")
+    table = _make_table(names)
     for one in best:
         own = networks[one.number]
         table.add_row(
             "-" if one.rank is None else str(one.rank),
             str(one.number),
-            _judgement(one),
+            _format_reward(one),
             str(own.rank),
             number(own.reward),
             *(figure(own.metrics[name]) for name in findings.shown),
         )
     yield table
-    yield from _words([networks[one.number] for one in best])
-    yield from _left_out(findings, rescoring)
+    yield from _format_architectures([networks[one.number] for one in best])
+    yield from _explain_unranked(findings, rescoring)
 
 
-def _judgement(network: Rescored) -> str:
+def _format_reward(network: Rescored) -> str:
     if network.rejected is not None:
         return "rejected"
     return "failed" if network.reward is None else number(network.reward)
 
 
-def _left_out(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
+def _explain_unranked(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
     """Who has no rank, and why."""
     total = len(findings.networks)
     rejected = [one for one in rescoring.networks if one.rejected is not None]
@@ -124,12 +124,12 @@ def _left_out(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
         )
 
 
-def _title(text: str) -> Iterator[Text]:
+def _format_title(text: str) -> Iterator[Text]:
     yield Text()
     yield plain(text)
 
 
-def _table(names: Sequence[str]) -> Table:
+def _make_table(names: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(plain(name.replace("_", " ")), justify="right", overflow="fold")

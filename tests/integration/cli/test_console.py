@@ -125,7 +125,7 @@ def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     ]
     progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
     said = " ".join(capsys.readouterr().out.split())
-    told = "None of 3 networks has latency_ms at 0.3 or less; the least is 0.3125, of trial 1"
+    told = "None of 3 networks has latency_ms at 0.3 or less; the minimum is 0.3125, of trial 1"
     assert f"Note: {told}" in said
     met = replace(trials[0], metrics={"latency_ms": 0.25}, number=3)
     result = StudyResult(tmp_path, (*trials, met), "4 trials were run")

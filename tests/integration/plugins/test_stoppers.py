@@ -229,14 +229,16 @@ def test_the_reward_so_far_counts_what_meters_measured_and_all_epochs(tmp_path: 
 
 def test_a_stopper_needs_a_reward_after_each_epoch(tmp_path: Path) -> None:
     late = ToyObjectiveConfig(metric="train_seconds")
-    with pytest.raises(NasframeError, match="train_seconds, which is known only when a child"):
+    with pytest.raises(
+        NasframeError, match="train_seconds, which is known only after a full training"
+    ):
         run(study(tmp_path, "asha", objective=late))
     table = {
         "search_space": option("search_space", "nasbench201"),
         "evaluator": option("evaluator", "nasbench201"),
         "objective": option("objective", "accuracy"),
     }
-    with pytest.raises(NasframeError, match="reports no epochs, so that nothing can be stopped"):
+    with pytest.raises(NasframeError, match="reports no epochs, so nothing can be stopped"):
         run(study(tmp_path, "asha", **table))
     assert not list(tmp_path.iterdir())
 

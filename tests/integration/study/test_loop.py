@@ -88,7 +88,7 @@ def test_a_space_without_new_networks_ends_the_study(tmp_path: Path) -> None:
     space = ToySpaceConfig(choices=2, options=2, symmetric=True)
     result = run(toy_study(tmp_path, search_space=space, trials=9, max_duplicates=30))
     assert len(trained(result.trials)) == 3
-    assert result.ended == "the last 30 proposals were all known already"
+    assert result.ended == "the last 30 proposals were all duplicates"
 
 
 def test_failures_in_a_row_end_the_study(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_enqueued_architectures_come_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0-1-2", "has 3 tokens where 4 choices are to be made"),
+        ("0-1-2", "has 3 tokens for 4 choices"),
         ("0-1-2-9", r"token 9 of c3 is out of range: 0 to 4"),
         ("0-x-2-1", "tokens are whole numbers"),
         ("c0=1, c1=1, c2=1", "an option of c3 is missing"),

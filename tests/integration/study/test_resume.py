@@ -274,10 +274,10 @@ class Odd(Controller):
     ("tokens", "info", "message"),
     [
         ((0, 0, 0, 9), {}, r"proposal 0 token 9 of c3 is out of range: 0 to 4"),
-        ((0, 0, 0), {}, r"proposal 0 has 3 tokens where 4 choices are to be made"),
+        ((0, 0, 0), {}, r"proposal 0 has 3 tokens for 4 choices"),
         ((0, 0, 0, np.int64(1)), {}, r"proposal 0 token np.int64\(1\) of c3 is not an int"),
         ((0, 0, 0, 1.0), {}, r"proposal 0 token 1.0 of c3 is not an int"),
-        ((0, 0, 0, 1), {"p": float("nan")}, r"proposal 0 has info that is no finite float"),
+        ((0, 0, 0, 1), {"p": float("nan")}, r"proposal 0 has info that is not finite"),
         (None, {}, r"was asked for 2 proposals and gave 0"),
     ],
 )

@@ -536,7 +536,7 @@ def in_study(folder: str) -> list[Trial]:
         ("--table t --space mnasnet --set filters=x", "--set filters=x: must be list[int]"),
         ("--table t --space mnasnett", "is not known; did you mean mnasnet"),
         ("--table t --space nasnet_small", "are not chains of blocks"),
-        ("--table t --space mnasnet 1-2", "has 2 tokens where 42 choices are to be made"),
+        ("--table t --space mnasnet 1-2", "has 2 tokens for 42 choices"),
     ],
 )
 def test_mistakes_on_the_command_line_are_told(

@@ -390,7 +390,7 @@ BAD_ARRAYS = {
     "gap": ({"x_train": X, "y_train": Y * 2}, r"4 classes from 0 to 6; they must be 0..3"),
     "one class": ({"x_train": X, "y_train": Y * 0}, "1 class; it needs at least two"),
     "few": ({"x_train": X[:7], "y_train": Y[:7]}, "class 3 has 1 image: each class needs at least"),
-    "empty": ({"x_train": np.zeros((20, 0, 8, 3)), "y_train": Y}, "there are no images in it"),
+    "empty": ({"x_train": np.zeros((20, 0, 8, 3)), "y_train": Y}, "it holds no images"),
 }
 
 
@@ -500,7 +500,7 @@ def test_a_folder_beside_that_for_training_is_the_test_set(folder: Path, name: s
     x_test, y_test = held_out(config.build())
     assert x_test.shape == (24, 3, 10, 10) and np.bincount(y_test).tolist() == [8, 8, 8]
     shutil.rmtree(folder / name / "bee")
-    with pytest.raises(NasframeError, match="has the classes ant, cat; those for training are ant"):
+    with pytest.raises(NasframeError, match="has the classes ant, cat; training has ant"):
         config.build().test_batches(8, CPU)
 
 
@@ -523,7 +523,7 @@ def test_what_is_hidden_is_not_the_users(folder: Path) -> None:
 
 def test_a_folder_too_high_is_refused(folder: Path) -> None:
     (folder.parent / "val" / "ant").mkdir(parents=True)
-    with pytest.raises(NasframeError, match="photos: folders instead of images; is it task.path"):
+    with pytest.raises(NasframeError, match="photos: holds folders, not images; try task.path"):
         option("task", "imagefolder", path=folder.parent).build()
 
 
@@ -564,7 +564,7 @@ def test_unusable_folders_are_explained(folder: Path) -> None:
 
     with pytest.raises(NasframeError, match="task.path=.*nowhere: there is no such folder"):
         build(folder / "nowhere")
-    with pytest.raises(NasframeError, match="ant: folders in it: 0; it needs one for each class"):
+    with pytest.raises(NasframeError, match="ant: found 0 folders; it needs one for each class"):
         build(folder / "ant")
     (folder / "eel").mkdir()
     (folder / "ant" / "0.png").rename(folder / "eel" / "0.png")
@@ -648,7 +648,7 @@ def test_fashion_mnist_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("any_checksum")
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
 def test_missing_data_are_explained_at_once(tmp_path: Path, name: str) -> None:
-    for download, fix in ((True, "is there a network?"), (False, "task.download=true")):
+    for download, fix in ((True, "check the network"), (False, "task.download=true")):
         with pytest.raises(NasframeError, match="task.root=.*: no usable") as error:
             option("task", name, root=tmp_path, download=download).build()
         assert fix in str(error.value) and str(error.value).count("\n") == 1
