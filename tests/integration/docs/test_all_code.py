@@ -44,10 +44,10 @@ PLUGINS = ("annealing", "board", "greedy", "hill", "mixer", "mixer_deep", "mlp",
 """Options of plugins that a page writes, or takes as given."""
 
 PARSERS: dict[str, Callable[[], Any]] = {
-    "nasframe-export": export._parser,
-    "nasframe-latency": latency._parser,
-    "nasframe-plugins": plugins._parser,
-    "nasframe-report": report._parser,
+    "nasframe-export": export._build_parser,
+    "nasframe-latency": latency._build_parser,
+    "nasframe-plugins": plugins._build_parser,
+    "nasframe-report": report._build_parser,
 }
 PROGRAMS = {"nasframe": ("study", StudyConfig), "nasframe-retrain": ("retrain", Retraining)}
 
