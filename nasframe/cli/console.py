@@ -71,7 +71,7 @@ class ConsoleObserver(Observer):
         self._estimated = False
         self._start: float | None = None  # of the first trial: workers take time to start
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Show the bar."""
         self._config, self._best = config, best
         self._done = self._before = done
@@ -89,21 +89,21 @@ class ConsoleObserver(Observer):
         )
         self._bar.start()
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Print a line."""
         self._console.print(plain(f"Note: {text}"))
 
-    def begun(self, number: int, step: Step) -> None:
+    def on_submit(self, number: int, step: Step) -> None:
         """Show the child."""
-        self._children.begun(number, step)
+        self._children.start(number, step)
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         """Show which epoch the child has reached."""
-        self._children.reported(report)
+        self._children.update(report)
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Print the trial's line and advance the bar."""
-        self._children.ended(trial.number)
+        self._children.remove(trial.number)
         self._console.print(plain(self._format_line(trial)), soft_wrap=True)
         if trial.duplicate_of is not None:
             return
@@ -160,9 +160,9 @@ class ConsoleObserver(Observer):
         numbers = {name.removesuffix("_epochs"): number(value) for name, value in shown.items()}
         return [*numbers.items(), ("seconds", f"{trial.seconds:.1f}")]
 
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+    def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """Print the best trials and the next commands."""
-        self.closed()
+        self.on_close()
         new = [trial for trial in result.trials if trial.duplicate_of is None]
         self._print_counts(result, new)
         self._print_notes(new)
@@ -170,7 +170,7 @@ class ConsoleObserver(Observer):
             self._print_table(best, describe)
         self._print_hints(result)
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         """Remove the children and stop the bar."""
         self._children.clear()
         if self._bar.live.is_started:
@@ -191,12 +191,12 @@ class ConsoleObserver(Observer):
 
     def _print_notes(self, new: Sequence[Trial]) -> None:
         if busy := sum(contended(trial.metrics) for trial in new):
-            self.note(
+            self.on_message(
                 f"{busy} latencies were measured while other processes kept the processor busy: "
                 "compare ratios, or measure on a quiet machine"
             )
         if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
-            self.note(text)
+            self.on_message(text)
 
     def _print_table(self, best: Sequence[Trial], describe: Callable[[Architecture], str]) -> None:
         table = Table(title=f"The best {len(best)}", title_justify="left")

@@ -36,15 +36,15 @@ class Children:
         self._needs = [name.removesuffix("_epochs") for name in needs]
         self._running: dict[int, _Child] = {}
 
-    def begun(self, trial: int, step: Step) -> None:
+    def start(self, trial: int, step: Step) -> None:
         """Add a child whose step starts."""
         self._running[trial] = _Child(step, monotonic())
 
-    def reported(self, report: Report) -> None:
+    def update(self, report: Report) -> None:
         """Store the report of a finished epoch."""
         self._running[report.number].report = report
 
-    def ended(self, trial: int) -> None:
+    def remove(self, trial: int) -> None:
         """Remove a finished trial; a duplicate was never added."""
         self._running.pop(trial, None)
 

@@ -95,7 +95,7 @@ class _EarlierTrials(Observer):
 
     done = 0
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Store the number."""
         self.done = done
 

@@ -48,7 +48,7 @@ class LoggerObserver(Observer):
         self._curves, self._folder = curves, folder
         self._rows = _Rows()
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Write a row; before the first one, the rows of the journal's earlier trials."""
         if trial.duplicate_of is not None:
             return
@@ -58,7 +58,7 @@ class LoggerObserver(Observer):
             self._curves.start(self._rows.add_all(earlier))
         self._curves.add(*self._rows.add(trial))
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         """Close the run."""
         self._curves.close()
 

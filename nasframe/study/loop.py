@@ -155,7 +155,7 @@ class Loop:
                 numbers = range(first, first + (self.config.batch or self.controller.batch))
             proposals = self._ask_controller(numbers)
         self.journal.append(events.asked(first, proposals))
-        self.ledger.asked(proposals)
+        self.ledger.record_asked(proposals)
         self._queue.extend(range(first, self.ledger.next_number))
 
     def _ask_controller(self, numbers: range) -> list[Proposal]:
@@ -197,14 +197,14 @@ class Loop:
 
     def _submit(self, trial: Trial, step: Step) -> None:
         self._executor.submit(trial.number, step, trial.architecture.tokens)
-        self.observer.begun(trial.number, step)
+        self.observer.on_submit(trial.number, step)
 
     def _answer(self, report: Report) -> None:
         """Decide whether a child's training continues; as before if it is trained again."""
         go_on = events.all_finite(report.metrics)  # else its result will be a failure
         if go_on and self.stopper is not None and report.epoch < self.epochs:
             go_on = self._decide(self.stopper, report)
-        self.observer.reported(report)
+        self.observer.on_report(report)
         self._executor.reply(report.number, go_on)
 
     def _decide(self, stopper: Stopper, report: Report) -> bool:
@@ -271,6 +271,6 @@ class Loop:
         self.journal.append(events.told(trial, elapsed, waited), sync=sync)
         if sync:
             self._unsynced_seconds = 0.0
-        self.ledger.told(trial, elapsed)
-        self.keeper.told(trial)
-        self.observer.told(trial)
+        self.ledger.record_told(trial, elapsed)
+        self.keeper.record(trial)
+        self.observer.on_result(trial)

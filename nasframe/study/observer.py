@@ -17,7 +17,7 @@ class Observer:
     study, whose journal is valid at any moment.
     """
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """The study starts or resumes.
 
         Args:
@@ -27,22 +27,22 @@ class Observer:
             elapsed: seconds of its earlier running time.
         """
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """The study has a message for the user."""
 
-    def begun(self, number: int, step: Step) -> None:
+    def on_submit(self, number: int, step: Step) -> None:
         """A child was submitted to be measured or trained."""
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         """A child has finished an epoch."""
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """A proposal has a result, which is in the journal."""
 
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+    def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """The study ended or was interrupted."""
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         """The study is closed, for whatever reason; no more calls follow."""
 
 
@@ -56,38 +56,38 @@ class Observers(Observer):
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.all = list(observers)
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Inform each."""
         for one in self.all:
-            one.started(config, done, best, elapsed)
+            one.on_start(config, done, best, elapsed)
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Inform each."""
         for one in self.all:
-            one.note(text)
+            one.on_message(text)
 
-    def begun(self, number: int, step: Step) -> None:
+    def on_submit(self, number: int, step: Step) -> None:
         """Inform each."""
         for one in self.all:
-            one.begun(number, step)
+            one.on_submit(number, step)
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         """Inform each."""
         for one in self.all:
-            one.reported(report)
+            one.on_report(report)
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Inform each."""
         for one in self.all:
-            one.told(trial)
+            one.on_result(trial)
 
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+    def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """Inform each."""
         for one in self.all:
-            one.ended(result, describe)
+            one.on_end(result, describe)
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         """Inform each, even if another one fails."""
         with ExitStack() as stack:
             for one in reversed(self.all):
-                stack.callback(one.closed)
+                stack.callback(one.on_close)

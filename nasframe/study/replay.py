@@ -42,13 +42,13 @@ def replay(
     for event in events.history(folder, check):
         match event:
             case events.Asked(_, proposals):
-                ledger.asked(proposals)
+                ledger.record_asked(proposals)
             case events.Told(trial, elapsed, _):
-                ledger.told(trial, elapsed)
+                ledger.record_told(trial, elapsed)
                 decisions.pop(trial.number, None)
             case events.Reported(report, reward, go_on) if stopper is not None:
                 ask(stopper, report, reward)
                 decisions.setdefault(report.number, {})[report.epoch] = go_on
             case events.Resumed():
-                ledger.resumed(config.max_failures)
+                ledger.record_resumed(config.max_failures)
     return decisions

@@ -34,7 +34,7 @@ class Keeper:
             if file not in kept_files and _WEIGHTS_NAME.fullmatch(file.name):
                 file.unlink()
 
-    def told(self, trial: Trial) -> None:
+    def record(self, trial: Trial) -> None:
         """Add a trial's weights, if it has any, and remove those of the weakest trial."""
         if weights_path(self._folder, trial.number).is_file():
             best = rank([*self._kept, trial])[: self._keep]

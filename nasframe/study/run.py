@@ -42,7 +42,7 @@ def run(config: StudyConfig, *, observers: Sequence[Observer] = ()) -> StudyResu
             another process, or data or disk cannot be used.
     """
     everyone = Observers([])
-    everyone.all = [*observe_with_loggers(config, everyone.note), *observers]
+    everyone.all = [*observe_with_loggers(config, everyone.on_message), *observers]
     if is_final(config.dir):
         raise NasframeError(f"{config.dir} holds a network trained in full: choose another dir")
     # A folder in use is refused at once; a new one is created after all other checks.
@@ -53,7 +53,7 @@ def run(config: StudyConfig, *, observers: Sequence[Observer] = ()) -> StudyResu
         return study.run(log)
     finally:
         try:
-            everyone.closed()
+            everyone.on_close()
         finally:
             if log is not None:
                 log.close()
@@ -98,26 +98,26 @@ class _Study:
             told = self._ledger.trials
             trials = tuple(told[number] for number in sorted(told))
             result = StudyResult(self._config.dir, trials, ended)
-        self._observer.ended(result, self._space.describe)
+        self._observer.on_end(result, self._space.describe)
         return result
 
     def _search(self, log: Journal) -> str:
         config, ledger = self._config, self._ledger
         resumed = self._resume(log)
         for note in self._notes:
-            self._observer.note(note)
+            self._observer.on_message(note)
         loop = self._make_loop(log)
         trials = ledger.trials.values()
         best = max((t.reward for t in trials if t.reward is not None), default=None)
         if (over := loop.over) is not None:  # write and start nothing
-            self._observer.started(config, ledger.evaluated, best, ledger.elapsed)
+            self._observer.on_start(config, ledger.evaluated, best, ledger.elapsed)
             return over
         if resumed is not None:
             log.append(resumed, sync=True)
         ledger.learn()
         executor = built(config.executor.build, Executor, config.parts())
         try:
-            self._observer.started(config, ledger.evaluated, best, ledger.elapsed)
+            self._observer.on_start(config, ledger.evaluated, best, ledger.elapsed)
             return loop.run(executor)
         finally:
             executor.close()
@@ -156,7 +156,7 @@ class _Study:
         except NasframeError:
             if any(isinstance(event, events.Told) for event in events.history(folder)):
                 raise
-            self._observer.note("The former settings have no finished trial: starting over")
+            self._observer.on_message("The former settings have no finished trial: starting over")
             log.clear()
             log.append(new, sync=True)
             return None
@@ -164,8 +164,8 @@ class _Study:
         if self._ledger.next_number == 0:
             self._enqueued = self._read_enqueued()
         for note in (*resumption.notes, *self._describe_rejections()):
-            self._observer.note(note)
-        self._ledger.resumed(config.max_failures)
+            self._observer.on_message(note)
+        self._ledger.record_resumed(config.max_failures)
         return events.resumed(resumption.changes)
 
     def _describe_rejections(self) -> list[str]:

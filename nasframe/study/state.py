@@ -48,14 +48,14 @@ class Ledger:
         self.next_number = 0
         self.elapsed = 0.0
 
-    def asked(self, proposals: Sequence[Proposal]) -> None:
+    def record_asked(self, proposals: Sequence[Proposal]) -> None:
         """Add a batch of proposals, which get the next numbers."""
         for proposal in proposals:
             self.pending[self.next_number] = proposal
             self._batch.append(self.next_number)
             self.next_number += 1
 
-    def told(self, trial: Trial, elapsed: float) -> None:
+    def record_told(self, trial: Trial, elapsed: float) -> None:
         """Add a trial, and tell the controller all trials that are due."""
         del self.pending[trial.number]
         self.trials[trial.number] = trial
@@ -70,7 +70,7 @@ class Ledger:
             self._tell([self.trials[number] for number in self._batch])
             self._batch.clear()
 
-    def resumed(self, max_failures: int) -> None:
+    def record_resumed(self, max_failures: int) -> None:
         """Resume the study: reset the count of failures if it had ended the study."""
         if self.failures >= max_failures:
             self.failures = 0

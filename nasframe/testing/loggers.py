@@ -95,7 +95,7 @@ class _Interrupts(Observer):
     def __init__(self, trials: int) -> None:
         self._left = trials
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Count it."""
         self._left -= 1
         if self._left == 0:
@@ -108,6 +108,6 @@ class _Notes(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Keep it."""
         self.texts.append(text)

@@ -98,7 +98,7 @@ class PolicyController(Controller):
             if len(self._told) == self.batch:
                 with threads(1):
                     self._learn([trial for trial in self._told if _teaches(trial)])
-                self._exploration.told(self._told)
+                self._exploration.update(self._told)
                 self._told.clear()
 
     def _learn(self, trials: Sequence[Trial]) -> None:

@@ -92,9 +92,9 @@ def test_what_a_worker_takes_to_start_is_not_taken_for_each_trial(
     clock = iter([100.0, *[110.0] * 10])
     monkeypatch.setattr("nasframe.cli.console.monotonic", lambda: next(clock))
     progress = ConsoleObserver([], "nasframe")
-    progress.started(toy_study(tmp_path, trials=30), 0, None, 0.0)
-    progress.told(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
-    progress.closed()
+    progress.on_start(toy_study(tmp_path, trials=30), 0, None, 0.0)
+    progress.on_result(Trial(0, Architecture((0,)), reward=0.5, seconds=2.0))
+    progress.on_close()
     assert "The whole study will take about 1 min 08 s" in capsys.readouterr().out
 
 
@@ -102,7 +102,7 @@ def test_latencies_of_a_busy_machine_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress = ConsoleObserver(["latency_ms"], "nasframe")
-    progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
+    progress.on_start(toy_study(tmp_path, trials=3), 0, None, 0.0)
     trials = [
         Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": 2.0, name: float(value)})
         for n, (name, value) in enumerate(
@@ -118,7 +118,7 @@ def test_latencies_of_a_busy_machine_are_told(
 
 def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     progress = ConsoleObserver(["latency_ms"], "nasframe", {"latency_ms": 0.3})
-    progress.started(toy_study(tmp_path, trials=3), 0, None, 0.0)
+    progress.on_start(toy_study(tmp_path, trials=3), 0, None, 0.0)
     trials = [
         Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": ms})
         for n, ms in enumerate((0.5, 0.3125, 0.4))
@@ -144,11 +144,11 @@ def test_children_at_work() -> None:
     """Of many the first have a line; a series is shown by its last value, under its own name."""
     children = Children(["val_accuracy_epochs"])
     for trial in range(SHOWN + 3):
-        children.begun(trial, Step.MEASURE)
-    children.begun(1, Step.TRAIN)
-    children.reported(Report(1, 2, {"val_loss": 0.5, "val_accuracy": 0.25}))
-    children.ended(2)
-    children.ended(99)  # a duplicate
+        children.start(trial, Step.MEASURE)
+    children.start(1, Step.TRAIN)
+    children.update(Report(1, 2, {"val_loss": 0.5, "val_accuracy": 0.25}))
+    children.remove(2)
+    children.remove(99)  # a duplicate
     lines = shown(children)
     assert lines[:3] == [
         "trial 0  measuring                       0 s",
@@ -161,8 +161,8 @@ def test_children_at_work() -> None:
 
 def test_a_child_without_the_wanted_metrics_shows_another() -> None:
     children = Children(["latency_ms"])
-    children.begun(0, Step.TRAIN)
-    children.reported(Report(0, 1, {"[red]loss": 1234567.0}))
+    children.start(0, Step.TRAIN)
+    children.update(Report(0, 1, {"[red]loss": 1234567.0}))
     assert shown(children) == ["trial 0  epoch 1  [red]loss 1,234,567  0 s"]
 
 

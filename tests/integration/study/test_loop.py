@@ -285,10 +285,10 @@ class Notes(Observer):
         self.texts: list[str] = []
         self.reports: list[Report] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.texts.append(text)
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         self.reports.append(report)
 
 
@@ -333,7 +333,7 @@ def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
 
 def test_an_interruption_stays_one_if_the_folder_is_removed(tmp_path: Path) -> None:
     class Removes(Observer):
-        def told(self, trial: Trial) -> None:
+        def on_result(self, trial: Trial) -> None:
             shutil.rmtree(tmp_path / "a")
             raise KeyboardInterrupt
 

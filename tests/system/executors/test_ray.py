@@ -118,7 +118,7 @@ class Weather(Observer):
         self._cluster = cluster
         self._node: Any = None
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.number == 3:
             self._node = self._cluster.add(num_cpus=2)
         if trial.number == 12:
