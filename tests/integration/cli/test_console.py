@@ -109,10 +109,10 @@ def test_latencies_of_a_busy_machine_are_told(
             [("torch.latency_contended", 1), ("latency_contended", 1), ("latency_contended", 0)]
         )
     ]
-    progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
+    progress.on_end(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
     said = " ".join(capsys.readouterr().out.split())
     assert "Note: 2 latencies were measured while other processes kept the processor busy" in said
-    progress.ended(StudyResult(tmp_path, tuple(trials[2:]), "1 trial was run"), lambda a: a.key)
+    progress.on_end(StudyResult(tmp_path, tuple(trials[2:]), "1 trial was run"), lambda a: a.key)
     assert "Note" not in capsys.readouterr().out
 
 
@@ -123,13 +123,13 @@ def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFi
         Trial(n, Architecture((n,)), reward=0.5, metrics={"latency_ms": ms})
         for n, ms in enumerate((0.5, 0.3125, 0.4))
     ]
-    progress.ended(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
+    progress.on_end(StudyResult(tmp_path, tuple(trials), "3 trials were run"), lambda a: a.key)
     said = " ".join(capsys.readouterr().out.split())
     told = "None of 3 networks has latency_ms at 0.3 or less; the minimum is 0.3125, of trial 1"
     assert f"Note: {told}" in said
     met = replace(trials[0], metrics={"latency_ms": 0.25}, number=3)
     result = StudyResult(tmp_path, (*trials, met), "4 trials were run")
-    progress.ended(result, lambda a: a.key)
+    progress.on_end(result, lambda a: a.key)
     assert "Note" not in capsys.readouterr().out
     assert missed({}, [(0, {"latency_ms": 1.0})]) is None
     assert missed({"latency_ms": 1.0}, []) is None
