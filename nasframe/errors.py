@@ -17,7 +17,7 @@ class ChildError(Exception):
     """An error of one child; its message needs no class name before it."""
 
 
-def one_line(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Format an exception as one line of at most 400 characters; our own without a class name."""
     text = " ".join(str(error).split())
     if isinstance(error, NasframeError):

@@ -24,7 +24,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Count the cores that this process may use: its affinity, within a container's quota.
 
     ``LOKY_MAX_CPU_COUNT`` is a further limit.

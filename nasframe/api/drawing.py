@@ -116,7 +116,7 @@ class Drawing:
         return self.svg()
 
 
-def listed(choices: Sequence[Choice], tokens: Sequence[int]) -> Drawing:
+def draw_choices(choices: Sequence[Choice], tokens: Sequence[int]) -> Drawing:
     """Draw the chosen options, grouped by the first parts of the choices' names."""
     boxes = []
     for title, part in _parts(choices[: len(tokens)], tokens):

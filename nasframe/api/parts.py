@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api.drawing import Drawing, listed
+from nasframe.api.drawing import Drawing, draw_choices
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +84,7 @@ class SearchSpace(ABC):
 
     def draw(self, architecture: Architecture) -> Drawing:
         """Return the drawing of the architecture; by default a list of the chosen options."""
-        return listed(self.choices, architecture.tokens)
+        return draw_choices(self.choices, architecture.tokens)
 
     @property
     def size(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from nasframe._support.text import complain
+from nasframe._support.text import print_error
 from nasframe.errors import NasframeError, nearest
 
 
@@ -22,29 +22,29 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
             message = f"unknown option {unknown[1]}; {nearest(unknown[1], options)}"
-        complain(f"{self.prog}: {message} ({self.prog} --help lists all options)")
+        print_error(f"{self.prog}: {message} ({self.prog} --help lists all options)")
         sys.exit(2)
 
 
-def guarded(program: str, command: Callable[[], None]) -> None:
+def run_command(program: str, command: Callable[[], None]) -> None:
     """Run a command; exit with status 2 after a mistake and 130 after Ctrl-C."""
     try:
         command()
     except (NasframeError, OSError) as error:
-        complain(f"{program}: {error}")
+        print_error(f"{program}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def count(text: str) -> int:
+def parse_count(text: str) -> int:
     """Parse a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
     return int(text)
 
 
-def file(text: str) -> Path:
+def parse_output_path(text: str) -> Path:
     """Parse the path of an output file; its folder must exist."""
     path = Path(text)
     if not path.parent.is_dir():

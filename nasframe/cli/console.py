@@ -14,14 +14,14 @@ from rich import progress
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from nasframe._support.text import duration, number, plain
+from nasframe._support.text import format_duration, format_number, to_text
 from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Report, Step, Trial, TrialState
-from nasframe.cli.live_children import Children
+from nasframe.cli.live_children import LiveChildren
 from nasframe.storage.weights import weights_path
-from nasframe.study.metrics import contended, latencies, missed
+from nasframe.study.metrics import describe_missed_target, find_latencies, is_contended
 from nasframe.study.observer import Observer
-from nasframe.study.result import StudyResult, outcome, rank
+from nasframe.study.result import StudyResult, describe_outcome, rank_trials
 
 _SHOWN_TRIALS = 5
 
@@ -29,7 +29,7 @@ _SHOWN_TRIALS = 5
 class _Bar(progress.Progress):
     """A progress bar below the running children."""
 
-    def __init__(self, children: Children, console: Console) -> None:
+    def __init__(self, children: LiveChildren, console: Console) -> None:
         self._children = children
         super().__init__(
             progress.BarColumn(),
@@ -63,7 +63,7 @@ class ConsoleObserver(Observer):
         self._needs, self._targets = needs, targets or {}
         self._command = command
         self._console = Console(highlight=False)
-        self._children = Children(needs)
+        self._children = LiveChildren(needs)
         self._bar = _Bar(self._children, self._console)
         self._task = progress.TaskID(0)
         self._best: float | None = None
@@ -77,7 +77,7 @@ class ConsoleObserver(Observer):
         self._done = self._before = done
         self._since, self._elapsed = monotonic(), elapsed
         verb = f"Resuming after {done} trials in" if done else "Searching in"
-        self._console.print(plain(f"{verb} {config.dir}"))
+        self._console.print(to_text(f"{verb} {config.dir}"))
         self._task = self._bar.add_task(
             "",
             total=config.trials,
@@ -91,7 +91,7 @@ class ConsoleObserver(Observer):
 
     def on_message(self, text: str) -> None:
         """Print a line."""
-        self._console.print(plain(f"Note: {text}"))
+        self._console.print(to_text(f"Note: {text}"))
 
     def on_submit(self, number: int, step: Step) -> None:
         """Show the child."""
@@ -104,7 +104,7 @@ class ConsoleObserver(Observer):
     def on_result(self, trial: Trial) -> None:
         """Print the trial's line and advance the bar."""
         self._children.remove(trial.number)
-        self._console.print(plain(self._format_line(trial)), soft_wrap=True)
+        self._console.print(to_text(self._format_line(trial)), soft_wrap=True)
         if trial.duplicate_of is not None:
             return
         self._done += 1
@@ -118,13 +118,15 @@ class ConsoleObserver(Observer):
             self._estimated = True
             spent = 0.0 if self._before else monotonic() - self._since
             what = "rest of the study" if self._before else "whole study"
-            self._console.print(plain(f"The {what} will take about {duration(spent + left)}"))
+            self._console.print(
+                to_text(f"The {what} will take about {format_duration(spent + left)}")
+            )
         self._bar.update(
             self._task,
             completed=self._done,
             failed=f"{self._failed} failed" if self._failed else "",
             best=_format_reward(self._best),
-            left=f"{duration(left)} left",
+            left=f"{format_duration(left)} left",
         )
 
     def _estimate_left(self) -> float:
@@ -146,7 +148,7 @@ class ConsoleObserver(Observer):
         if trial.state is TrialState.STOPPED and trial.reward is None:
             return f"{start}{trial.error}"
         if trial.reward is None:
-            return f"{start}{trial.state}: {outcome(trial)[1]}"
+            return f"{start}{trial.state}: {describe_outcome(trial)[1]}"
         numbers = "  ".join(f"{name} {value}" for name, value in self._format_numbers(trial))
         how = "  from the cache" if trial.cached else ""
         if trial.state is TrialState.STOPPED:
@@ -154,10 +156,12 @@ class ConsoleObserver(Observer):
         return f"{start}reward {trial.reward:.4f}  {numbers}{how}"
 
     def _format_numbers(self, trial: Trial) -> list[tuple[str, str]]:
-        names = dict.fromkeys([*self._needs, "parameters", *latencies(trial.metrics)])
+        names = dict.fromkeys([*self._needs, "parameters", *find_latencies(trial.metrics)])
         shown = {name: trial.metrics[name] for name in names if name in trial.metrics}
         # A series is shown as its last value, under the name of a single value.
-        numbers = {name.removesuffix("_epochs"): number(value) for name, value in shown.items()}
+        numbers = {
+            name.removesuffix("_epochs"): format_number(value) for name, value in shown.items()
+        }
         return [*numbers.items(), ("seconds", f"{trial.seconds:.1f}")]
 
     def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
@@ -187,15 +191,17 @@ class ConsoleObserver(Observer):
         counts += f"{cached} from the cache, " if cached else ""
         counts += f"{len(result.trials) - len(new)} duplicates."
         self._console.print()
-        self._console.print(plain(f"Ended: {result.ended}. {counts}"), soft_wrap=True)
+        self._console.print(to_text(f"Ended: {result.ended}. {counts}"), soft_wrap=True)
 
     def _print_notes(self, new: Sequence[Trial]) -> None:
-        if busy := sum(contended(trial.metrics) for trial in new):
+        if busy := sum(is_contended(trial.metrics) for trial in new):
             self.on_message(
                 f"{busy} latencies were measured while other processes kept the processor busy: "
                 "compare ratios, or measure on a quiet machine"
             )
-        if text := missed(self._targets, [(t.number, t.metrics) for t in rank(new)]):
+        if text := describe_missed_target(
+            self._targets, [(t.number, t.metrics) for t in rank_trials(new)]
+        ):
             self.on_message(text)
 
     def _print_table(self, best: Sequence[Trial], describe: Callable[[Architecture], str]) -> None:
@@ -203,12 +209,12 @@ class ConsoleObserver(Observer):
         for name in ("trial", "reward", *(name for name, _ in self._format_numbers(best[0]))):
             table.add_column(name.replace("_", " "), justify="right")
         for trial in best:
-            numbers = [plain(value) for _, value in self._format_numbers(trial)]
+            numbers = [to_text(value) for _, value in self._format_numbers(trial)]
             table.add_row(str(trial.number), f"{trial.reward:.4f}", *numbers)
         self._console.print(table)
         for trial in best:
             words = describe(trial.architecture)
-            self._console.print(plain(f"trial {trial.number}  {words}"), soft_wrap=True)
+            self._console.print(to_text(f"trial {trial.number}  {words}"), soft_wrap=True)
 
     def _print_hints(self, result: StudyResult) -> None:
         lines = [
@@ -222,7 +228,7 @@ class ConsoleObserver(Observer):
             quoted = f'"{code}"' if plain_name else shlex.quote(code)
             lines.append(f"Load:     python -c {quoted}")
         for line in lines:
-            self._console.print(plain(line), soft_wrap=True)
+            self._console.print(to_text(line), soft_wrap=True)
 
     def _format_budget(self, result: StudyResult) -> str:
         """Format the budget for resuming: the same after an interruption, else twice."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from nasframe._support.system import cores
-from nasframe.registry.options import survey
+from nasframe._support.system import count_cores
+from nasframe.registry.options import inspect_plugins
 
 _DISTRIBUTIONS = (
     *("nasframe", "torch", "torchvision", "pytorch-lightning", "timm", "scikit-learn", "numpy"),
@@ -28,18 +28,18 @@ _MIN_FREE_GB = 2.0
 """Space for CIFAR-10 and the weights of a few hundred small networks."""
 
 
-def examine() -> list[str]:
+def examine_environment() -> list[str]:
     """Print the properties of environment and machine; return their problems."""
     python = platform.python_version()
     print(f"Python {python} on {platform.platform()}")
     print(_format_versions(_DISTRIBUTIONS))
-    for extra, names in extras().items():
+    for extra, names in list_extras().items():
         print(f"Extra [{extra}]: {_format_versions(names)}")
-    problems = python_problems(python)
+    problems = find_python_problems(python)
     for distribution in ("nasframe", *_find_neighbours()):
-        problems += requirement_problems(distribution)
-    problems += folder_problems(Path.cwd())
-    unusable = import_problems(_MODULES)
+        problems += find_requirement_problems(distribution)
+    problems += find_folder_problems(Path.cwd())
+    unusable = find_import_problems(_MODULES)
     if not unusable:
         problems += _examine_devices()
     return problems + unusable
@@ -56,7 +56,7 @@ def _find_version(distribution: str) -> str | None:
         return None
 
 
-def extras() -> dict[str, list[str]]:
+def list_extras() -> dict[str, list[str]]:
     """Return the distributions of each extra, without the extras for developers."""
     found: dict[str, list[str]] = {}
     markers = {r.name: r.marker for r in map(Requirement, requires("nasframe") or ()) if r.marker}
@@ -68,12 +68,12 @@ def extras() -> dict[str, list[str]]:
 
 def _find_neighbours() -> list[str]:
     """Return the distributions of plugins, and of Hydra's launchers and sweepers."""
-    own = {plugin.distribution for plugin in survey()}
+    own = {plugin.distribution for plugin in inspect_plugins()}
     hydra = {d.name for d in distributions() if (d.name or "").startswith(("hydra-", "hydra_"))}
     return sorted((own | hydra) - {"nasframe", "unknown", "hydra-core"})
 
 
-def python_problems(python: str) -> list[str]:
+def find_python_problems(python: str) -> list[str]:
     """Check that nasframe supports a version of Python."""
     wanted = metadata("nasframe")["Requires-Python"]
     if SpecifierSet(wanted).contains(python, prereleases=True):
@@ -84,7 +84,7 @@ def python_problems(python: str) -> list[str]:
     ]
 
 
-def requirement_problems(distribution: str) -> list[str]:
+def find_requirement_problems(distribution: str) -> list[str]:
     """Find missing requirements of a distribution, and wrong versions of its optional ones."""
     problems = []
     for requirement in map(Requirement, requires(distribution) or ()):
@@ -111,7 +111,7 @@ def _applies(requirement: Requirement, distribution: str) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
-def import_problems(modules: tuple[str, ...]) -> list[str]:
+def find_import_problems(modules: tuple[str, ...]) -> list[str]:
     """Import modules in this order in this process; report the failures."""
     problems = []
     for name in modules:
@@ -125,7 +125,7 @@ def import_problems(modules: tuple[str, ...]) -> list[str]:
     return problems
 
 
-def folder_problems(folder: Path) -> list[str]:
+def find_folder_problems(folder: Path) -> list[str]:
     """Check that a folder is writable and has free space for studies."""
     free = shutil.disk_usage(folder).free / 1e9
     print(f"Folder {folder}: {free:.1f} GB free")
@@ -143,7 +143,7 @@ def _examine_devices() -> list[str]:
     check = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)  # not on every platform
     native = check is not None and check()
     print(
-        f"CPU: {cores()} cores, {torch.backends.cpu.get_cpu_capability()}, torch uses "
+        f"CPU: {count_cores()} cores, {torch.backends.cpu.get_cpu_capability()}, torch uses "
         f"{torch.get_num_threads()} threads; bfloat16 {_describe_support(native)}"
     )
     for index in range(torch.cuda.device_count()):

@@ -16,23 +16,23 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from nasframe._support.text import complain
+from nasframe._support.text import print_error
 from nasframe.cli import setting_errors
 from nasframe.errors import NasframeError
 
 
-def tell(name: str, error: Exception) -> int:
+def report_error(name: str, error: Exception) -> int:
     """Print an error under the name of a command; return the exit status."""
     message, status = explain(error)
-    say(f"{name}: {message}", error)
+    print_exception(f"{name}: {message}", error)
     return status
 
 
-def say(line: str, error: Exception) -> None:
+def print_exception(line: str, error: Exception) -> None:
     """Print a line about an error; ``NASFRAME_DEBUG=1`` adds the traceback."""
     if os.environ.get("NASFRAME_DEBUG") == "1":
         traceback.print_exception(error)
-    complain(line)
+    print_error(line)
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -44,7 +44,7 @@ def explain(error: Exception) -> tuple[str, int]:
         return _explain_mistake(error), 2
     if isinstance(error, OSError):
         return str(error), 2
-    what = f"{type(error).__name__}: {first_line(error)}"
+    what = f"{type(error).__name__}: {get_first_line(error)}"
     return f"{what}\nThis looks like a bug; NASFRAME_DEBUG=1 shows its origin", 1
 
 
@@ -54,7 +54,7 @@ def _find_raiser(error: Exception) -> str:
     return str(frames[-1].f_globals["__name__"]).partition(".")[0]
 
 
-def first_line(error: BaseException) -> str:
+def get_first_line(error: BaseException) -> str:
     """Return the first line of the message."""
     return next(iter(str(error).splitlines()), "")
 
@@ -68,7 +68,7 @@ def _explain_mistake(error: BaseException) -> str:
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return setting_errors.unknown_option(group, name, error.options)
+        return setting_errors.describe_unknown_option(group, name, error.options)
     if foreign := re.search(r"In '(.*?)': .*Key '(\w+)' not in '(\w+)Config'", str(error), re.S):
         name, key, kind = foreign.groups()
         name = name.replace("/", "=")
@@ -81,13 +81,13 @@ def _explain_mistake(error: BaseException) -> str:
     error = error.__cause__ or error
     if not isinstance(error, OmegaConfBaseException):
         return " ".join(str(error).split("\n")[:2]).strip()
-    key, reason = str(error.full_key), first_line(error)
+    key, reason = str(error.full_key), get_first_line(error)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return setting_errors.unknown_key(key, error.object_type)
+        return setting_errors.describe_unknown_key(key, error.object_type)
     if isinstance(error, MissingMandatoryValue):
         return f"{key} is required: give {key}=VALUE"
     if isinstance(error, ValidationError):
         inside = error.object_type in (dict, list)
         kind = get_args(error.ref_type)[-1] if inside else error.object_type
-        return setting_errors.wrong_value(key, error.value, kind, reason)
+        return setting_errors.describe_wrong_value(key, error.value, kind, reason)
     return reason

@@ -11,10 +11,10 @@ from pathlib import Path
 from nasframe.api.config import ExporterConfig
 from nasframe.api.parts import Exporter
 from nasframe.cli import overrides
-from nasframe.cli.arguments import Parser, file, guarded
-from nasframe.cli.help import WIDTH, describe_settings, entry, summary
+from nasframe.cli.arguments import Parser, parse_output_path, run_command
+from nasframe.cli.help import HELP_WIDTH, describe_settings, format_entry, summarize_option
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.calls import built
+from nasframe.registry.calls import build_part
 from nasframe.registry.options import Option, options
 
 _GROUP = "exporter"
@@ -22,7 +22,7 @@ _GROUP = "exporter"
 
 def main() -> None:
     """Run the command line; exit with status 0, 2 (a mistake) or 130 (after Ctrl-C)."""
-    guarded("nasframe-export", _main)
+    run_command("nasframe-export", _main)
 
 
 def _main() -> None:
@@ -38,7 +38,7 @@ def _build_parser() -> Parser:
         description=textwrap.fill(
             "Write a trained network in formats for other runtimes. The outputs of each file are "
             "compared with the network's before the file replaces an old one.",
-            WIDTH,
+            HELP_WIDTH,
         ),
         epilog="\n".join(
             ["formats of --to and their settings:", *map(_format_entry, _list_formats())]
@@ -66,7 +66,7 @@ def _build_parser() -> Parser:
     )
     add(
         "--out",
-        type=file,
+        type=parse_output_path,
         metavar="FILE",
         help="the output path without suffix (model in the folder, or NAME)",
     )
@@ -80,7 +80,7 @@ def _list_formats() -> list[Option]:
 
 def _format_entry(item: Option) -> str:
     settings = describe_settings(item.type, f"{item.name}.")
-    return "\n".join(filter(None, [entry(item.name, summary(item)), settings]))
+    return "\n".join(filter(None, [format_entry(item.name, summarize_option(item)), settings]))
 
 
 def _parse_formats(text: str) -> list[str]:
@@ -107,21 +107,21 @@ def _build_exporters(names: Iterable[str], words: Iterable[str]) -> dict[str, Ex
             )
         settings[name].append(setting)
     configs: dict[str, ExporterConfig] = {
-        name: overrides.made(_GROUP, name, given) for name, given in settings.items()
+        name: overrides.make_config(_GROUP, name, given) for name, given in settings.items()
     }
     warnings.simplefilter("ignore")  # the exporters print their own remarks
-    return {name: built(config.build, Exporter) for name, config in configs.items()}
+    return {name: build_part(config.build, Exporter) for name, config in configs.items()}
 
 
 def _export(arguments: argparse.Namespace, exporters: dict[str, Exporter]) -> None:
     from nasframe.export.networks import find_network
-    from nasframe.export.write import export
+    from nasframe.export.write import export_network
 
     network = find_network(arguments.network, arguments.weights)
     folder = Path(arguments.network)
     stem = arguments.out or (folder / "model" if folder.is_dir() else Path(network.name))
     for name, exporter in exporters.items():
-        done = export(name, exporter, network, stem)
+        done = export_network(name, exporter, network, stem)
         print(f"{done.path}: outputs differ by {done.error:.1e} at most", flush=True)
     for exporter in exporters.values():
         for line in exporter.remarks(network):

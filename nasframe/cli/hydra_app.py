@@ -30,15 +30,15 @@ from hydra.experimental.callback import Callback
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nasframe._support.text import show
+from nasframe._support.text import print_long_text
 from nasframe.api.config import Config
 from nasframe.api.study_config import StudyConfig
 from nasframe.cli import setting_errors
-from nasframe.cli.errors import explain, first_line, say, tell
+from nasframe.cli.errors import explain, get_first_line, print_exception, report_error
 from nasframe.cli.short_keys import complete_keys
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
-from nasframe.registry.options import NONE, SEVERAL, groups, options
+from nasframe.registry.options import NONE, SEVERAL, find_groups, options
 from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
 
@@ -75,7 +75,7 @@ class Program:
     rank: Callable[[Path], list[str]]
 
 
-def start(
+def run_program(
     program: Program, prepare: Callable[[list[str]], list[str]] = lambda words: words
 ) -> NoReturn:
     """Run the command line; exit with status 0, 1 (nothing succeeded), 2 (a mistake) or 130.
@@ -91,7 +91,7 @@ def start(
         signal.signal(signal.SIGINT, _interrupt)
     try:
         if {"--help", "-h"} & set(sys.argv):  # Hydra's own help slows down with every option
-            show(program.help())
+            print_long_text(program.help())
             sys.exit()
         if "--version" in sys.argv:
             print(f"{program.name} {version('nasframe')}")
@@ -103,10 +103,10 @@ def start(
         words = complete_keys([word for word in sys.argv[1:] if is_setting(word)])
         sys.argv[1:] = prepare([*flags, *words])
         if {"--multirun", "-m"} & set(sys.argv):
-            words = _defer_settings(sys.argv[1:], groups(program.schema))
+            words = _defer_settings(sys.argv[1:], find_groups(program.schema))
             sys.argv[1:] = [*words, _exclude_keys(sys.argv[1:], program)]
         hydra.main("pkg://nasframe.conf", program.config, "1.3")(program.task)()
-    except Ended as ended:
+    except ProgramExit as ended:
         status = ended.status
     except KeyboardInterrupt:
         Sweep.print_summary(program)
@@ -119,7 +119,7 @@ def start(
         raise
     except Exception as error:
         Sweep.discard()
-        status = tell(program.name, error)
+        status = report_error(program.name, error)
     else:
         status = Sweep.print_summary(program)
     _exit(status)
@@ -178,7 +178,7 @@ def is_setting(word: str) -> bool:
     return word.startswith("~") or ("=" in word and not word.startswith("-"))
 
 
-class Ended(SystemExit):
+class ProgramExit(SystemExit):
     """Exit with a status other than 0, after the reason was printed."""
 
     def __init__(self, status: int) -> None:
@@ -207,7 +207,7 @@ def register_configs(schema: type[Config] = StudyConfig, name: str = "study_sche
     """
     store = ConfigStore.instance()
     store.store(name=name, node=schema, provider="nasframe")
-    known = groups(schema)
+    known = find_groups(schema)
     for group in set(known) & set(SEVERAL):
         store.store(NONE, {}, group, group, "nasframe")
     for item in options():
@@ -218,7 +218,7 @@ def register_configs(schema: type[Config] = StudyConfig, name: str = "study_sche
             store.store(item.name, item.node, item.group, package, item.plugin)
         except OmegaConfBaseException as error:
             raise NasframeError(
-                f"plugin {item.plugin!r}: {item.group}={item.name}: {first_line(error)}\n"
+                f"plugin {item.plugin!r}: {item.group}={item.name}: {get_first_line(error)}\n"
                 f"Repair it, or skip it with NASFRAME_BLOCK={item.plugin}"
             ) from error
 
@@ -283,7 +283,7 @@ class Sweep(Callback):
                 path.rmdir()
 
 
-def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
+def run_sweep_job(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
     """Run a job of a sweep; a failure is reported and does not stop the other jobs.
 
     Args:
@@ -295,7 +295,7 @@ def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None
         return job()
     except Exception as error:
         message, _ = explain(error)
-        say(f"{name} failed: {message}", error)
+        print_exception(f"{name} failed: {message}", error)
         if isinstance(error, BusyError):  # another sweep uses the folder
             Sweep.busy = True
         else:
@@ -304,7 +304,7 @@ def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None
         return None
 
 
-def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
+def convert_values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
     """Return the values of a configuration by key, with groups as typed objects.
 
     Raises:
@@ -312,12 +312,12 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {item.name: cfg[item.name] for item in fields(schema)}
     nodes = {name: value for name, value in found.items() if isinstance(value, Container)}
-    plain = {name: value for name, value in nodes.items() if name not in groups(schema)}
+    plain = {name: value for name, value in nodes.items() if name not in find_groups(schema)}
     found |= {name: OmegaConf.to_object(value) for name, value in plain.items()}
     for key in cfg:
         if key not in found:
-            raise NasframeError(setting_errors.unknown_key(str(key), schema))
-    for group in groups(schema):
+            raise NasframeError(setting_errors.describe_unknown_key(str(key), schema))
+    for group in find_groups(schema):
         parts = cfg[group]
         if group in SEVERAL:
             found[group] = {name: _to_object(parts[name], f"{group}.{name}") for name in parts}
@@ -329,8 +329,8 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
 def _to_object(node: DictConfig, key: str) -> Any:
     config = OmegaConf.get_type(node)
     for name in map(str, node):  # with "+KEY=VALUE" OmegaConf accepts any key
-        if name not in setting_errors.settings(config):
-            raise NasframeError(setting_errors.unknown_key(f"{key}.{name}", config))
+        if name not in setting_errors.setting_fields(config):
+            raise NasframeError(setting_errors.describe_unknown_key(f"{key}.{name}", config))
     try:
         return OmegaConf.to_object(node)
     except NasframeError as error:

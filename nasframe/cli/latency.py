@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nasframe.cli.arguments import Parser, count, file, guarded
+from nasframe.cli.arguments import Parser, parse_count, parse_output_path, run_command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if (mistake := _find_conflict(arguments)) is not None:
         parser.error(mistake)
-    guarded(parser.prog, partial(_compare if arguments.table is None else _tabulate, arguments))
+    run_command(parser.prog, partial(_compare if arguments.table is None else _tabulate, arguments))
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -49,9 +49,9 @@ def _build_parser() -> argparse.ArgumentParser:
         default=["torch"],
         help="torch, onnx or torch,onnx (torch)",
     )
-    add("--size", type=count, help="height and width of images (default: each network's own)")
-    add("--batch", type=count, default=1, help="inputs in a batch (1)")
-    add("--threads", type=count, default=1, help="CPU threads (1)")
+    add("--size", type=parse_count, help="height and width of images (default: each network's own)")
+    add("--batch", type=parse_count, default=1, help="inputs in a batch (1)")
+    add("--threads", type=parse_count, default=1, help="CPU threads (1)")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="the device (cpu)")
     add(
         "--seconds",
@@ -59,20 +59,22 @@ def _build_parser() -> argparse.ArgumentParser:
         default=5.0,
         help="maximum time for each network and runtime (5)",
     )
-    add("--json", type=file, metavar="FILE", help="write all results as JSON")
+    add("--json", type=parse_output_path, metavar="FILE", help="write all results as JSON")
     add = parser.add_argument_group("a table of the blocks of a search space").add_argument
-    add("--table", type=file, metavar="FILE", help="measure the blocks missing in FILE")
+    add(
+        "--table", type=parse_output_path, metavar="FILE", help="measure the blocks missing in FILE"
+    )
     add(
         "--space",
         metavar="NAME",
         help="the search space: all its blocks, or only the blocks of NAMEs",
     )
     add("--set", action="append", metavar="KEY=VALUE", help="a setting of the space")
-    add("--channels", type=count, metavar="N", help="channels of the images (3)")
-    add("--classes", type=count, metavar="N", help="outputs of the networks (1000)")
+    add("--channels", type=parse_count, metavar="N", help="channels of the images (3)")
+    add("--classes", type=parse_count, metavar="N", help="outputs of the networks (1000)")
     add(
         "--check",
-        type=count,
+        type=parse_count,
         metavar="N",
         help="measure only N random networks and their blocks, and compare with the table",
     )
@@ -118,12 +120,12 @@ def _compare(arguments: argparse.Namespace) -> None:
 
     from nasframe.meters.latency.inputs import REFERENCE
     from nasframe.storage.files import write_output
-    from nasframe.zoo.latency import WIDTH, measured
-    from nasframe.zoo.lookup import find
+    from nasframe.zoo.latency import WIDTH, measure_side_by_side
+    from nasframe.zoo.lookup import look_up_network
 
-    found = [find(name, arguments.size) for name in arguments.names]
+    found = [look_up_network(name, arguments.size) for name in arguments.names]
     runtimes = {name: _build_runtime(name, arguments) for name in arguments.runtime}
-    rows = measured(found, runtimes, arguments.batch, arguments.seconds)
+    rows = measure_side_by_side(found, runtimes, arguments.batch, arguments.seconds)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200  # keeps names on one line
@@ -155,15 +157,15 @@ def _build_runtime(name: str, arguments: argparse.Namespace) -> Runtime:
 
 
 def _tabulate(arguments: argparse.Namespace) -> None:
-    from nasframe.cli.latency_table import tabulate
+    from nasframe.cli.latency_table import fill_table
 
-    tabulate(arguments, _build_runtime(arguments.runtime[0], arguments))
+    fill_table(arguments, _build_runtime(arguments.runtime[0], arguments))
 
 
 def _build_table(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    from nasframe._support.text import plain
+    from nasframe._support.text import to_text
 
     table = Table(box=None, padding=(0, 1, 0, 0))
     for title in ("network", "runtime", "input"):
@@ -178,7 +180,7 @@ def _build_table(rows: Sequence[dict[str, Any]]) -> Table:
             _format_interval(row, "latency_ms"),
             _format_interval(row, "latency_ratio") + (" " if row["latency_converged"] else "*"),
         )
-        table.add_row(*map(plain, cells))
+        table.add_row(*map(to_text, cells))
     return table
 
 

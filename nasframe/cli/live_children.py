@@ -9,10 +9,10 @@ from time import monotonic
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 
-from nasframe._support.text import duration, number, plain
+from nasframe._support.text import format_duration, format_number, to_text
 from nasframe.api.types import Report, Step
 
-SHOWN = 8
+MAX_ROWS = 8
 """The maximum number of lines; further children are only counted."""
 
 
@@ -25,7 +25,7 @@ class _Child:
     report: Report | None = None
 
 
-class Children:
+class LiveChildren:
     """A rich renderable of the running children.
 
     Args:
@@ -57,18 +57,20 @@ class Children:
         if not self._running:
             return
         table = Table.grid(padding=(0, 2))
-        for trial, child in list(self._running.items())[:SHOWN]:
-            table.add_row(*map(plain, self._format_cells(trial, child)))
+        for trial, child in list(self._running.items())[:MAX_ROWS]:
+            table.add_row(*map(to_text, self._format_cells(trial, child)))
         yield table
-        if (more := len(self._running) - SHOWN) > 0:
+        if (more := len(self._running) - MAX_ROWS) > 0:
             yield f"and {more} more"
 
     def _format_cells(self, trial: int, child: _Child) -> list[str]:
-        seconds = duration(monotonic() - child.since)
+        seconds = format_duration(monotonic() - child.since)
         if child.report is None:
             activity = "measuring" if child.step is Step.MEASURE else "training"
             return [f"trial {trial}", activity, "", seconds]
         metrics = child.report.metrics
         names = [name for name in self._needs if name in metrics] or list(metrics)[:1]
-        numbers = "  ".join(f"{name.replace('_', ' ')} {number(metrics[name])}" for name in names)
+        numbers = "  ".join(
+            f"{name.replace('_', ' ')} {format_number(metrics[name])}" for name in names
+        )
         return [f"trial {trial}", f"epoch {child.report.epoch}", numbers, seconds]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def made(group: str, name: str, words: Sequence[str]) -> Any:
+def make_config(group: str, name: str, words: Sequence[str]) -> Any:
     """Make the config of an option.
 
     Args:

@@ -10,11 +10,11 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from nasframe.cli.arguments import Parser, guarded
-from nasframe.cli.scaffold import KINDS, make, usage
+from nasframe.cli.arguments import Parser, run_command
+from nasframe.cli.scaffold import KINDS, format_usage, write_package
 from nasframe.errors import NasframeError
-from nasframe.registry.options import Offers, networks, options, survey
-from nasframe.registry.plugins import Plugin, weight_problems
+from nasframe.registry.options import Offers, inspect_plugins, networks, options
+from nasframe.registry.plugins import Plugin, describe_heavy_plugins
 
 
 def main() -> None:
@@ -24,15 +24,15 @@ def main() -> None:
     if (arguments.new is None) is not (arguments.kind is None):
         parser.error("--new NAME and --kind must be combined")
     if arguments.new is not None:
-        guarded(parser.prog, partial(_create_plugin, arguments.new, arguments.kind))
+        run_command(parser.prog, partial(_create_plugin, arguments.new, arguments.kind))
         return
-    found = survey()
+    found = inspect_plugins()
     _print_plugins(found)
     problems = _find_problems(found)
     if arguments.doctor:
         from nasframe.cli import doctor
 
-        problems += doctor.examine()
+        problems += doctor.examine_environment()
     for problem in problems:
         print(f"Problem: {problem}", file=sys.stderr)
     sys.exit(1 if problems else 0)
@@ -56,10 +56,10 @@ def _build_parser() -> Parser:
 
 
 def _create_plugin(name: str, kind: str) -> None:
-    folder = make(name, kind, Path())
+    folder = write_package(name, kind, Path())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         print(path)
-    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\n{usage(name, kind)}")
+    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\n{format_usage(name, kind)}")
 
 
 def _find_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
@@ -72,7 +72,7 @@ def _find_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
         networks()
     except NasframeError as error:
         return [str(error)]
-    return weight_problems()
+    return describe_heavy_plugins()
 
 
 def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:

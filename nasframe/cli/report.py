@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nasframe.cli.arguments import Parser, count, file, guarded
+from nasframe.cli.arguments import Parser, parse_count, parse_output_path, run_command
 
 _PICTURE_SUFFIXES = (".svg", ".png", ".pdf", ".html")
 """The file suffixes of supported picture formats."""
@@ -39,7 +39,7 @@ def main() -> None:
     parser = _build_parser()
     arguments = parser.parse_args()
     _check_combinations(parser, arguments)
-    guarded(parser.prog, partial(_compare if arguments.compare else _report, arguments))
+    run_command(parser.prog, partial(_compare if arguments.compare else _report, arguments))
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -58,7 +58,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help=f"the picture of the front or the curves: {', '.join(_PICTURE_SUFFIXES)} "
         "(pareto.svg in each study's folder; compare.svg in the folder if only one is given)",
     )
-    parser.add_argument("--json", type=file, metavar="FILE", help="write all results as JSON")
+    parser.add_argument(
+        "--json", type=parse_output_path, metavar="FILE", help="write all results as JSON"
+    )
     return parser
 
 
@@ -110,12 +112,17 @@ def _add_study(add: Callable[..., Any]) -> None:
     )
     add(
         "--page",
-        type=file,
+        type=parse_output_path,
         metavar="FILE",
         help="the HTML page to write (report.html in the folder if only one is given, else here)",
     )
-    add("--csv", type=file, metavar="FILE", help="write all trials as a table")
-    add("--markdown", type=file, metavar="FILE", help="write the printed report as Markdown")
+    add("--csv", type=parse_output_path, metavar="FILE", help="write all trials as a table")
+    add(
+        "--markdown",
+        type=parse_output_path,
+        metavar="FILE",
+        help="write the printed report as Markdown",
+    )
     add(
         "--watch",
         type=_parse_seconds,
@@ -124,7 +131,13 @@ def _add_study(add: Callable[..., Any]) -> None:
         metavar="SECONDS",
         help="only write the page, every 5 seconds, while a study runs",
     )
-    add("--top", type=count, default=10, metavar="N", help="the number of networks to show (10)")
+    add(
+        "--top",
+        type=parse_count,
+        default=10,
+        metavar="N",
+        help="the number of networks to show (10)",
+    )
 
 
 def _add_comparison(add: Callable[..., Any]) -> None:
@@ -190,7 +203,7 @@ def _parse_numbers(text: str) -> list[float]:
 def _parse_picture(text: str) -> Path:
     if Path(text).suffix not in _PICTURE_SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text}: must end in {', '.join(_PICTURE_SUFFIXES)}")
-    return file(text)
+    return parse_output_path(text)
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -205,7 +218,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
         watch(arguments.folders, page, arguments.watch, partial(print, flush=True))
         return
-    from nasframe.cli.overrides import made
+    from nasframe.cli.overrides import make_config
     from nasframe.report.study.command import report
 
     chosen = arguments.objective
@@ -213,7 +226,7 @@ def _report(arguments: argparse.Namespace) -> None:
         arguments.folders,
         metrics=arguments.pareto,
         reference=arguments.reference,
-        objective=None if chosen is None else made("objective", chosen, arguments.set),
+        objective=None if chosen is None else make_config("objective", chosen, arguments.set),
         top=arguments.top,
         picture=arguments.picture,
         figures=arguments.json,
@@ -232,7 +245,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     """Print the comparison at once; then query policies, which takes longest."""
     from rich.console import Console
 
-    from nasframe._support.text import plain
+    from nasframe._support.text import to_text
     from nasframe.report.comparison.chart import save
     from nasframe.report.comparison.compare import compare
     from nasframe.report.comparison.groups import contest
@@ -248,10 +261,10 @@ def _compare(arguments: argparse.Namespace) -> None:
     for table in tables(comparison):
         console.print(table)
     for sentence in sentences(comparison):
-        console.print(plain(sentence), soft_wrap=True)
+        console.print(to_text(sentence), soft_wrap=True)
     path = arguments.picture or _choose_folder(folders) / "compare.svg"
     save(comparison, path)
-    console.print(plain(f"Picture: {path}"), soft_wrap=True)
+    console.print(to_text(f"Picture: {path}"), soft_wrap=True)
     choices = policies(studies, evaluate=arguments.evaluate)
     if choices:
         console.print(policy_table(choices, comparison.metric))

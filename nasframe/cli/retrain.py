@@ -16,14 +16,21 @@ from omegaconf import DictConfig
 
 from nasframe.api.recipe import RecipeConfig
 from nasframe.cli import help
-from nasframe.cli.errors import tell
-from nasframe.cli.hydra_app import Ended, Program, attempt, is_setting, start, values
+from nasframe.cli.errors import report_error
+from nasframe.cli.hydra_app import (
+    Program,
+    ProgramExit,
+    convert_values,
+    is_setting,
+    run_program,
+    run_sweep_job,
+)
 from nasframe.errors import NasframeError
-from nasframe.registry.options import restored
+from nasframe.registry.options import restore_config
 from nasframe.retraining import RetrainConfig
 from nasframe.retraining import retrain as run
 from nasframe.storage import journal
-from nasframe.storage.network_folder import NETWORK, read_json
+from nasframe.storage.network_folder import NETWORK_FILE, read_json
 
 _PLUGIN_KEYS = ("settings.", "recipe.search_space.")
 """Prefixes of settings whose names only a plugin knows."""
@@ -31,7 +38,7 @@ _PLUGIN_KEYS = ("settings.", "recipe.search_space.")
 
 def retrain() -> None:
     """Run the command line."""
-    start(_RETRAIN_PROGRAM, _prepare_words)
+    run_program(_RETRAIN_PROGRAM, _prepare_words)
 
 
 def _prepare_words(words: list[str]) -> list[str]:
@@ -67,12 +74,12 @@ def _null_recipe(given: Collection[str]) -> list[str]:
 
 
 def _register_study_parts(study: Path) -> None:
-    header = next(journal.read(study), None)
+    header = next(journal.read_journal(study), None)
     if header is None:
         raise NasframeError(f"study={study}: has no finished trial yet")
     store = ConfigStore.instance()
     for group in ("search_space", "task"):
-        part = restored(group, header["config"][group])
+        part = restore_config(group, header["config"][group])
         store.store("study", part, group, provider="nasframe")
 
 
@@ -86,43 +93,45 @@ def _task(cfg: DictConfig) -> float | None:
             print(f"Interrupted: run the same command with dir={cfg.dir} to resume", flush=True)
             raise
         except Exception as error:
-            raise Ended(tell("nasframe-retrain", error)) from None
+            raise ProgramExit(report_error("nasframe-retrain", error)) from None
     folder = Path(job.sweep.dir, job.sweep.subdir)
     hidden = ("dir=", "study=")
     name = " ".join(part for part in job.overrides.task if not part.startswith(hidden))
-    return attempt(folder, name, lambda: _run_one(cfg, folder, name))
+    return run_sweep_job(folder, name, lambda: _run_one(cfg, folder, name))
 
 
 def _run_one(cfg: DictConfig, folder: Path, name: str) -> float:
-    from nasframe._support.text import duration
+    from nasframe._support.text import format_duration
 
     start = time.monotonic()
     lines: list[str] = []
     metric = _run(cfg, folder, lines.append)
-    print(f"{name}: {lines[-1]}, in {duration(time.monotonic() - start)}, {folder}", flush=True)
+    print(
+        f"{name}: {lines[-1]}, in {format_duration(time.monotonic() - start)}, {folder}", flush=True
+    )
     return metric
 
 
 def _run(cfg: DictConfig, folder: Path, print_line: Callable[[str], None]) -> float:
-    from nasframe.retraining.ranking import badness
+    from nasframe.retraining.ranking import compute_badness
 
-    result = run(RetrainConfig(**{**values(cfg, RetrainConfig), "dir": folder}), print_line)
-    return -badness(result.metrics)
+    result = run(RetrainConfig(**{**convert_values(cfg, RetrainConfig), "dir": folder}), print_line)
+    return -compute_badness(result.metrics)
 
 
 def _rank_retrainings(folder: Path) -> list[str]:
     """Return a line for each finished retraining of a sweep, best first."""
-    from nasframe.retraining.ranking import badness
+    from nasframe.retraining.ranking import compute_badness
 
     lines = []
-    for path in sorted(folder.glob(f"*/{NETWORK}")):
+    for path in sorted(folder.glob(f"*/{NETWORK_FILE}")):
         try:
             metrics = read_json(path)["metrics"]
         except NasframeError as error:
             lines.append((math.inf, f"  {error}"))
             continue
         shown = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items() if k.startswith("val_"))
-        lines.append((badness(metrics), f"  {shown}  {path.parent.name}"))
+        lines.append((compute_badness(metrics), f"  {shown}  {path.parent.name}"))
     return [line for _, line in sorted(lines)]
 
 
@@ -133,7 +142,7 @@ _RETRAIN_PROGRAM = Program(
     schema=RetrainConfig,
     budget=("dir", "study"),
     example="top=3",
-    help=help.retrain_text,
+    help=help.build_retrain_help,
     task=_task,
     rank=_rank_retrainings,
 )

@@ -55,7 +55,7 @@ KINDS = {
 }
 
 
-def make(name: str, kind: str, parent: Path) -> Path:
+def write_package(name: str, kind: str, parent: Path) -> Path:
     """Write the package, completely or not at all.
 
     Args:
@@ -85,7 +85,7 @@ def make(name: str, kind: str, parent: Path) -> Path:
     return folder
 
 
-def usage(name: str, kind: str) -> str:
+def format_usage(name: str, kind: str) -> str:
     """Return a command that uses the part."""
     return KINDS[kind].command.format(name)
 
@@ -110,7 +110,7 @@ def _render_files(name: str, kind: str) -> dict[str, str]:
         "what": KINDS[kind].what,
         "contract": KINDS[kind].contract,
         "group": KINDS[kind].group,
-        "try": usage(name, kind),
+        "try": format_usage(name, kind),
     }
     paths = {
         "pyproject.toml": "pyproject.toml",

@@ -14,18 +14,18 @@ from omegaconf import DictConfig
 from nasframe.api.parts import Objective
 from nasframe.api.study_config import StudyConfig
 from nasframe.cli import help
-from nasframe.cli.errors import tell
-from nasframe.cli.hydra_app import Ended, Program, attempt, start, values
+from nasframe.cli.errors import report_error
+from nasframe.cli.hydra_app import Program, ProgramExit, convert_values, run_program, run_sweep_job
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import built
-from nasframe.storage.journal import FILE
+from nasframe.registry.calls import build_part
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study import run
 from nasframe.study.observer import Observer
 
 
 def search() -> None:
     """Run the command line."""
-    start(_SEARCH_PROGRAM)
+    run_program(_SEARCH_PROGRAM)
 
 
 def _task(cfg: DictConfig) -> float | None:
@@ -35,20 +35,20 @@ def _task(cfg: DictConfig) -> float | None:
     try:
         return _run(cfg)
     except Exception as error:
-        raise Ended(tell("nasframe", error)) from None
+        raise ProgramExit(report_error("nasframe", error)) from None
 
 
 def _run(cfg: DictConfig) -> float:
     from nasframe.cli.console import ConsoleObserver
 
-    config = to_config(cfg, Path(cfg.dir))
-    objective = built(config.objective.build, Objective)
+    config = build_study_config(cfg, Path(cfg.dir))
+    objective = build_part(config.objective.build, Objective)
     console = ConsoleObserver(objective.needs, _format_command(config.dir), objective.targets)
     result = run.run(config, observers=[console])
     if result.interrupted:
         raise KeyboardInterrupt
     if result.best is None:
-        raise Ended(1)
+        raise ProgramExit(1)
     assert result.best.reward is not None
     return result.best.reward
 
@@ -67,15 +67,15 @@ def _run_in_sweep(cfg: DictConfig) -> float | None:
     job = HydraConfig.get()
     folder = Path(job.sweep.dir, job.sweep.subdir)
     name = " ".join(part for part in job.overrides.task if not part.startswith("dir="))
-    return attempt(folder, name, lambda: _run_one(cfg, folder, name))
+    return run_sweep_job(folder, name, lambda: _run_one(cfg, folder, name))
 
 
 def _run_one(cfg: DictConfig, folder: Path, name: str) -> float:
-    from nasframe._support.text import duration
+    from nasframe._support.text import format_duration
 
     start = time.monotonic()
     earlier = _EarlierTrials()
-    result = run.run(to_config(cfg, folder), observers=[earlier])
+    result = run.run(build_study_config(cfg, folder), observers=[earlier])
     if result.interrupted:
         raise KeyboardInterrupt
     if result.best is None:
@@ -84,7 +84,7 @@ def _run_one(cfg: DictConfig, folder: Path, name: str) -> float:
     assert result.best.reward is not None
     trials = sum(trial.duplicate_of is None for trial in result.trials)
     best = f"reward {result.best.reward:.4f} after {trials} trials"
-    seconds = duration(time.monotonic() - start)
+    seconds = format_duration(time.monotonic() - start)
     when = ", finished before" if earlier.done == trials else f" in {seconds}"
     print(f"{name}: {best}{when}, {folder}", flush=True)
     return result.best.reward
@@ -105,7 +105,7 @@ def _rank_studies(folder: Path) -> list[str]:
     from nasframe.study.result import read_result
 
     lines = []
-    for journal in sorted(folder.glob(f"*/{FILE}")):
+    for journal in sorted(folder.glob(f"*/{JOURNAL_FILE}")):
         try:
             best = read_result(journal.parent).best
         except NasframeError as error:
@@ -116,13 +116,13 @@ def _rank_studies(folder: Path) -> list[str]:
     return [line for _, line in sorted(lines)]
 
 
-def to_config(cfg: DictConfig, folder: Path) -> StudyConfig:
+def build_study_config(cfg: DictConfig, folder: Path) -> StudyConfig:
     """Build the typed configuration of a study.
 
     Raises:
         NasframeError: if a value is out of bounds or a key unknown; the message has the full key.
     """
-    return StudyConfig(**{**values(cfg, StudyConfig), "dir": folder})
+    return StudyConfig(**{**convert_values(cfg, StudyConfig), "dir": folder})
 
 
 _SEARCH_PROGRAM = Program(
@@ -132,7 +132,7 @@ _SEARCH_PROGRAM = Program(
     schema=StudyConfig,
     budget=("dir", "trials", "hours"),
     example="trials=100",
-    help=help.text,
+    help=help.build_search_help,
     task=_task,
     rank=_rank_studies,
 )

@@ -12,7 +12,7 @@ from nasframe.errors import NasframeError, nearest
 from nasframe.registry.options import SEVERAL, options
 
 
-def unknown_option(group: str, name: str, known: Sequence[str] | None = None) -> str:
+def describe_unknown_option(group: str, name: str, known: Sequence[str] | None = None) -> str:
     """Return the message for an unknown option.
 
     Args:
@@ -26,7 +26,7 @@ def unknown_option(group: str, name: str, known: Sequence[str] | None = None) ->
     return f"unknown option {group}={value}; {nearest(name, known)}"
 
 
-def unknown_key(key: str, config: type | None) -> str:
+def describe_unknown_key(key: str, config: type | None) -> str:
     """Return the message for an unknown setting.
 
     Args:
@@ -37,10 +37,10 @@ def unknown_key(key: str, config: type | None) -> str:
     if parent in SEVERAL:
         return _describe_unchosen(parent, name)
     if not parent:
-        return f"unknown key {key}; {nearest(name, [*settings(config), 'experiment'])}"
+        return f"unknown key {key}; {nearest(name, [*setting_fields(config), 'experiment'])}"
     owners = [f"{o.group}={o.name}" for o in options() if o.group == parent and o.type is config]
     owner = " or ".join(owners) or parent
-    return f"unknown key {key}: {owner} has no {name}; {nearest(name, settings(config))}"
+    return f"unknown key {key}: {owner} has no {name}; {nearest(name, setting_fields(config))}"
 
 
 def _describe_unchosen(group: str, name: str) -> str:
@@ -48,18 +48,20 @@ def _describe_unchosen(group: str, name: str) -> str:
     offered = [item for item in options() if item.group == group]
     if any(item.name == name for item in offered):
         return f"{group}.{name} is not chosen; add it with {group}=[{name}]"
-    owners = [f"{group}.{item.name}.{name}" for item in offered if name in settings(item.type)]
+    owners = [
+        f"{group}.{item.name}.{name}" for item in offered if name in setting_fields(item.type)
+    ]
     if owners:
         return f"unknown key {group}.{name}: give {' or '.join(owners)}"
-    return unknown_option(group, name)
+    return describe_unknown_option(group, name)
 
 
-def settings(config: type | None) -> dict[str, Any]:
+def setting_fields(config: type | None) -> dict[str, Any]:
     """Return the dataclass fields of a config class by name; empty for other classes."""
     return getattr(config, "__dataclass_fields__", {})
 
 
-def wrong_value(key: str, value: object, config: type | None, reason: str) -> str:
+def describe_wrong_value(key: str, value: object, config: type | None, reason: str) -> str:
     """Return the message for a value of the wrong type.
 
     Args:
@@ -68,7 +70,7 @@ def wrong_value(key: str, value: object, config: type | None, reason: str) -> st
         config: the class that has the setting; for items of a list or dictionary their type.
         reason: OmegaConf's message, used for an Enum because it lists the members.
     """
-    field = settings(config).get(key.rpartition(".")[2])
+    field = setting_fields(config).get(key.rpartition(".")[2])
     kind = config if config in (bool, int, float, str) else getattr(field, "type", None)
     if kind is not None and "expected one of" not in reason:
         wanted = str(getattr(kind, "__name__", kind))
@@ -93,7 +95,7 @@ def check_words(
     sweep = {"-m", "--multirun"} & set(words)
     for before, word in pairwise(["", *words]):
         name, _, value = word.lstrip("-+").partition("=")
-        if word.startswith("-") and name.partition(".")[0] in settings(schema):
+        if word.startswith("-") and name.partition(".")[0] in setting_fields(schema):
             raise NasframeError(f"settings are given without dashes: {name}={value or 'VALUE'}")
         if sweep and name in budget and re.fullmatch(r"[^'\"\[]+,.*", value):
             raise NasframeError(f"{name} cannot be swept over: it is not part of a folder's name")

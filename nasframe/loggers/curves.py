@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from nasframe.api.config import LoggerConfig
 from nasframe.api.parts import Logger
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import built, called, raised
+from nasframe.registry.calls import build_part, describe_failure, describe_part
 
-Row: TypeAlias = tuple[int, Mapping[str, float]]
+CurveRow: TypeAlias = tuple[int, Mapping[str, float]]
 """A step, from 1, and values by name."""
 
 
@@ -42,7 +42,7 @@ class Curves:
         """Whether ``start`` was called."""
         return self._last is not None or not self._works
 
-    def start(self, rows: Iterable[Row]) -> None:
+    def start(self, rows: Iterable[CurveRow]) -> None:
         """Open the run.
 
         Args:
@@ -51,7 +51,9 @@ class Curves:
         with self._tolerate("start"):
             last: object = self._logger.start(self._settings)
             if not isinstance(last, int):
-                raise NasframeError(f"{called(self._logger, 'start')} gave {last!r:.80}, no step")
+                raise NasframeError(
+                    f"{describe_part(self._logger, 'start')} gave {last!r:.80}, no step"
+                )
             self._last = last
         for row in rows:
             self.add(*row)
@@ -77,7 +79,9 @@ class Curves:
         except Exception as error:  # an unreachable server, or anything in another package
             self._works = False
             own = isinstance(error, NasframeError)
-            reason = str(error) if own else raised(called(self._logger, method), error)
+            reason = (
+                str(error) if own else describe_failure(describe_part(self._logger, method), error)
+            )
             self._note(
                 f"logger={self._name} failed: {reason}. Its curves end here; the rest continues"
             )
@@ -101,6 +105,6 @@ def make_curves(
         NasframeError: if a logger cannot be used.
     """
     return [
-        Curves(name, built(config.build, Logger, folder), settings, note)
+        Curves(name, build_part(config.build, Logger, folder), settings, note)
         for name, config in loggers.items()
     ]

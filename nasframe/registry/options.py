@@ -64,7 +64,7 @@ NONE = "none"
 """The word that chooses no option of such a group."""
 
 
-def groups(schema: type[Config]) -> list[str]:
+def find_groups(schema: type[Config]) -> list[str]:
     """Return the groups that a configuration has parts of.
 
     A field with a group's name may be something else: ``RecipeConfig.search_space`` holds settings.
@@ -125,7 +125,7 @@ def networks() -> tuple[Published, ...]:
     return _networks(load_plugins()[0])
 
 
-def survey() -> dict[Plugin, Offers | NasframeError]:
+def inspect_plugins() -> dict[Plugin, Offers | NasframeError]:
     """Inspect each installed plugin by itself: return what it offers, or its error."""
     return {
         (plugin := describe_plugin(point)): _inspect(point, plugin) for point in find_entry_points()
@@ -202,7 +202,7 @@ def _check_option(option: Option, base: type[Config]) -> Option:
     return option
 
 
-def restored(group: str, part: Mapping[str, Any]) -> Any:
+def restore_config(group: str, part: Mapping[str, Any]) -> Any:
     """Rebuild the configuration of a part from a journal.
 
     Raises:

@@ -35,7 +35,7 @@ HEAVY = ("torch", "torchvision", "pytorch_lightning", "timm", "sklearn", "onnxru
 _weighs: dict[Plugin, list[str]] = {}
 
 
-def weight_problems() -> list[str]:
+def describe_heavy_plugins() -> list[str]:
     """Describe the loaded plugins that make every command wait for a heavy import."""
     return [
         f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) imports "

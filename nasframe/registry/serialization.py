@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nasframe.api.config import Config
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.registry.renamed import CLASSES, SETTINGS, Renamed
 
 TYPE = "type"
@@ -70,32 +70,34 @@ def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Co
     Raises:
         NasframeError: if its class is not among the known ones, or the settings do not fit it.
     """
-    data = update(data)
+    data = translate_names(data)
     name = data[TYPE]
     kind = known.get(name)
     if kind is None:
         raise NasframeError(f"no installed plugin offers {name}: install the one that does")
-    if foreign := foreign_settings(kind, data):
-        raise NasframeError(no_setting(name, foreign[0]))
+    if foreign := find_unknown_settings(kind, data):
+        raise NasframeError(describe_unknown_setting(name, foreign[0]))
     try:
-        return kind(**settings(kind, data))
+        return kind(**parse_settings(kind, data))
     except Exception as error:
-        raise NasframeError(f"the settings of {name} cannot be used: {one_line(error)}") from error
+        raise NasframeError(
+            f"the settings of {name} cannot be used: {format_error(error)}"
+        ) from error
 
 
-def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
+def parse_settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
     """Convert plain values back to settings; missing ones are left out.
 
     Raises:
         TypeError: if a value has the wrong type for its setting.
     """
-    data = update({**data, TYPE: type_name(kind)})
+    data = translate_names({**data, TYPE: type_name(kind)})
     hints = get_type_hints(kind)
     names = [item.name for item in fields(kind) if item.name in data]
     return {name: _restore(name, hints[name], data[name]) for name in names}
 
 
-def update(data: Mapping[str, Any]) -> dict[str, Any]:
+def translate_names(data: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the plain values of a configuration and its parts into today's names."""
     kind = data.get(TYPE)
     kind = CLASSES.get(kind, kind) if isinstance(kind, str) else ""
@@ -121,15 +123,15 @@ def _put(result: dict[str, Any], name: str, value: Any) -> None:
 def _update(value: Any) -> Any:
     if isinstance(value, list):
         return [_update(item) for item in value]
-    return update(value) if isinstance(value, Mapping) else value
+    return translate_names(value) if isinstance(value, Mapping) else value
 
 
-def foreign_settings(kind: type[Config], data: Mapping[str, Any]) -> list[str]:
+def find_unknown_settings(kind: type[Config], data: Mapping[str, Any]) -> list[str]:
     """Return the settings that a configuration class does not have; names are today's."""
     return sorted(data.keys() - {TYPE} - {item.name for item in fields(kind)})
 
 
-def no_setting(name: str, key: str) -> str:
+def describe_unknown_setting(name: str, key: str) -> str:
     """Say that a configuration class lacks a setting that a file gives.
 
     Args:
@@ -158,18 +160,18 @@ def _restore(name: str, hint: Any, value: Any) -> Any:
     raise TypeError(f"{name} is {value!r}")
 
 
-def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested settings to ``group.key`` and value."""
     result: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{key}.")
+            result |= flatten(value, f"{prefix}{key}.")
         else:
             result[prefix + key] = value
     return result
 
 
-def with_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def apply_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested settings with some of them, given by ``group.key``, replaced."""
     result = dict(data)
     for key, value in changes.items():
@@ -178,7 +180,7 @@ def with_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
             result[first] = value
             continue
         part = result.get(first)
-        result[first] = with_changes(part if isinstance(part, Mapping) else {}, {rest: value})
+        result[first] = apply_changes(part if isinstance(part, Mapping) else {}, {rest: value})
     return result
 
 
@@ -194,8 +196,8 @@ def check_settings(config: Config, data: Mapping[str, Any]) -> None:
     Raises:
         NasframeError: naming the setting.
     """
-    if foreign := foreign_settings(type(config), data):
-        raise NasframeError(no_setting(type_name(type(config)), foreign[0]))
+    if foreign := find_unknown_settings(type(config), data):
+        raise NasframeError(describe_unknown_setting(type_name(type(config)), foreign[0]))
     for item in fields(config):
         if not item.metadata.get("free"):
             _check_value(getattr(config, item.name), data.get(item.name))
@@ -212,7 +214,7 @@ def _check_value(value: Any, plain: Any) -> None:
         check_settings(value, plain)
 
 
-def defaults(config: Config) -> dict[str, Any]:
+def collect_defaults(config: Config) -> dict[str, Any]:
     """Return the plain defaults of a configuration's settings and of its parts' settings."""
     result: dict[str, Any] = {}
     for item in fields(config):
@@ -221,7 +223,7 @@ def defaults(config: Config) -> dict[str, Any]:
         for name, part in parts.items():
             prefix = ".".join(filter(None, (item.name, name)))
             if isinstance(part, Config):
-                result |= {f"{prefix}.{key}": text for key, text in defaults(part).items()}
+                result |= {f"{prefix}.{key}": text for key, text in collect_defaults(part).items()}
         if item.default is not MISSING:
             result[item.name] = to_plain(item.default)
         elif item.default_factory is not MISSING:

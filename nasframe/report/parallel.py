@@ -14,7 +14,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from nasframe._support.system import cores
+from nasframe._support.system import count_cores
 from nasframe.errors import NasframeError
 
 Found = TypeVar("Found")
@@ -36,7 +36,7 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
     """
     if len(folders) <= _SERIAL_LIMIT:
         return list(_track(map(work, folders), len(folders), title))
-    workers = min(cores(), len(folders))
+    workers = min(count_cores(), len(folders))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         try:
             # Not by map: it cancels what is left, and the pool complains of that when it is ended.

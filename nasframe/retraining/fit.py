@@ -18,11 +18,11 @@ from torch.multiprocessing.spawn import ProcessException
 from nasframe.api.config import Precision
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.loggers.curves import Curves
 from nasframe.retraining.config import Strategy, TrainerConfig
-from nasframe.retraining.distributed import part
-from nasframe.retraining.module import FullModule, Row, epoch_seed
+from nasframe.retraining.distributed import select_batches
+from nasframe.retraining.module import EpochRow, FullModule, derive_epoch_seed
 from nasframe.storage.files import write_atomically
 from nasframe.training.evaluator import precision_of
 from nasframe.training.trainer import fit as train
@@ -31,7 +31,7 @@ CHECKPOINT = "checkpoint"
 ONE_DEVICE = TrainerConfig()
 
 
-def fit(
+def train_network(
     network: nn.Module,
     task: Task,
     recipe: RecipeConfig,
@@ -40,10 +40,10 @@ def fit(
     device: torch.device,
     folder: Path,
     frozen: Sequence[nn.Module] = (),
-    on_epoch: Callable[[list[Row]], None],
+    on_epoch: Callable[[list[EpochRow]], None],
     together: TrainerConfig = ONE_DEVICE,
     curves: Sequence[Curves] = (),
-) -> tuple[nn.Module, list[Row]]:
+) -> tuple[nn.Module, list[EpochRow]]:
     """Train a network in full, with a checkpoint in the folder after each epoch.
 
     Args:
@@ -110,14 +110,14 @@ class _Batches:
 
     def train(self, child: FullModule) -> Iterable[Any]:
         """Yield an epoch of training batches of this device."""
-        draws = torch.Generator().manual_seed(epoch_seed(self._seed + 1, len(child.rows)))
+        draws = torch.Generator().manual_seed(derive_epoch_seed(self._seed + 1, len(child.rows)))
         epoch = self._task.train_batches(self._size, child.device, draws)
-        return part(epoch, child.global_rank, self._devices, self.count)
+        return select_batches(epoch, child.global_rank, self._devices, self.count)
 
     def validate(self, child: FullModule) -> Iterable[Any]:
         """Yield the validation batches of this device."""
         batches = self._task.validation_batches(self._size, child.device)
-        return part(batches, child.global_rank, self._devices)
+        return select_batches(batches, child.global_rank, self._devices)
 
 
 def _train(
@@ -138,7 +138,7 @@ def _train(
             training=partial(batches.train, child),
             validation=partial(batches.validate, child),
             device=device,
-            precision=_precision(recipe, device, together),
+            precision=_choose_precision(recipe, device, together),
             checkpoint=start,
             more=_trainer_options(recipe, folder, together),
         )
@@ -178,7 +178,7 @@ def _explain_error(error: Exception, path: Path, *, fresh: bool) -> Exception:
     if fresh:
         return error if not isinstance(error, ProcessException) else RuntimeError(text)
     return NasframeError(
-        f"{path}: cannot be resumed: {one_line(error)}\nRemove the file to restart this network"
+        f"{path}: cannot be resumed: {format_error(error)}\nRemove the file to restart this network"
     )
 
 
@@ -199,7 +199,7 @@ def remove_checkpoint(folder: Path) -> None:
     _checkpoint(folder).unlink(missing_ok=True)
 
 
-def _precision(
+def _choose_precision(
     recipe: RecipeConfig, device: torch.device, together: TrainerConfig
 ) -> Literal["32-true", "bf16-mixed"]:
     """Choose the precision; asking several GPUs would initialize CUDA before the fork."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from nasframe.api.types import Metrics
 from nasframe.errors import NasframeError
-from nasframe.storage.events import metrics_of
+from nasframe.storage.events import parse_metrics
 from nasframe.storage.files import write_atomically
 from nasframe.storage.locks import lock_open_file
 
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedEvaluation:
     """The evaluation of one network.
 
     Attributes:
@@ -41,7 +41,7 @@ class Entry:
     weights: Path | None
 
 
-class Slot:
+class CacheSlot:
     """The place of one evaluation in a cache, locked by one process at a time.
 
     Args:
@@ -53,17 +53,19 @@ class Slot:
         self._path = path
         self._key = key
 
-    def read(self) -> Entry | None:
+    def read(self) -> CachedEvaluation | None:
         """Return the stored evaluation; ``None`` if it is absent, damaged or of another key."""
         try:
             data = json.loads(self._path.read_bytes())
             weights = data["weights"]
-            entry = Entry(metrics_of(data["metrics"]), None if weights is None else Path(weights))
+            entry = CachedEvaluation(
+                parse_metrics(data["metrics"]), None if weights is None else Path(weights)
+            )
             return entry if data["key"] == self._key else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: CachedEvaluation) -> None:
         """Store an evaluation atomically.
 
         Raises:
@@ -77,7 +79,7 @@ class Slot:
             raise _cache_error(self._path, error) from error
 
 
-class Cache:
+class EvaluationCache:
     """The evaluations in a folder.
 
     Args:
@@ -97,7 +99,7 @@ class Cache:
             raise _cache_error(folder, error) from error
 
     @contextmanager
-    def slot(self, key: Mapping[str, Any], cancelled: Callable[[], bool]) -> Iterator[Slot]:
+    def slot(self, key: Mapping[str, Any], cancelled: Callable[[], bool]) -> Iterator[CacheSlot]:
         """Lock the place of an evaluation; wait while another process holds it.
 
         Args:
@@ -112,7 +114,7 @@ class Cache:
         name = hashlib.sha256(text.encode()).hexdigest()
         path = self._folder / name[:2] / f"{name}.json"
         with _hold_lock(path.with_suffix(".lock"), cancelled):
-            yield Slot(path, json.loads(text))
+            yield CacheSlot(path, json.loads(text))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Metrics, Proposal, Report, Trial
-from nasframe.registry.serialization import settings
+from nasframe.registry.serialization import parse_settings
 from nasframe.storage import journal
 
 
@@ -59,10 +59,10 @@ _LARGEST_FLOAT = sys.float_info.max
 
 Event: TypeAlias = Asked | Reported | Told | Resumed
 
-Check: TypeAlias = Callable[[int, tuple[int, ...]], None]
+ProposalCheck: TypeAlias = Callable[[int, tuple[int, ...]], None]
 
 
-def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
+def read_events(folder: Path, check: ProposalCheck | None = None) -> Iterator[Event]:
     """Read the events of a study after its header, in the order of their lines.
 
     Args:
@@ -75,7 +75,7 @@ def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
     """
     pending: dict[int, Proposal] = {}
     asked = 0
-    for line, data in enumerate(journal.read(folder), 1):
+    for line, data in enumerate(journal.read_journal(folder), 1):
         try:
             event = _decode_event(data, pending)
             if isinstance(event, Asked):
@@ -87,7 +87,7 @@ def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
                 asked += len(event.proposals)
         except Exception as error:
             why = f"does not follow from the lines before it ({type(error).__name__}: {error})"
-            raise journal.damaged(folder / journal.FILE, line, why) from error
+            raise journal.damaged_line_error(folder / journal.JOURNAL_FILE, line, why) from error
         if event is not None:
             yield event
 
@@ -104,7 +104,7 @@ def _decode_event(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Even
             return Asked(data["number"], proposals)
         case "reported":
             _require(data["number"] in pending, "no proposal with its number is pending")
-            report = Report(data["number"], int(data["epoch"]), metrics_of(data["metrics"]))
+            report = Report(data["number"], int(data["epoch"]), parse_metrics(data["metrics"]))
             _require(is_finite(data["reward"]), "its reward is not finite")
             return Reported(report, float(data["reward"]), bool(data["go_on"]))
         case "told":
@@ -115,7 +115,7 @@ def _decode_event(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Even
         case "resumed":
             last = {key: value for key, (_, value) in data["changes"].items()}
             # Only the study's own settings have no dots; old versions wrote null for unknown ones.
-            settings(StudyConfig, {key: v for key, v in last.items() if v is not None})
+            parse_settings(StudyConfig, {key: v for key, v in last.items() if v is not None})
             return Resumed(last)
     return None
 
@@ -136,7 +136,7 @@ def _decode_trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
         number=data["number"],
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
-        metrics=metrics_of(data["metrics"]),
+        metrics=parse_metrics(data["metrics"]),
         # Old versions wrote the reward 0 for rejected trials, which have none.
         reward=None if reward is None or data.get("rejected") is not None else float(reward),
         seconds=float(data["seconds"]),
@@ -151,7 +151,7 @@ def _decode_trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
 
 def has_rewarded_rejections(folder: Path) -> bool:
     """Return whether a journal has rejected trials with the reward 0, as old versions wrote."""
-    told = journal.read(folder, "told")
+    told = journal.read_journal(folder, "told")
     return any(data.get("rejected") is not None and "reward" in data for data in told)
 
 
@@ -160,7 +160,7 @@ def _require(condition: bool, reason: str) -> None:
         raise ValueError(reason)
 
 
-def metrics_of(data: Mapping[str, Any]) -> Metrics:
+def parse_metrics(data: Mapping[str, Any]) -> Metrics:
     """Convert metrics from JSON: lists become tuples.
 
     Raises:
@@ -182,7 +182,7 @@ def is_finite(value: Any) -> bool:
     return all(isinstance(n, int | float) and abs(n) <= _LARGEST_FLOAT for n in numbers)
 
 
-def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
+def encode_asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
     """Return the line for a batch of proposals, numbered from ``first``."""
     return {
         "event": "asked",
@@ -192,7 +192,7 @@ def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
     }
 
 
-def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
+def encode_reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
     """Return the line for a child's report, its reward so far, and the stopper's decision."""
     return {
         "event": "reported",
@@ -205,7 +205,7 @@ def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
     }
 
 
-def told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
+def encode_told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
     """Return the line for a trial, without absent values."""
     event = {
         "event": "told",
@@ -227,7 +227,7 @@ def told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
     return {key: value for key, value in event.items() if value is not None}
 
 
-def resumed(changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def encode_resumed(changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     """Return the line for a resumed study, with the old and the new value of changed settings."""
     return {"event": "resumed", "changes": dict(changes), "time": _now()}
 

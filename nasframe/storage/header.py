@@ -19,30 +19,30 @@ from nasframe.errors import NasframeError
 from nasframe.registry.plugins import plugins
 from nasframe.registry.serialization import (
     TYPE,
+    apply_changes,
     check_settings,
-    defaults,
-    flat,
+    collect_defaults,
+    flatten,
     to_plain,
-    update,
-    with_changes,
+    translate_names,
 )
-from nasframe.storage.journal import SCHEMA
+from nasframe.storage.journal import JOURNAL_SCHEMA
 
 
-def make(config: StudyConfig) -> dict[str, Any]:
+def make_header(config: StudyConfig) -> dict[str, Any]:
     """Return the first event of the journal of a new study."""
     return {
         "event": "study",
-        "schema": SCHEMA,
+        "schema": JOURNAL_SCHEMA,
         "versions": {name: version(name) for name in ("nasframe", "torch")},
         "plugins": {plugin.name: plugin.version for plugin in plugins()},
         "config": to_plain(config),
-        "device": device(),
+        "device": describe_machine(),
         "time": time.time(),
     }
 
 
-def device() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Return the machine's processor and, if a part of the study has loaded torch, its GPUs."""
     torch = sys.modules.get("torch")  # a study without torch need not wait for its import
     gpus = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
@@ -66,7 +66,7 @@ class Resumption:
     notes: tuple[str, ...]
 
 
-def compare(
+def compare_headers(
     old: Mapping[str, Any], new: Mapping[str, Any], former: Mapping[str, Any], config: StudyConfig
 ) -> Resumption:
     """Compare the present header with the journal's.
@@ -82,8 +82,8 @@ def compare(
     """
     check_settings(config, old["config"])
     free = {item.name for item in fields(config) if item.metadata.get("free")}
-    last = update(with_changes(old["config"], former))
-    then, now, usual = flat(last), flat(new["config"]), defaults(config)
+    last = translate_names(apply_changes(old["config"], former))
+    then, now, usual = flatten(last), flatten(new["config"]), collect_defaults(config)
     newer, changes, refused = [], {}, []
     for key in _find_differences(then, now):
         group = key.partition(".")[0]

@@ -11,13 +11,13 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.serialization import settings, update
+from nasframe.registry.serialization import parse_settings, translate_names
 from nasframe.storage.jsonl_log import JsonlLog
 
-SCHEMA = 1
+JOURNAL_SCHEMA = 1
 """Version of the format; journals with a higher version are refused."""
 
-FILE = "journal.jsonl"
+JOURNAL_FILE = "journal.jsonl"
 
 _PARTS = [f.name for f in fields(StudyConfig) if MISSING is f.default is f.default_factory]
 """The settings of a study without defaults: its parts."""
@@ -42,7 +42,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.path = folder / JOURNAL_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._log = JsonlLog(self.path, self._check, lambda line: _parse(line) is not None)
@@ -62,7 +62,7 @@ class Journal:
         written = tail.rstrip(b"\0")  # a power failure can leave zeros
         start = b'{"event"'
         if written[: len(start)] != start[: len(written)]:
-            raise damaged(self.path, data.count(b"\n") + 1)
+            raise damaged_line_error(self.path, data.count(b"\n") + 1)
 
     def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
         """Append one event as a line; with ``sync``, bring all lines to the disk.
@@ -90,7 +90,7 @@ class Journal:
         self._log.close()
 
 
-def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
+def read_journal(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """Read the events of a journal in order; skip a last line that is still being written.
 
     Args:
@@ -100,7 +100,7 @@ def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     Raises:
         NasframeError: if there is no journal, a line is damaged, or nasframe is too old for it.
     """
-    path = folder / FILE
+    path = folder / JOURNAL_FILE
     try:
         lines = path.open("rb")
     except OSError as error:
@@ -116,8 +116,8 @@ def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
             if number == 1:
                 _check_header(path, event)
             if event is None:
-                raise damaged(path, number)
-            yield {**event, "config": update(event["config"])} if number == 1 else event
+                raise damaged_line_error(path, number)
+            yield {**event, "config": translate_names(event["config"])} if number == 1 else event
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -130,8 +130,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
     if event is None or event["event"] != "study" or not isinstance(event.get("schema"), int):
-        raise damaged(path, 1)
-    if event["schema"] > SCHEMA:
+        raise damaged_line_error(path, 1)
+    if event["schema"] > JOURNAL_SCHEMA:
         versions = event.get("versions")
         writer = versions.get("nasframe") if isinstance(versions, dict) else None
         raise NasframeError(
@@ -139,7 +139,7 @@ def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
             "install that version, or choose another dir"
         )
     if not _is_header(event):
-        raise damaged(path, 1)
+        raise damaged_line_error(path, 1)
 
 
 def _is_header(event: Mapping[str, Any]) -> bool:
@@ -148,7 +148,7 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     config: Any = event.get("config")
     if not all(isinstance(item, dict) for item in (config, *versions)):
         return False
-    config = update(config)
+    config = translate_names(config)
     if not all(name in config for name in _REQUIRED) or not isinstance(config["meters"], dict):
         return False
     loggers = config.get("logger", {})
@@ -172,17 +172,17 @@ def _has_finite_numbers(value: Any) -> bool:
 
 def _is_study_config(config: Mapping[str, Any]) -> bool:
     try:
-        settings(StudyConfig, config)
+        parse_settings(StudyConfig, config)
     except TypeError:
         return False
     return True
 
 
-def damaged(path: Path, number: int, why: str = "is damaged") -> NasframeError:
+def damaged_line_error(path: Path, number: int, why: str = "is damaged") -> NasframeError:
     """Return the error for an unusable line, with a way to resume from the lines before it."""
     salvage = (
         f"To resume from the lines before it: mkdir COPY && head -n {number - 1} {path} "
-        f"> COPY/{FILE}, then use dir=COPY"
+        f"> COPY/{JOURNAL_FILE}, then use dir=COPY"
     )
     advice = salvage if number > 1 else "Choose another dir"
     return NasframeError(f"{path}, line {number}, {why}; the file was left unchanged.\n{advice}")

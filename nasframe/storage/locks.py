@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nasframe.errors import NasframeError
 
-MEASURING = Path("/tmp/nasframe-latency.lock")
+MEASUREMENT_LOCK = Path("/tmp/nasframe-latency.lock")
 """Lock of latency measurements, which would disturb each other.
 
 Not in ``TMPDIR``, which each job on a machine may set differently. Never removed: a process that
@@ -39,7 +39,7 @@ def lock_open_file(file: int, *, wait: bool = False) -> bool:
 
 
 @contextmanager
-def exclusive_lock(path: Path = MEASURING) -> Iterator[None]:
+def exclusive_lock(path: Path = MEASUREMENT_LOCK) -> Iterator[None]:
     """Hold a lock in the block; wait while another process or thread holds it.
 
     Raises:

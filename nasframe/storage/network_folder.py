@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe.api.config import DetectorConfig
 from nasframe.api.types import Architecture, TaskShape
-from nasframe.errors import NasframeError, nearest, one_line
-from nasframe.registry.options import networks, published, restored
-from nasframe.registry.restore import space_of
+from nasframe.errors import NasframeError, format_error, nearest
+from nasframe.registry.options import networks, published, restore_config
+from nasframe.registry.restore import restore_space
 from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_metadata, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
 
-WEIGHTS, NETWORK = "weights.safetensors", "network.json"
+WEIGHTS_FILE, NETWORK_FILE = "weights.safetensors", "network.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Shape:
 
 def is_final(folder: Path) -> bool:
     """Return whether a folder holds a network trained in full."""
-    return (folder / NETWORK).is_file()
+    return (folder / NETWORK_FILE).is_file()
 
 
 def is_detector(path: Path) -> bool:
     """Return whether a folder or a weights file holds a detector, not a classifier."""
-    file = path / WEIGHTS if path.is_dir() else path
+    file = path / WEIGHTS_FILE if path.is_dir() else path
     return read_metadata(file).get("detector") is not None
 
 
@@ -62,13 +62,13 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise NasframeError(f"{path}: cannot be read: {one_line(error)}") from error
+        raise NasframeError(f"{path}: cannot be read: {format_error(error)}") from error
     if not isinstance(value, dict):
         raise NasframeError(f"{path}: is not a JSON object")
     return value
 
 
-def build(
+def build_network(
     about: Mapping[str, Any],
     shape: TaskShape,
     initialize: Callable[[nn.Module], None] = lambda network: None,
@@ -91,14 +91,14 @@ def build(
         return network
     network = _build_classifier(about, Shape("image", shape.input_shape, shape.outputs))
     initialize(network)
-    detector: DetectorConfig = restored("detector", about["detector"])
+    detector: DetectorConfig = restore_config("detector", about["detector"])
     return detector.build(network, shape)
 
 
 def _build_classifier(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     if "network" in about:
         return _build_named(about["network"], about["settings"], shape)
-    return space_of(about).build(Architecture(tuple(about["tokens"])), shape)
+    return restore_space(about).build(Architecture(tuple(about["tokens"])), shape)
 
 
 def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:
@@ -113,14 +113,14 @@ def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn
         fitting = {"classes": shape.outputs, "channels": channels, "size": height}
         fitting = {key: value for key, value in fitting.items() if key in known[name]}
         return published(name, **{**fitting, **settings})
-    check_timm(name)
+    check_timm_name(name)
     try:
         return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
     except (TypeError, RuntimeError) as error:
-        raise NasframeError(f"{name}: cannot be built: {one_line(error)}") from error
+        raise NasframeError(f"{name}: cannot be built: {format_error(error)}") from error
 
 
-def check_timm(name: str) -> None:
+def check_timm_name(name: str) -> None:
     """Check that timm knows a network's name.
 
     Raises:
@@ -134,7 +134,9 @@ def check_timm(name: str) -> None:
         raise NasframeError(f"no network is called {name!r}; {nearest(name, {*known, *near})}")
 
 
-def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
+def build_trained_network(
+    about: Mapping[str, Any], task: Mapping[str, Any], state: Any
+) -> nn.Module:
     """Build a network and load its weights, in evaluation mode.
 
     Args:
@@ -146,23 +148,23 @@ def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.
         The network; its ``data_config`` says how to prepare inputs.
     """
     shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-    module = build(about, shape)
+    module = build_network(about, shape)
     module.load_state_dict(state)
     module.data_config = task["data_config"]
     return module.eval()
 
 
-def load_final(folder: Path) -> nn.Module:
+def load_final_network(folder: Path) -> nn.Module:
     """Load the network of a folder, in evaluation mode.
 
     Raises:
         NasframeError: if a file is missing or damaged, or a plugin is not installed.
     """
-    path = folder / WEIGHTS
+    path = folder / WEIGHTS_FILE
     state, metadata = read_weights(path)
     try:
-        return filled(metadata, metadata["task"], state)
+        return build_trained_network(metadata, metadata["task"], state)
     except NasframeError as error:
         raise NasframeError(f"{path}: {error}") from error
     except Exception as error:
-        raise NasframeError(f"{path}: does not fit its network: {one_line(error)}") from error
+        raise NasframeError(f"{path}: does not fit its network: {format_error(error)}") from error

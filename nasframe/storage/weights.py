@@ -40,7 +40,7 @@ def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, Any]) -> 
     write_atomically(path, save(state, metadata={"format": "pt", **texts}))
 
 
-def task_facts(task: Task) -> dict[str, Any]:
+def describe_task(task: Task) -> dict[str, Any]:
     """Return what a trained network's user must know of its task, in plain values."""
     return {
         "kind": task.kind,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Trial, TrialState
-from nasframe.loggers.curves import Curves, Row, make_curves
-from nasframe.registry.serialization import flat, to_plain
-from nasframe.storage.events import Told, history
+from nasframe.loggers.curves import CurveRow, Curves, make_curves
+from nasframe.registry.serialization import flatten, to_plain
+from nasframe.storage.events import Told, read_events
 from nasframe.study.observer import Observer
-from nasframe.study.result import single_values
+from nasframe.study.result import get_last_values
 
 
 def observe_with_loggers(config: StudyConfig, note: Callable[[str], None]) -> list[LoggerObserver]:
@@ -26,7 +26,7 @@ def observe_with_loggers(config: StudyConfig, note: Callable[[str], None]) -> li
     """
     if not config.logger:
         return []
-    settings = flat(to_plain(config))
+    settings = flatten(to_plain(config))
     return [
         LoggerObserver(curves, config.dir)
         for curves in make_curves(config.logger, config.dir, settings, note)
@@ -53,7 +53,7 @@ class LoggerObserver(Observer):
         if trial.duplicate_of is not None:
             return
         if not self._curves.started:
-            told = (event.trial for event in history(self._folder) if isinstance(event, Told))
+            told = (event.trial for event in read_events(self._folder) if isinstance(event, Told))
             earlier = (other for other in told if other.number != trial.number)
             self._curves.start(self._rows.add_all(earlier))
         self._curves.add(*self._rows.add(trial))
@@ -70,11 +70,11 @@ class _Rows:
         self._step = self._failed = 0
         self._best: float | None = None
 
-    def add_all(self, trials: Iterable[Trial]) -> Iterator[Row]:
+    def add_all(self, trials: Iterable[Trial]) -> Iterator[CurveRow]:
         """Add trials, and yield their rows; skip duplicates."""
         return (self.add(trial) for trial in trials if trial.duplicate_of is None)
 
-    def add(self, trial: Trial) -> Row:
+    def add(self, trial: Trial) -> CurveRow:
         """Add the next trial, and return its row."""
         self._step += 1
         self._failed += trial.state is TrialState.FAILED
@@ -86,4 +86,4 @@ class _Rows:
         if trial.reward is not None:
             self._best = max(trial.reward, trial.reward if self._best is None else self._best)
             row = {**row, "reward": trial.reward, "best": self._best}
-        return self._step, {**single_values(trial), **row}
+        return self._step, {**get_last_values(trial), **row}

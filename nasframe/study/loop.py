@@ -20,14 +20,19 @@ from nasframe.api.types import (
     TrialState,
 )
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import blaming, called
+from nasframe.registry.calls import blame_part, describe_part
 from nasframe.storage import events
 from nasframe.storage.journal import Journal
-from nasframe.study.early_stopping import Decisions, ask, ended, so_far
+from nasframe.study.early_stopping import (
+    Decisions,
+    ask_stopper,
+    compute_partial_reward,
+    mark_stopped,
+)
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.observer import Observer
 from nasframe.study.retention import Keeper
-from nasframe.study.scoring import is_over, stepped
+from nasframe.study.scoring import apply_result, is_over
 from nasframe.study.state import Ledger
 
 _SYNC_SECONDS = 0.02
@@ -151,16 +156,16 @@ class Loop:
         if first == 0 and self.enqueued:
             proposals = [Proposal(tokens) for tokens in self.enqueued]
         else:
-            with blaming(called(self.controller, "batch")):
+            with blame_part(describe_part(self.controller, "batch")):
                 numbers = range(first, first + (self.config.batch or self.controller.batch))
             proposals = self._ask_controller(numbers)
-        self.journal.append(events.asked(first, proposals))
+        self.journal.append(events.encode_asked(first, proposals))
         self.ledger.record_asked(proposals)
         self._queue.extend(range(first, self.ledger.next_number))
 
     def _ask_controller(self, numbers: range) -> list[Proposal]:
-        name = called(self.controller, "ask")
-        with blaming(name):
+        name = describe_part(self.controller, "ask")
+        with blame_part(name):
             proposals = self.controller.ask(numbers)
         if not isinstance(proposals, list) or not all(isinstance(p, Proposal) for p in proposals):
             raise NasframeError(f"{name} must return a list of Proposal, not {proposals!r:.80}")
@@ -181,7 +186,7 @@ class Loop:
         self._started = max(self._started, number)
         proposal = self.ledger.pending[number]
         architecture = Architecture(proposal.tokens)
-        with blaming(called(self.space, "canonical")):
+        with blame_part(describe_part(self.space, "canonical")):
             key = self.space.canonical(architecture)
             hash(key)
         if key in self.ledger.known:
@@ -212,11 +217,13 @@ class Loop:
         running = self._running[report.number]
         running.reports[report.epoch] = report.metrics
         if report.epoch not in decided:
-            reward = so_far(running.trial, running.reports, report.epoch, self.objective)
+            reward = compute_partial_reward(
+                running.trial, running.reports, report.epoch, self.objective
+            )
             if reward is None:  # the trial will be failed or rejected, with a reason
                 return True
-            decided[report.epoch] = go_on = ask(stopper, report, reward)
-            self.journal.append(events.reported(report, reward, go_on))
+            decided[report.epoch] = go_on = ask_stopper(stopper, report, reward)
+            self.journal.append(events.encode_reported(report, reward, go_on))
         return decided[report.epoch]
 
     def _end_step(self, result: Result) -> None:
@@ -226,14 +233,14 @@ class Loop:
         if result.step is Step.MEASURE:
             self._check_devices(result)
             running.trial = replace(running.trial, devices=result.devices)
-        trial = stepped(running.trial, result, self.objective)
+        trial = apply_result(running.trial, result, self.objective)
         if result.step is Step.MEASURE and not is_over(trial):
             running.trial = trial
             self._submit(trial, Step.TRAIN)
             return
         del self._running[trial.number]
         decided = self.decisions.pop(trial.number, {})
-        trial = trial if self.stopper is None else ended(trial, decided, self.stopper)
+        trial = trial if self.stopper is None else mark_stopped(trial, decided, self.stopper)
         self._tell(trial, since=running.since)
         for number in self._twins.pop(running.key):
             self._tell_twin(number, running.key)
@@ -268,7 +275,7 @@ class Loop:
         waited = 0.0 if since is None else max(0.0, elapsed - since - trial.seconds)
         self._unsynced_seconds += trial.seconds
         sync = self._unsynced_seconds >= _SYNC_SECONDS
-        self.journal.append(events.told(trial, elapsed, waited), sync=sync)
+        self.journal.append(events.encode_told(trial, elapsed, waited), sync=sync)
         if sync:
             self._unsynced_seconds = 0.0
         self.ledger.record_told(trial, elapsed)

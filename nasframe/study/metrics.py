@@ -35,7 +35,7 @@ class Goal:
         return f"{self.name} ({'more' if self.more else 'less'} is better)"
 
 
-def parsed(words: Sequence[str], metrics: Collection[str]) -> list[Goal]:
+def parse_goals(words: Sequence[str], metrics: Collection[str]) -> list[Goal]:
     """Parse goals such as ``val_accuracy``, ``energy_mj:min`` or ``score:max``.
 
     Args:
@@ -75,12 +75,14 @@ def _guess_direction(name: str) -> bool | None:
     return None if more == less else more
 
 
-def latencies(metrics: Collection[str]) -> list[str]:
+def find_latencies(metrics: Collection[str]) -> list[str]:
     """Return the names of latencies among metrics; with several meters each has a prefix."""
     return [name for name in metrics if name.rpartition(".")[2] == "latency_ms"]
 
 
-def missed(targets: Mapping[str, float], networks: Sequence[tuple[int, Metrics]]) -> str | None:
+def describe_missed_target(
+    targets: Mapping[str, float], networks: Sequence[tuple[int, Metrics]]
+) -> str | None:
     """Describe a target that no network reaches, with the nearest one; ``None`` if all are reached.
 
     Args:
@@ -98,21 +100,21 @@ def missed(targets: Mapping[str, float], networks: Sequence[tuple[int, Metrics]]
     return None
 
 
-def contended(metrics: Metrics) -> bool:
+def is_contended(metrics: Metrics) -> bool:
     """Return whether other load disturbed a meter; its prefix may precede the metric's name."""
     return any(v == 1 for k, v in metrics.items() if k.endswith("latency_contended"))
 
 
-def usual(needs: Sequence[str], metrics: Collection[str]) -> list[str]:
+def choose_front_metrics(needs: Sequence[str], metrics: Collection[str]) -> list[str]:
     """Return the default metrics of a Pareto front.
 
     They are the metrics that the objective needs and the only latency, or else the parameters.
     """
-    found = latencies(metrics)
-    return present([*needs, *(found if len(found) == 1 else ["parameters"])], metrics)
+    found = find_latencies(metrics)
+    return select_metrics([*needs, *(found if len(found) == 1 else ["parameters"])], metrics)
 
 
-def present(names: Sequence[str], metrics: Collection[str]) -> list[str]:
+def select_metrics(names: Sequence[str], metrics: Collection[str]) -> list[str]:
     """Return the names that are among the metrics, each once; a series stands for its metric."""
     plain = (name.removesuffix("_epochs") for name in names)
     return [name for name in dict.fromkeys(plain) if name in metrics]

@@ -10,7 +10,7 @@ from nasframe.api.parts import Objective, SearchSpace
 from nasframe.api.types import Choice
 from nasframe.errors import NasframeError, nearest
 from nasframe.executors.worker import Worker, merge_meters
-from nasframe.registry.calls import blaming, called
+from nasframe.registry.calls import blame_part, describe_part
 from nasframe.registry.options import option, options
 
 
@@ -23,14 +23,14 @@ def check_space(space: SearchSpace) -> None:
     choices = space.choices
     valid = isinstance(choices, tuple) and all(isinstance(one, Choice) for one in choices)
     if not valid or not choices:
-        name = called(space, "choices")
+        name = describe_part(space, "choices")
         raise NasframeError(f"{name} must be a tuple of Choice, at least one, not {choices!r:.80}")
     names = [choice.name for choice in choices]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise NasframeError(f"{called(space, 'choices')} has two choices named {twice!r}")
-    name = called(space, "active")
-    with blaming(name):
+        raise NasframeError(f"{describe_part(space, 'choices')} has two choices named {twice!r}")
+    name = describe_part(space, "active")
+    with blame_part(name):
         active = space.active(0)
     if not isinstance(active, int) or not 1 <= active <= len(choices):
         raise NasframeError(f"{name} must be from 1 to {len(choices)}, and active(0) is {active!r}")
@@ -47,7 +47,9 @@ def check_fit(worker: Worker, objective: Objective) -> None:
     for part, name in [*names, *((meter, "provides") for meter in worker.meters.values())]:
         value = getattr(part, name, None)
         if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
-            raise NasframeError(f"{called(part, name)} must be a tuple of names, not {value!r:.80}")
+            raise NasframeError(
+                f"{describe_part(part, name)} must be a tuple of names, not {value!r:.80}"
+            )
     if task.kind not in space.kinds:
         raise NasframeError(
             f"search_space: {type(space).__name__} builds networks for {' and '.join(space.kinds)} "
@@ -102,7 +104,7 @@ def _hint_meters(metric: str, worker: Worker) -> str:
     return f"; meters=[{'] or ['.join(names)}] would give it" if names else ""
 
 
-def late_limits(worker: Worker, objective: Objective) -> list[str]:
+def describe_late_limits(worker: Worker, objective: Objective) -> list[str]:
     """Describe limits that are checked only after the training, with meters for an early check."""
     measured = {name for meter in worker.meters.values() for name in meter.provides}
     return [

@@ -7,7 +7,7 @@ from pathlib import Path
 from nasframe.api.parts import SearchSpace, Stopper
 from nasframe.api.study_config import StudyConfig
 from nasframe.storage import events
-from nasframe.study.early_stopping import Decisions, ask
+from nasframe.study.early_stopping import Decisions, ask_stopper
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.state import Ledger
 
@@ -39,7 +39,7 @@ def replay(
     def check(number: int, tokens: tuple[int, ...]) -> None:
         check_tokens(tokens, space.choices[: space.active(number)])
 
-    for event in events.history(folder, check):
+    for event in events.read_events(folder, check):
         match event:
             case events.Asked(_, proposals):
                 ledger.record_asked(proposals)
@@ -47,7 +47,7 @@ def replay(
                 ledger.record_told(trial, elapsed)
                 decisions.pop(trial.number, None)
             case events.Reported(report, reward, go_on) if stopper is not None:
-                ask(stopper, report, reward)
+                ask_stopper(stopper, report, reward)
                 decisions.setdefault(report.number, {})[report.epoch] = go_on
             case events.Resumed():
                 ledger.record_resumed(config.max_failures)

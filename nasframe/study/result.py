@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe.api.drawing import Drawing
 from nasframe.api.types import Trial, TrialState
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.executors.worker import child_seed
-from nasframe.registry.options import restored
-from nasframe.registry.restore import drawing, objective_of, space_of
+from nasframe.registry.options import restore_config
+from nasframe.registry.restore import draw_architecture, restore_objective, restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Told, history
-from nasframe.storage.network_folder import filled, is_final, load_final
+from nasframe.storage.events import Told, read_events
+from nasframe.storage.network_folder import build_trained_network, is_final, load_final_network
 from nasframe.storage.weights import read_weights, weights_path
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class StudyResult:
 
     def top(self, count: int) -> list[Trial]:
         """Return the trials of the ``count`` best networks, each network once, the best first."""
-        return rank(self.trials)[:count]
+        return rank_trials(self.trials)[:count]
 
     def pareto(self, *metrics: str) -> list[Trial]:
         """Return the trials of the Pareto front: no other network dominates theirs.
@@ -64,15 +64,20 @@ class StudyResult:
         Raises:
             NasframeError: if the study lacks a metric, or a direction is unknown.
         """
-        from nasframe.study.metrics import parsed, usual
-        from nasframe.study.pareto import costs, front
+        from nasframe.study.metrics import choose_front_metrics, parse_goals
+        from nasframe.study.pareto import collect_costs, find_front
 
-        trained = rank(self.trials)
+        trained = rank_trials(self.trials)
         if not trained:
             return []
-        values = common_values(trained)
-        wanted = metrics or usual(objective_of(_config(self.folder)).needs, values[0])
-        return [trained[row] for row in front(costs(values, parsed(wanted, values[0])))]
+        values = get_common_values(trained)
+        wanted = metrics or choose_front_metrics(
+            restore_objective(_config(self.folder)).needs, values[0]
+        )
+        return [
+            trained[row]
+            for row in find_front(collect_costs(values, parse_goals(wanted, values[0])))
+        ]
 
     def draw(self, number: int | None = None) -> Drawing:
         """Draw the architecture of a trial; a notebook shows the drawing.
@@ -89,7 +94,7 @@ class StudyResult:
         if number is None or number not in trials:
             which = "no trained network" if number is None else f"no trial {number}"
             raise NasframeError(f"{self.folder} has {which}")
-        return drawing(space_of(_config(self.folder)), trials[number].architecture)
+        return draw_architecture(restore_space(_config(self.folder)), trials[number].architecture)
 
     def dataframe(self) -> pandas.DataFrame:
         """Return the trials as a pandas table by their numbers; pandas must be installed.
@@ -102,10 +107,10 @@ class StudyResult:
 
         rows = []
         for trial in self.trials:
-            state, reason = outcome(trial)
+            state, reason = describe_outcome(trial)
             row = {"trial": trial.number, "state": state, "reason": reason, "reward": trial.reward}
             row |= {"seconds": trial.seconds, "architecture": trial.architecture.key}
-            rows.append({**row, **single_values(trial)})
+            rows.append({**row, **get_last_values(trial)})
         return pandas.DataFrame(rows).set_index("trial") if rows else pandas.DataFrame()
 
     def _repr_html_(self) -> str:
@@ -123,7 +128,7 @@ class StudyResult:
         return f"<p>{escape(text)}</p><table><tr>{head}</tr>{rows}</table>{picture}"
 
 
-def rank(trials: Iterable[Trial]) -> list[Trial]:
+def rank_trials(trials: Iterable[Trial]) -> list[Trial]:
     """Return trials by falling reward, the earlier first among equals; each network once."""
     rewards = [
         (-trial.reward, trial.number, trial)
@@ -133,7 +138,7 @@ def rank(trials: Iterable[Trial]) -> list[Trial]:
     return [trial for _, _, trial in sorted(rewards, key=lambda item: item[:2])]
 
 
-def outcome(trial: Trial) -> tuple[str, str]:
+def describe_outcome(trial: Trial) -> tuple[str, str]:
     """Return a trial's state, or that it is a duplicate, and the reason."""
     if trial.duplicate_of is not None:
         return "duplicate", f"of trial {trial.duplicate_of}"
@@ -146,15 +151,15 @@ def outcome(trial: Trial) -> tuple[str, str]:
     return trial.state.value, reasons[trial.state]
 
 
-def single_values(trial: Trial) -> dict[str, float]:
+def get_last_values(trial: Trial) -> dict[str, float]:
     """Return the metrics of a trial with the last value of each series."""
     series = {k: v if isinstance(v, tuple) else (v,) for k, v in trial.metrics.items()}
     return {name: float(values[-1]) for name, values in series.items() if values}
 
 
-def common_values(trials: Sequence[Trial]) -> list[dict[str, float]]:
+def get_common_values(trials: Sequence[Trial]) -> list[dict[str, float]]:
     """Return the metrics common to all trials, for each trial, with the last value of a series."""
-    values = [single_values(trial) for trial in trials]
+    values = [get_last_values(trial) for trial in trials]
     common = [name for name in values[0] if all(name in one for one in values)] if values else []
     return [{name: one[name] for name in common} for one in values]
 
@@ -166,7 +171,7 @@ def read_result(folder: Path | str) -> StudyResult:
         NasframeError: if there is no study, or its journal is damaged.
     """
     folder = Path(folder)
-    told = (event.trial for event in history(folder) if isinstance(event, Told))
+    told = (event.trial for event in read_events(folder) if isinstance(event, Told))
     trials = sorted(told, key=lambda trial: trial.number)
     return StudyResult(folder, tuple(trials))
 
@@ -202,12 +207,12 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
         NasframeError: if there is no such study, or its search space cannot be built.
     """
     folder = Path(folder)
-    if next(journal.read(folder), None) is None:
+    if next(journal.read_journal(folder), None) is None:
         return []
     config = _config(folder)
-    space = space_of(config)
+    space = restore_space(config)
     found: dict[Hashable, Candidate] = {}
-    for trial in rank(read_result(folder).trials):
+    for trial in rank_trials(read_result(folder).trials):
         # By the present key: two networks in an older version may be one now.
         key = space.canonical(trial.architecture)
         if key not in found:
@@ -224,7 +229,7 @@ def _config(folder: Path) -> Mapping[str, Any]:
     Raises:
         NasframeError: if there is no study, or its journal is empty.
     """
-    header = next(journal.read(folder), None)
+    header = next(journal.read_journal(folder), None)
     if header is None:
         raise NasframeError(f"{folder} holds no finished trial yet")
     config: Mapping[str, Any] = header["config"]
@@ -247,9 +252,9 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     """
     folder = Path(folder)
     if is_final(folder):
-        return load_final(folder if number is None else folder / f"trial-{number}")
+        return load_final_network(folder if number is None else folder / f"trial-{number}")
     config = _config(folder)
-    trials = {trial.number: trial for trial in rank(read_result(folder).trials)}
+    trials = {trial.number: trial for trial in rank_trials(read_result(folder).trials)}
     kept = [n for n in trials if weights_path(folder, n).is_file()]
     if number is None and kept:
         number = kept[0]
@@ -263,11 +268,11 @@ def load(folder: Path | str, number: int | None = None) -> nn.Module:
     path = weights_path(folder, number)
     state, metadata = read_weights(path)
     space = config["search_space"]
-    restored("search_space", space)  # raises if its plugin is not installed
+    restore_config("search_space", space)  # raises if its plugin is not installed
     about = {"search_space": space, "tokens": trials[number].architecture.tokens}
     try:
-        return filled(about, metadata["task"], state)
+        return build_trained_network(about, metadata["task"], state)
     except Exception as error:
         raise NasframeError(
-            f"{path}: is not a weights file of trial {number}: {one_line(error)}"
+            f"{path}: is not a weights file of trial {number}: {format_error(error)}"
         ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nasframe.api.types import Trial
 from nasframe.storage.weights import weights_path
-from nasframe.study.result import rank
+from nasframe.study.result import rank_trials
 
 _WEIGHTS_NAME = re.compile(r"\.?\d+\.safetensors(\.\d+)?")
 """Name of a weights file, or of a part that a killed process left."""
@@ -28,7 +28,7 @@ class Keeper:
         self._keep = keep
         files = set(weights_path(folder, 0).parent.glob("*.safetensors*"))
         with_weights = (t for t in trials if weights_path(folder, t.number) in files)
-        self._kept = rank(with_weights)[:keep]
+        self._kept = rank_trials(with_weights)[:keep]
         kept_files = {weights_path(folder, trial.number) for trial in self._kept}
         for file in files:
             if file not in kept_files and _WEIGHTS_NAME.fullmatch(file.name):
@@ -37,7 +37,7 @@ class Keeper:
     def record(self, trial: Trial) -> None:
         """Add a trial's weights, if it has any, and remove those of the weakest trial."""
         if weights_path(self._folder, trial.number).is_file():
-            best = rank([*self._kept, trial])[: self._keep]
+            best = rank_trials([*self._kept, trial])[: self._keep]
             for other in {t.number for t in (*self._kept, trial)} - {t.number for t in best}:
                 weights_path(self._folder, other).unlink(missing_ok=True)
             self._kept = best

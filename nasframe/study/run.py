@@ -11,16 +11,16 @@ from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import TrialState
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
-from nasframe.registry.calls import built
+from nasframe.registry.calls import build_part
 from nasframe.storage import events, header, journal
-from nasframe.storage.journal import FILE, Journal
+from nasframe.storage.journal import JOURNAL_FILE, Journal
 from nasframe.storage.network_folder import is_final
 from nasframe.study.early_stopping import Decisions
 from nasframe.study.enqueue import read_architectures
 from nasframe.study.logger_observer import observe_with_loggers
 from nasframe.study.loop import Loop
 from nasframe.study.observer import Observer, Observers
-from nasframe.study.preflight import check_fit, check_space, check_stopping, late_limits
+from nasframe.study.preflight import check_fit, check_space, check_stopping, describe_late_limits
 from nasframe.study.replay import replay
 from nasframe.study.result import StudyResult, read_result
 from nasframe.study.retention import Keeper
@@ -46,7 +46,7 @@ def run(config: StudyConfig, *, observers: Sequence[Observer] = ()) -> StudyResu
     if is_final(config.dir):
         raise NasframeError(f"{config.dir} holds a network trained in full: choose another dir")
     # A folder in use is refused at once; a new one is created after all other checks.
-    log = Journal(config.dir) if (config.dir / FILE).exists() else None
+    log = Journal(config.dir) if (config.dir / JOURNAL_FILE).exists() else None
     try:
         study = _Study(config, everyone)
         log = log or Journal(config.dir)
@@ -68,20 +68,20 @@ class _Study:
         self._config = config
         self._observer = observer
         self._space = space
-        self._objective = built(config.objective.build, Objective)
+        self._objective = build_part(config.objective.build, Objective)
         check_space(space)
         check_fit(worker, self._objective)
-        self._notes = late_limits(worker, self._objective)
+        self._notes = describe_late_limits(worker, self._objective)
         self._stopper = config.stopper.build()
         if self._stopper is not None:
             check_stopping(worker, self._objective)
         self._epochs = worker.evaluator.epochs
         build = config.controller.build
-        self._controller = built(build, Controller, space.choices, config.seed, space.active)
+        self._controller = build_part(build, Controller, space.choices, config.seed, space.active)
         self._ledger = Ledger(space, self._controller, config.synchronous)
         self._decisions: Decisions = {}
         worker.recall  # noqa: B018  # raises if the cache cannot be used
-        new = not (config.dir / FILE).exists()
+        new = not (config.dir / JOURNAL_FILE).exists()
         self._enqueued = self._read_enqueued() if new else []
 
     def run(self, log: Journal) -> StudyResult:
@@ -115,7 +115,7 @@ class _Study:
         if resumed is not None:
             log.append(resumed, sync=True)
         ledger.learn()
-        executor = built(config.executor.build, Executor, config.parts())
+        executor = build_part(config.executor.build, Executor, config.parts())
         try:
             self._observer.on_start(config, ledger.evaluated, best, ledger.elapsed)
             return loop.run(executor)
@@ -146,15 +146,15 @@ class _Study:
     def _resume(self, log: Journal) -> dict[str, Any] | None:
         """Write a new journal's header, or replay the journal and return the event to append."""
         config, folder = self._config, self._config.dir
-        new = header.make(config)
-        old = next(journal.read(folder), None)
+        new = header.make_header(config)
+        old = next(journal.read_journal(folder), None)
         if old is None:
             log.append(new, sync=True)
             return None
         try:
-            resumption = header.compare(old, new, _read_changes(config), config)
+            resumption = header.compare_headers(old, new, _read_changes(config), config)
         except NasframeError:
-            if any(isinstance(event, events.Told) for event in events.history(folder)):
+            if any(isinstance(event, events.Told) for event in events.read_events(folder)):
                 raise
             self._observer.on_message("The former settings have no finished trial: starting over")
             log.clear()
@@ -166,7 +166,7 @@ class _Study:
         for note in (*resumption.notes, *self._describe_rejections()):
             self._observer.on_message(note)
         self._ledger.record_resumed(config.max_failures)
-        return events.resumed(resumption.changes)
+        return events.encode_resumed(resumption.changes)
 
     def _describe_rejections(self) -> list[str]:
         """Return a note if rejected trials had a reward of 0 when the study started."""
@@ -184,7 +184,7 @@ class _Study:
 def _read_changes(config: StudyConfig) -> dict[str, Any]:
     """Read the settings changed by earlier resumptions, with their last values."""
     changes: dict[str, Any] = {}
-    for event in journal.read(config.dir, "resumed"):
+    for event in journal.read_journal(config.dir, "resumed"):
         with suppress(Exception):  # the replay reports a malformed line
             changes |= {key: values[1] for key, values in event["changes"].items()}
     return changes

@@ -8,18 +8,18 @@ from typing import Any
 
 from nasframe.api.parts import Objective
 from nasframe.api.types import Metrics, Result, Step, Trial
-from nasframe.errors import ChildError, one_line
-from nasframe.registry.calls import called
+from nasframe.errors import ChildError, format_error
+from nasframe.registry.calls import describe_part
 from nasframe.storage.events import is_finite
 
 
-def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
+def apply_result(trial: Trial, result: Result, objective: Objective) -> Trial:
     """Add a step's result to a trial: check its limits if measured, score it if trained."""
     metrics = {**result.metrics, **trial.metrics}  # the meters' values take precedence
     seconds = round(trial.seconds + result.seconds, 6)
     trial = replace(trial, metrics=metrics, seconds=seconds, cached=result.cached)
-    trial = checked(replace(trial, error=result.error))
-    return (judged if result.step is Step.MEASURE else scored)(trial, objective)
+    trial = drop_infinite_metrics(replace(trial, error=result.error))
+    return (mark_rejected if result.step is Step.MEASURE else score_trial)(trial, objective)
 
 
 def is_over(trial: Trial) -> bool:
@@ -27,7 +27,7 @@ def is_over(trial: Trial) -> bool:
     return trial.error is not None or trial.rejected is not None
 
 
-def checked(trial: Trial) -> Trial:
+def drop_infinite_metrics(trial: Trial) -> Trial:
     """Remove metrics that are not finite; the trial fails if there are any."""
     finite = {name: value for name, value in trial.metrics.items() if is_finite(value)}
     bad = next((name for name in trial.metrics if name not in finite), None)
@@ -38,7 +38,7 @@ def checked(trial: Trial) -> Trial:
     return replace(trial, metrics=finite)
 
 
-def judged(trial: Trial, objective: Objective) -> Trial:
+def mark_rejected(trial: Trial, objective: Objective) -> Trial:
     """Mark a trial as rejected if the objective rejects its metrics so far."""
     if trial.error is not None:
         return trial
@@ -47,11 +47,11 @@ def judged(trial: Trial, objective: Objective) -> Trial:
         if reason is not None and not isinstance(reason, str):
             raise ChildError(f"must return a reason as text, or None, not {reason!r:.80}")
     except Exception as error:
-        return replace(trial, error=f"{called(objective, 'rejects')}: {one_line(error)}")
+        return replace(trial, error=f"{describe_part(objective, 'rejects')}: {format_error(error)}")
     return replace(trial, rejected=reason)
 
 
-def scored(trial: Trial, objective: Objective) -> Trial:
+def score_trial(trial: Trial, objective: Objective) -> Trial:
     """Give a trained trial its reward.
 
     The trial is rejected if the objective rejects its metrics, which are complete only now, and
@@ -62,13 +62,13 @@ def scored(trial: Trial, objective: Objective) -> Trial:
     missing = [name for name in objective.needs if name not in trial.metrics]
     if missing:
         return replace(trial, error=f"{missing[0]} was promised but is not among the metrics")
-    trial = judged(trial, objective)
+    trial = mark_rejected(trial, objective)
     if is_over(trial):
         return trial
     try:
         return replace(trial, reward=_reward(objective, trial.metrics))
     except Exception as error:
-        return replace(trial, error=f"{called(objective, 'score')}: {one_line(error)}")
+        return replace(trial, error=f"{describe_part(objective, 'score')}: {format_error(error)}")
 
 
 class _Known(dict[str, Any]):

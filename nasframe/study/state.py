@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 
 from nasframe.api.parts import Controller, SearchSpace
 from nasframe.api.types import Proposal, Trial, TrialState
-from nasframe.registry.calls import blaming, called
+from nasframe.registry.calls import blame_part, describe_part
 
 
 class Ledger:
@@ -88,7 +88,7 @@ class Ledger:
         if self._untold is not None:
             self._untold.append(trials)
             return
-        with blaming(called(self._controller, "tell")):
+        with blame_part(describe_part(self._controller, "tell")):
             self._controller.tell(trials)
 
     def _count_failures(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from nasframe._support.text import visible
+from nasframe._support.text import strip_controls
 from nasframe.report.comparison.types import Comparison, Curve, Row
 from nasframe.storage.files import write_output
 
@@ -79,7 +79,7 @@ def _draw_panel(comparison: Comparison, size: int) -> alt.LayerChart:
     title = "Best so far" if size == 1 else f"Mean of the best {size}"
     base = alt.Chart(alt.InlineData(points), title=title, width=_WIDTH, height=_HEIGHT)
     scale = alt.Scale(domain=_compute_range(comparison, size), nice=False, zero=False)
-    name = visible(comparison.metric or "reward")
+    name = strip_controls(comparison.metric or "reward")
     settings: dict[str, Any] = {"title": name, "scale": scale, "axis": alt.Axis(tickCount=6)}
     base = base.encode(x=_make_x(comparison), color=_make_colour(comparison))
     dash = alt.StrokeDash(
@@ -165,4 +165,4 @@ def _make_scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt
 
 
 def _clean_label(row: Row) -> str:
-    return visible(row.label)
+    return strip_controls(row.label)

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import objective_of
+from nasframe.registry.restore import restore_objective
 from nasframe.registry.serialization import TYPE
 from nasframe.report.comparison.labels import completed, named
 from nasframe.report.comparison.studies import Study, find, read
@@ -79,7 +79,7 @@ def _are_accuracies(studies: Sequence[Study], metric: str | None) -> bool:
 
 def _has_points(study: Study) -> bool:
     try:
-        return objective_of(study.config).in_points
+        return restore_objective(study.config).in_points
     except NasframeError:  # its plugin is not installed
         return False
 

@@ -12,9 +12,9 @@ from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Step, Trial
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
-from nasframe.registry.calls import blaming, built, called
-from nasframe.registry.options import SEVERAL, restored
-from nasframe.registry.serialization import settings
+from nasframe.registry.calls import blame_part, build_part, describe_part
+from nasframe.registry.options import SEVERAL, restore_config
+from nasframe.registry.serialization import parse_settings
 from nasframe.report.comparison.groups import Contender, Contest
 from nasframe.report.comparison.statistics import Estimate, estimate
 from nasframe.report.comparison.studies import value_of
@@ -22,7 +22,7 @@ from nasframe.report.parallel import each
 from nasframe.storage import journal
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.replay import replay
-from nasframe.study.scoring import is_over, stepped
+from nasframe.study.scoring import apply_result, is_over
 from nasframe.study.state import Ledger
 
 
@@ -96,14 +96,14 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice
     worker = Worker(config.parts())
     space = worker.space
     build = config.controller.build
-    controller = built(build, Controller, space.choices, config.seed, space.active)
+    controller = build_part(build, Controller, space.choices, config.seed, space.active)
     if type(controller).argmax is Controller.argmax:
         return None
     ledger = Ledger(space, controller, config.synchronous)
     replay(folder, space, ledger, config)
     ledger.learn()
     number = ledger.next_number
-    with blaming(called(controller, "argmax")):
+    with blame_part(describe_part(controller, "argmax")):
         tokens = controller.argmax(number)
         if tokens is None:
             return None
@@ -120,25 +120,25 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice
 
 def _read_config(folder: Path) -> StudyConfig:
     """A study's configuration, from its journal's first line; it keeps and logs nothing."""
-    stored = next(journal.read(folder))["config"]
-    values = settings(StudyConfig, {**stored, "logger": {}})
+    stored = next(journal.read_journal(folder))["config"]
+    values = parse_settings(StudyConfig, {**stored, "logger": {}})
     for name, value in values.items():
         if name in SEVERAL:
-            values[name] = {one: restored(name, part) for one, part in value.items()}
+            values[name] = {one: restore_config(name, part) for one, part in value.items()}
         elif isinstance(value, dict):
-            values[name] = restored(name, value)
+            values[name] = restore_config(name, value)
     return StudyConfig(**{**values, "dir": folder, "keep": 0})
 
 
 def _evaluate(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
     """The trial after both of its steps, without a stopper."""
-    objective = built(config.objective.build, Objective)
+    objective = build_part(config.objective.build, Objective)
     for step in (Step.MEASURE, Step.TRAIN) if config.meters else (Step.TRAIN,):
         tokens = trial.architecture.tokens
         result = worker.run(trial.number, step, tokens, lambda *_: True, lambda: False)
         if result.fatal:
             raise NasframeError(str(result.error))
-        trial = stepped(trial, result, objective)
+        trial = apply_result(trial, result, objective)
         if is_over(trial):
             break
     return trial

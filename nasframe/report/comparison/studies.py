@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
+from nasframe.storage.events import Resumed, Told, read_events
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -53,7 +53,9 @@ def find(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         paths = sorted(_walk(folder))
         if not paths:
-            raise NasframeError(f"no study in {folder}: a study's folder has a {journal.FILE}")
+            raise NasframeError(
+                f"no study in {folder}: a study's folder has a {journal.JOURNAL_FILE}"
+            )
         for path in paths:
             found.setdefault(path.resolve(), path)
     return list(found.values())
@@ -61,7 +63,7 @@ def find(folders: Sequence[Path]) -> list[Path]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder, onerror=_refuse):
-        if journal.FILE in files:
+        if journal.JOURNAL_FILE in files:
             folders.clear()
             yield Path(path)
 
@@ -80,12 +82,12 @@ def read(folder: Path, metric: str | None) -> Study | None:
     Raises:
         NasframeError: if the journal is damaged, or a trained trial has no such metric.
     """
-    header = next(journal.read(folder), None)
+    header = next(journal.read_journal(folder), None)
     if header is None:
         return None
     told: list[Trial] = []
     limit = header["config"]["max_duplicates"]
-    for event in history(folder):
+    for event in read_events(folder):
         if isinstance(event, Told):
             told.append(event.trial)
         elif isinstance(event, Resumed):
@@ -140,4 +142,4 @@ def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
 
 @cache
 def _build_space(part: str) -> SearchSpace:
-    return space_of(json.loads(part))
+    return restore_space(json.loads(part))

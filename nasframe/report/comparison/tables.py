@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from nasframe._support.text import plain
+from nasframe._support.text import to_text
 from nasframe.report.comparison.policies import Policies
 from nasframe.report.comparison.sentences import number, ranked, with_margin
 from nasframe.report.comparison.types import Comparison
@@ -25,7 +25,7 @@ def tables(comparison: Comparison) -> list[Table]:
         ["area under the curve", f"trials to {number(comparison.reach)}", "reached by"],
     )
     for row in rows:
-        name, seeds = plain(row.label), len(row.seeds)
+        name, seeds = to_text(row.label), len(row.seeds)
         best.add_row(name, str(seeds), *(with_margin(row.best[mark]) for mark in marks))
         top.add_row(name, *map(with_margin, row.top.values()))
         median = f"{row.median_reach:g}" if row.median_reach else f"more than {budget}"
@@ -41,13 +41,13 @@ def policy_table(policies: Sequence[Policies], metric: str | None) -> Table:
     for one in policies:
         tried = f"{one.tried} of {one.studies}"
         cells = (with_margin(one.best), with_margin(one.choice), tried)
-        table.add_row(plain(one.label), *cells)
+        table.add_row(to_text(one.label), *cells)
     return table
 
 
 def _make_table(title: str, names: Sequence[str]) -> Table:
-    table = Table(title=plain(title), title_justify="left")
+    table = Table(title=to_text(title), title_justify="left")
     table.add_column("contender", overflow="fold", min_width=len("contender"))
     for name in names:
-        table.add_column(plain(name), justify="right")
+        table.add_column(to_text(name), justify="right")
     return table

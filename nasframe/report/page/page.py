@@ -16,8 +16,8 @@ import vl_convert
 
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import drawing, space_of
-from nasframe.registry.serialization import flat
+from nasframe.registry.restore import draw_architecture, restore_space
+from nasframe.registry.serialization import flatten
 from nasframe.report.comparison.labels import words
 from nasframe.report.comparison.types import Comparison
 from nasframe.report.page import charts
@@ -102,7 +102,7 @@ def _make_study(record: Record, findings: Findings | None, drawn: int) -> dict[s
         "shown": list(findings.shown) if findings else [],
         "best": [network.number for network in findings.networks] if findings else [],
         "drawings": {} if findings is None else drawings(header["config"], findings, drawn),
-        "config": {key: str(value) for key, value in flat(record.config).items()},
+        "config": {key: str(value) for key, value in flatten(record.config).items()},
         "versions": {**header["versions"], **header["plugins"]},
         "device": header["device"]["cpu"],
         "command": f"nasframe {' '.join(words(record.config))} dir=AGAIN",
@@ -112,12 +112,14 @@ def _make_study(record: Record, findings: Findings | None, drawn: int) -> dict[s
 def drawings(config: Mapping[str, Any], findings: Findings, most: int) -> dict[int, str]:
     """Pictures of the best networks and of the front, by the numbers of their trials."""
     try:
-        space = space_of(config)
+        space = restore_space(config)
     except NasframeError:
         return {}
     front = set(findings.front.numbers) if findings.front else set()
     shown = [n for place, n in enumerate(findings.networks) if place < most or n.number in front]
-    return {n.number: drawing(space, Architecture(n.tokens)).svg() for n in shown[: 2 * most]}
+    return {
+        n.number: draw_architecture(space, Architecture(n.tokens)).svg() for n in shown[: 2 * most]
+    }
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:

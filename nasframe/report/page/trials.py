@@ -14,10 +14,10 @@ import numpy as np
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
-from nasframe.study.result import outcome, rank, single_values
+from nasframe.storage.events import Resumed, Told, read_events
+from nasframe.study.result import describe_outcome, get_last_values, rank_trials
 
 _BINS = 20
 """Equal parts of a study, over which shares of options are shown."""
@@ -96,8 +96,8 @@ def record(folder: Path) -> Record:
     Raises:
         NasframeError: if it has no trial yet, or its journal is damaged.
     """
-    header = next(journal.read(folder), None)
-    events = list(history(folder)) if header is not None else []
+    header = next(journal.read_journal(folder), None)
+    events = list(read_events(folder)) if header is not None else []
     told = sorted(
         (event for event in events if isinstance(event, Told)), key=lambda event: event.trial.number
     )
@@ -105,7 +105,7 @@ def record(folder: Path) -> Record:
         raise NasframeError(f"{folder} has no trial yet")
     space = None
     with suppress(NasframeError):  # without its plugin only tokens are told
-        space = space_of(header["config"])
+        space = restore_space(header["config"])
     rows = tuple(_make_row(event, space) for event in told)
     shares = () if space is None else tuple(_count_shares([event.trial for event in told], space))
     changes = [event.changes for event in events if isinstance(event, Resumed)]
@@ -122,7 +122,7 @@ def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _make_row(event: Told, space: SearchSpace | None) -> Row:
     trial = event.trial
-    state, reason = outcome(trial)
+    state, reason = describe_outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
@@ -134,7 +134,7 @@ def _make_row(event: Told, space: SearchSpace | None) -> Row:
         elapsed=event.elapsed,
         seconds=trial.seconds,
         waited=event.waited,
-        metrics=single_values(trial),
+        metrics=get_last_values(trial),
         architecture=trial.architecture.key,
         words=words,
     )
@@ -142,7 +142,7 @@ def _make_row(event: Told, space: SearchSpace | None) -> Row:
 
 def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
     """For N trials with C choices, some of them undecided."""
-    best = {trial.number for trial in rank(trials)[:_BEST]}
+    best = {trial.number for trial in rank_trials(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):
         tokens = trial.architecture.tokens[: len(space.choices)]

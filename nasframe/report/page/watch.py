@@ -46,7 +46,7 @@ def _read_studies(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findi
     """What can be read by now; a study may have no trial yet, or no trained network."""
     records, findings = [], {}
     for path in paths:
-        if next(journal.read(path), None) is None:
+        if next(journal.read_journal(path), None) is None:
             continue
         with suppress(NasframeError):
             records.append(record(path))
@@ -55,5 +55,5 @@ def _read_studies(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findi
 
 
 def _is_running(folder: Path) -> bool:
-    with try_lock(folder / journal.FILE) as free:
+    with try_lock(folder / journal.JOURNAL_FILE) as free:
         return not free

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from nasframe._support.text import visible
+from nasframe._support.text import strip_controls
 from nasframe.report.study.types import Findings, Front, Network
 from nasframe.study.metrics import Goal
 
@@ -105,7 +105,7 @@ def _make_base(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
         }
         for network in networks
     ]
-    titles = {field: visible(axis.goal.name) for field, axis in (("x", x), ("y", y))}
+    titles = {field: strip_controls(axis.goal.name) for field, axis in (("x", x), ("y", y))}
     base: alt.Chart = alt.Chart(alt.InlineData(points)).encode(
         x=alt.X("x:Q", title=titles["x"], scale=_make_scale(x), axis=alt.Axis(tickCount=6)),
         y=alt.Y("y:Q", title=titles["y"], scale=_make_scale(y), axis=alt.Axis(tickCount=6)),

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from nasframe._support.text import plain
+from nasframe._support.text import to_text
 from nasframe.api.config import ObjectiveConfig
 from nasframe.errors import NasframeError
 from nasframe.report.comparison import chart as pictures
@@ -83,8 +83,8 @@ def report(
     by_folder = {findings.folder: findings for findings in found}
     write_page(records, by_folder, comparison, words, page)
     for sentence in words:
-        console.print(plain(sentence), soft_wrap=True)
-    console.print(plain(f"Page: {page}"), soft_wrap=True)
+        console.print(to_text(sentence), soft_wrap=True)
+    console.print(to_text(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
         write_output(figures, _format_json(found, records))
     if text is not None:
@@ -99,7 +99,7 @@ def _show(findings: Findings, top: int, picture: Path | None, console: Console) 
     if findings.front is not None:
         path = picture or findings.folder / "pareto.svg"
         pictures.write(chart.picture(findings, findings.front), path)
-        console.print(plain(f"Picture: {path}"), soft_wrap=True)
+        console.print(to_text(f"Picture: {path}"), soft_wrap=True)
 
 
 def _format_json(found: Sequence[Findings], records: Sequence[Record]) -> str:

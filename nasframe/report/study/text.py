@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from nasframe._support.text import plain
+from nasframe._support.text import to_text
 from nasframe.report.comparison.sentences import number
 from nasframe.report.study.types import Findings, Front, Network, Rescored, Rescoring
-from nasframe.study.metrics import contended
+from nasframe.study.metrics import is_contended
 
 
 def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
@@ -20,32 +20,32 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         findings: what is shown.
         top: of how many networks.
     """
-    yield plain(
+    yield to_text(
         f"{findings.folder}: {findings.trials} trials, {findings.failed} failed, "
         f"{findings.rejected} rejected, {findings.duplicates} duplicates; "
         f"objective={findings.objective}"
     )
     if findings.cached:
-        yield plain(f"{findings.cached} trials came from the cache and were not trained")
+        yield to_text(f"{findings.cached} trials came from the cache and were not trained")
     if (saved := findings.stopping) is not None:
         share = 1 - saved.epochs / saved.all_epochs
-        yield plain(
+        yield to_text(
             f"{saved.trials} stopped early: {saved.epochs:,} of {saved.all_epochs:,} epochs were "
             f"trained, {share:.0%} saved"
         )
-    if busy := sum(contended(network.metrics) for network in findings.networks):
-        yield plain(
+    if busy := sum(is_contended(network.metrics) for network in findings.networks):
+        yield to_text(
             f"{busy} latencies were measured while others kept the processor busy: hold "
             "ratios against each other, or measure on a quiet machine"
         )
     if findings.missed is not None:
-        yield plain(findings.missed)
+        yield to_text(findings.missed)
     networks = {network.number: network for network in findings.networks}
     yield from _format_best(findings.networks[:top], findings.shown)
     if findings.front is not None:
         yield from _format_front(findings.front, networks)
     else:
-        yield plain(f"No Pareto front: {findings.without_front}")
+        yield to_text(f"No Pareto front: {findings.without_front}")
     if findings.rescoring is not None:
         yield from _format_rescoring(findings, findings.rescoring, top)
 
@@ -62,7 +62,7 @@ def _format_best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[
 
 def _format_architectures(networks: Sequence[Network]) -> Iterator[Text]:
     for network in networks:
-        yield plain(f"trial {network.number}  {network.words}")
+        yield to_text(f"trial {network.number}  {network.words}")
 
 
 def _format_front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]:
@@ -76,7 +76,7 @@ def _format_front(front: Front, networks: dict[int, Network]) -> Iterator[Table 
     values = zip(names, front.reference, strict=True)
     limits = ", ".join(f"{name} {figure(value)}" for name, value in values)
     worst = " (the worst values of these networks)" if front.worst else ""
-    yield plain(f"Hypervolume: {front.hypervolume:.6g}, with the reference {limits}{worst}")
+    yield to_text(f"Hypervolume: {front.hypervolume:.6g}, with the reference {limits}{worst}")
 
 
 def _format_rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Iterator[Table | Text]:
@@ -112,13 +112,13 @@ def _explain_unranked(findings: Findings, rescoring: Rescoring) -> Iterator[Text
     rejected = [one for one in rescoring.networks if one.rejected is not None]
     if rejected:
         first = f"trial {rejected[0].number}: {rejected[0].rejected}"
-        yield plain(f"It rejects {len(rejected)} of {total}; {first}")
+        yield to_text(f"It rejects {len(rejected)} of {total}; {first}")
     failed = [one for one in rescoring.networks if one.error is not None]
     if failed:
         first = f"trial {failed[0].number}: {failed[0].error}"
-        yield plain(f"It gives {len(failed)} of {total} no reward; {first}")
+        yield to_text(f"It gives {len(failed)} of {total} no reward; {first}")
     if findings.rejected:
-        yield plain(
+        yield to_text(
             "Left out, as the study's own objective rejected them: "
             f"{findings.rejected} of {findings.trials} trials"
         )
@@ -126,13 +126,13 @@ def _explain_unranked(findings: Findings, rescoring: Rescoring) -> Iterator[Text
 
 def _format_title(text: str) -> Iterator[Text]:
     yield Text()
-    yield plain(text)
+    yield to_text(text)
 
 
 def _make_table(names: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in names:
-        table.add_column(plain(name.replace("_", " ")), justify="right", overflow="fold")
+        table.add_column(to_text(name.replace("_", " ")), justify="right", overflow="fold")
     return table
 
 

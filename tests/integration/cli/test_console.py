@@ -18,10 +18,10 @@ from rich.console import Console
 from toys import toy_study
 
 from nasframe import Architecture, Report, Step, StudyResult, Trial
-from nasframe._support.text import duration, number, plain
+from nasframe._support.text import format_duration, format_number, to_text
 from nasframe.cli.console import ConsoleObserver
-from nasframe.cli.live_children import SHOWN, Children
-from nasframe.study.metrics import missed
+from nasframe.cli.live_children import MAX_ROWS, LiveChildren
+from nasframe.study.metrics import describe_missed_target
 
 pytestmark = pytest.mark.alone
 
@@ -77,7 +77,7 @@ def test_the_cursor_is_shown_again_however_the_study_ends(tmp_path: Path, full: 
 
 
 def test_what_comes_from_outside_cannot_command_the_terminal() -> None:
-    text = plain("[red]x[/red] \x1b[2J\x07\u202e ok")
+    text = to_text("[red]x[/red] \x1b[2J\x07\u202e ok")
     assert (
         text.plain
         == "[red]x[/red] \N{REPLACEMENT CHARACTER}[2J" + 2 * "\N{REPLACEMENT CHARACTER}" + " ok"
@@ -131,19 +131,21 @@ def test_a_target_that_all_miss_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     result = StudyResult(tmp_path, (*trials, met), "4 trials were run")
     progress.on_end(result, lambda a: a.key)
     assert "Note" not in capsys.readouterr().out
-    assert missed({}, [(0, {"latency_ms": 1.0})]) is None
-    assert missed({"latency_ms": 1.0}, []) is None
+    assert describe_missed_target({}, [(0, {"latency_ms": 1.0})]) is None
+    assert describe_missed_target({"latency_ms": 1.0}, []) is None
 
 
 def test_numbers_that_are_none_are_shown() -> None:
-    shown_ = [number(value) for value in (math.nan, -math.inf, (), (0.5, math.nan), (1.0, 0.25))]
+    shown_ = [
+        format_number(value) for value in (math.nan, -math.inf, (), (0.5, math.nan), (1.0, 0.25))
+    ]
     assert shown_ == ["nan", "-inf", "-", "nan", "0.2500"]
 
 
 def test_children_at_work() -> None:
     """Of many the first have a line; a series is shown by its last value, under its own name."""
-    children = Children(["val_accuracy_epochs"])
-    for trial in range(SHOWN + 3):
+    children = LiveChildren(["val_accuracy_epochs"])
+    for trial in range(MAX_ROWS + 3):
         children.start(trial, Step.MEASURE)
     children.start(1, Step.TRAIN)
     children.update(Report(1, 2, {"val_loss": 0.5, "val_accuracy": 0.25}))
@@ -155,18 +157,18 @@ def test_children_at_work() -> None:
         "trial 1  epoch 2    val accuracy 0.2500  0 s",
         "trial 3  measuring                       0 s",
     ]
-    assert len(lines) == SHOWN + 1
+    assert len(lines) == MAX_ROWS + 1
     assert lines[-1] == "and 2 more"
 
 
 def test_a_child_without_the_wanted_metrics_shows_another() -> None:
-    children = Children(["latency_ms"])
+    children = LiveChildren(["latency_ms"])
     children.start(0, Step.TRAIN)
     children.update(Report(0, 1, {"[red]loss": 1234567.0}))
     assert shown(children) == ["trial 0  epoch 1  [red]loss 1,234,567  0 s"]
 
 
-def shown(children: Children) -> list[str]:
+def shown(children: LiveChildren) -> list[str]:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(children)
     return [line.rstrip() for line in console.export_text().splitlines()]
@@ -183,4 +185,4 @@ def shown(children: Children) -> list[str]:
     ],
 )
 def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words

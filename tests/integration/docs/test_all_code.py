@@ -23,10 +23,10 @@ from nasframe import (
     run,
 )
 from nasframe.cli import export, latency, plugins, report
-from nasframe.cli.hydra_app import register_configs, values
+from nasframe.cli.hydra_app import convert_values, register_configs
 from nasframe.cli.retrain import _prepare_words
 from nasframe.export.networks import find_network
-from nasframe.export.write import export as write
+from nasframe.export.write import export_network as write
 from nasframe.retraining import RetrainConfig as Retraining
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -148,7 +148,7 @@ def test_a_documented_command_is_understood(
         config = compose(schema_name, [w for w in settings if not w.startswith("hydra")])
     for key in OmegaConf.missing_keys(config):
         OmegaConf.update(config, key, "given")
-    values(config, schema)
+    convert_values(config, schema)
 
 
 def first(word: str) -> str:

@@ -24,9 +24,9 @@ from nasframe import (
     option,
     testing,
 )
-from nasframe.cli.scaffold import make
+from nasframe.cli.scaffold import write_package
 from nasframe.export.networks import describe_network
-from nasframe.export.write import export
+from nasframe.export.write import export_network
 from nasframe.registry.options import Option, options
 
 FORMATS = [item for item in options() if item.group == "exporter"]
@@ -158,7 +158,7 @@ def test_the_help_is_light() -> None:
 
 
 def test_a_new_exporter_passes_its_tests_and_exports(tmp_path: Path) -> None:
-    made = make("mine", "exporter", tmp_path)
+    made = write_package("mine", "exporter", tmp_path)
     site = tmp_path / "site"
     distribution(site, made.name, {"mine": "nasframe_mine"})
     (made / "nasframe_mine").rename(site / "nasframe_mine")
@@ -230,11 +230,11 @@ def test_only_right_files_take_their_places(fault: str, words: str, tmp_path: Pa
     given = describe_network("it", network, (1, 8, 8))
     (tmp_path / "it.it").write_text("an older one")
     with pytest.raises(NasframeError, match=words) as caught:
-        export("f", Faulty(fault), given, tmp_path / "it")
+        export_network("f", Faulty(fault), given, tmp_path / "it")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["it.it"]
     assert (tmp_path / "it.it").read_text() == "an older one"
-    export("f", Faulty(), given, tmp_path / "it")
+    export_network("f", Faulty(), given, tmp_path / "it")
     assert (tmp_path / "it.it").read_bytes()[:2] == b"PK"
 
 

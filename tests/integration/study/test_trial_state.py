@@ -29,9 +29,9 @@ from nasframe.cli.console import ConsoleObserver
 from nasframe.report.comparison.studies import read as compared
 from nasframe.report.page.trials import record
 from nasframe.report.study.analyze import inspect
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study.observer import Observer
-from nasframe.study.result import candidates, rank
+from nasframe.study.result import candidates, rank_trials
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.config import Advantage
 from nasframe_rl.elite import Elite
@@ -98,7 +98,7 @@ def test_there_is_no_floor_before_the_first_reward() -> None:
 @given(OUTCOMES)
 def test_rejected_trials_have_no_rank(rewards: list[float | None]) -> None:
     told = [made(number, reward) for number, reward in enumerate(rewards)]
-    ranked = rank(told)
+    ranked = rank_trials(told)
     assert {trial.state for trial in ranked} <= {TrialState.TRAINED}
     known = [reward for reward in rewards if reward is not None]
     assert [trial.reward for trial in ranked] == sorted(known, reverse=True)
@@ -208,7 +208,7 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
 
 def test_the_journal_has_no_reward_for_a_rejected_network(tmp_path: Path) -> None:
     run(limited(tmp_path))
-    told = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    told = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     rejected = [event for event in told if "rejected" in event]
     assert rejected and not any("reward" in event for event in rejected)
 
@@ -226,17 +226,17 @@ class Notes(Observer):
 
 def of_before(folder: Path) -> None:
     """Let a journal look as if an older version had written it."""
-    lines = (folder / FILE).read_text().splitlines()
+    lines = (folder / JOURNAL_FILE).read_text().splitlines()
     events = [json.loads(line) for line in lines]
     events = [{**event, "reward": 0.0} if "rejected" in event else event for event in events]
     lines = [json.dumps(event, separators=(",", ":")) for event in events]
-    (folder / FILE).write_text("\n".join(lines) + "\n")
+    (folder / JOURNAL_FILE).write_text("\n".join(lines) + "\n")
 
 
 def test_rejected_trials_of_an_older_journal_have_no_reward(tmp_path: Path) -> None:
     good, bad = trials(-0.5, 0.0, val_accuracy=[-0.5, 0.0], parameters=[1.0, 9.0])
     journal(tmp_path, [good, replace(bad, rejected="too large")])
-    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / FILE).read_text()
+    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / JOURNAL_FILE).read_text()
     told = read_result(tmp_path)
     assert [trial.reward for trial in told.trials] == [-0.5, None]
     assert told.best is not None and told.best.number == 0
