@@ -1,5 +1,8 @@
-"""The other reading of a controller that learns: not the best network that it met, but its own
-choice at the end, the architecture that its policy holds most probable."""
+"""Evaluate the final choices of learning controllers.
+
+A controller that learns can be read in another way than by the best network that it met: by the
+architecture that its policy holds most probable in the end.
+"""
 
 from __future__ import annotations
 

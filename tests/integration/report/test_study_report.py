@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -211,7 +211,8 @@ def test_the_front_of_a_real_study_by_brute_force(phone: Path, names: tuple[str,
         w * SIGNS.get(n, 1) for w, n in zip(worst, names, strict=True)
     )
     volume = pareto.compute_hypervolume(np.array(list(costs.values())), worst)
-    assert found.front.worst and found.front.hypervolume == pytest.approx(volume)
+    assert found.front.worst
+    assert found.front.hypervolume == pytest.approx(volume)
 
 
 def test_a_study_is_summed_up(phone: Path) -> None:
@@ -235,7 +236,8 @@ def test_a_study_is_summed_up(phone: Path) -> None:
 
 def test_the_hypervolume_of_a_given_reference(phone: Path) -> None:
     found = inspect(phone, reference=[0.5, 10.0])
-    assert found.front is not None and not found.front.worst
+    assert found.front is not None
+    assert not found.front.worst
     inside = [
         (n.metrics["val_accuracy"], n.metrics["latency_ms"])
         for n in found.networks
@@ -255,7 +257,8 @@ def test_what_was_not_trained_is_in_no_front(tmp_path: Path) -> None:
     good, better, rejected, failed, twin = trials(0.5, 0.6, 0.0, None, 0.6, **values)
     rejected, twin = replace(rejected, rejected="too large"), replace(twin, duplicate_of=1)
     found = inspect(journal(tmp_path, [twin, failed, better, rejected, good]))
-    assert found.front is not None and found.front.numbers == (1, 0)
+    assert found.front is not None
+    assert found.front.numbers == (1, 0)
     assert (found.trials, found.failed, found.rejected, found.duplicates) == (4, 1, 1, 1)
 
 
@@ -268,7 +271,8 @@ def test_of_a_series_the_last_value_counts(tmp_path: Path) -> None:
     found = inspect(
         journal(tmp_path, trials(0.5, 0.6, **series)), metrics=["val_accuracy_epochs", "parameters"]
     )
-    assert found.front is not None and found.front.numbers == (1, 0)
+    assert found.front is not None
+    assert found.front.numbers == (1, 0)
     assert set(found.networks[0].metrics) == {"val_accuracy_epochs", "parameters"}, "not x"
 
 
@@ -355,7 +359,8 @@ def test_what_meters_reject_is_rejected_again_for_the_same_reason(tmp_path: Path
         n: t.reward for n, t in told.items()
     }
     again = inspect(few, objective=option("objective", "accuracy", power=2.0))
-    assert again.rescoring is not None and again.rejected == len(rejected)
+    assert again.rescoring is not None
+    assert again.rejected == len(rejected)
     assert {one.number for one in again.rescoring.networks} == told.keys() - rejected.keys()
 
 
@@ -477,7 +482,8 @@ def test_the_picture_shows_all_networks_and_the_front(phone: Path) -> None:
     }
     assert grey == list(values.values())
     assert line == blue == [values[number] for number in found.front.numbers]
-    assert all(point in blue for point in named) and len(named) > 3
+    assert all(point in blue for point in named)
+    assert len(named) > 3
     titles = [spec["layer"][0]["encoding"][axis]["title"] for axis in "xy"]
     assert titles == ["latency_ms", "val_accuracy"]
 
@@ -499,7 +505,8 @@ def test_networks_that_are_far_off_do_not_squeeze_the_others(tmp_path: Path) -> 
     accuracy = [0.1, *(0.9 + i / 1000 for i in range(30))]
     told = trials(*accuracy, val_accuracy=accuracy, parameters=range(1, 32))
     spec, (grey, *_, named) = drawn(inspect(journal(tmp_path / "far", told)))
-    assert len(grey) == 31 and spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] > 0.85
+    assert len(grey) == 31
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] > 0.85
     assert spec["title"]["text"] == "Pareto front of 31 networks; 1 of them beyond the axes"
     assert 0 not in [point["trial"] for point in named]
     spec, _ = drawn(inspect(journal(tmp_path / "near", told[1:])))
@@ -518,7 +525,7 @@ def test_the_line_is_the_border_of_what_is_dominated(phone: Path, ways: tuple[st
     after = spec["layer"][1]["mark"]["interpolate"] == "step-after"
     points = sorted(line, key=lambda point: point["x"])
     sign = {"max": 1, "min": -1}
-    for left, right in zip(points, points[1:], strict=False):
+    for left, right in pairwise(points):
         corner = {"y": (left if after else right)["y"], "x": (right if after else left)["x"]}
         inner = [
             p
@@ -651,10 +658,12 @@ def test_several_studies_are_reported_one_by_one(tmp_path: Path, command: Comman
 def test_a_study_without_a_front_is_reported(tmp_path: Path, command: Command) -> None:
     folder = journal(tmp_path / "s", trials(0.5, val_accuracy=[0.5]))
     status, out, _ = command(folder)
-    assert status == 0 and "No Pareto front: a Pareto front takes two different metrics" in out
+    assert status == 0
+    assert "No Pareto front: a Pareto front takes two different metrics" in out
     assert not (folder / "pareto.svg").exists()
     status, out, err = command(folder, "--picture", tmp_path / "a.svg")
-    assert (status, out) == (2, "") and "takes two different metrics" in err
+    assert (status, out) == (2, "")
+    assert "takes two different metrics" in err
 
 
 def test_a_mistyped_option_is_told_with_the_nearest_one(command: Command) -> None:
@@ -672,11 +681,13 @@ def test_names_from_a_journal_are_shown_as_they_are(tmp_path: Path, command: Com
     page = tmp_path / "a.html"
     status, out, _ = command(folder, "--pareto", f"val_accuracy,{evil}:min", "--picture", page)
     assert status == 0
-    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in out and "\x1b" not in out
+    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in out
+    assert "\x1b" not in out
     assert "<script>alert" not in page.read_text()
     status, _, err = command(folder, "--pareto", "val_accuracy,x")
     assert status == 2
-    assert "there is [red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in err and "\x1b" not in err
+    assert "there is [red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in err
+    assert "\x1b" not in err
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ def test_two_loggers_have_the_same_rows(tmp_path: Path) -> None:
     table, board = read_csv(tmp_path), read_tensorboard(tmp_path)
     assert [step for step, _ in table] == list(range(1, 10))
     for (step, row), (other, values) in zip(table, board, strict=True):
-        assert step == other and values == pytest.approx(row)
+        assert step == other
+        assert values == pytest.approx(row)
 
 
 @pytest.mark.parametrize("fails", ["start", "log", "close", "step"])
@@ -177,7 +178,8 @@ def test_a_logger_that_fails_is_left_out_and_the_others_stay(fails: str, tmp_pat
     (note,) = notes[0].texts
     assert note.startswith("logger=mine failed: Lines.start" if fails in ("start", "step") else "")
     assert ("gave 'no step', no step" if fails == "step" else "is down (") in note
-    assert note.endswith(". Its curves end here; the rest continues") and "\n" not in note
+    assert note.endswith(". Its curves end here; the rest continues")
+    assert "\n" not in note
     assert LOG.count(f"{fails}: close") == (fails == "close")
     assert [step for step, _ in read_csv(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
