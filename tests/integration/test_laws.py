@@ -111,7 +111,7 @@ def test_each_setting_is_documented(item: Option) -> None:
 
 
 def contract(kind: type, item: Option) -> Any:
-    """The contract of an option; test_kit.py holds one of each class to all of it."""
+    """The contract of an option; tests of contracts hold one of each class to all of it."""
     return type("It", (kind,), {"config": lambda self: config(item), "drawn": 1})()
 
 
