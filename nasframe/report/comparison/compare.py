@@ -1,4 +1,4 @@
-"""From studies to figures: what each contender found, and how two of them differ."""
+"""Compute the figures of a comparison: the results of contenders and their differences."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from nasframe.report.comparison.studies import Floats
 from nasframe.report.comparison.types import Comparison, Curve, Difference, Row
 
 _POINTS = 300
-"""Curves are thinned to so many points."""
+"""The maximum number of points of a curve."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Progress:
-    """A contender's studies after each trial."""
+    """The progress of a contender's studies after each trial."""
 
     contender: Contender
     means_KSN: Floats
 
     @property
     def best_SN(self) -> Floats:
-        """The best so far."""
+        """The value of the best trial so far."""
         best_SN: Floats = self.means_KSN[SIZES.index(1)]
         return best_SN
 
@@ -45,12 +45,12 @@ class _Progress:
 def compare(
     contest: Contest, marks: Sequence[int] | None = None, reach: float | None = None
 ) -> Comparison:
-    """Compute all figures.
+    """Compute all figures of a comparison.
 
     Args:
         contest: the studies.
-        marks: at how many trials to compare; by default the budget, its half and its quarter.
-        reach: how good a study is to be; by default as the worst contender is on average.
+        marks: the numbers of trials to compare at; by default the budget, its half and quarter.
+        reach: the value to reach; by default the final mean of the worst contender.
 
     Raises:
         NasframeError: if a mark is beyond the budget, or no trial succeeded.
@@ -62,25 +62,25 @@ def compare(
     at = checked(marks, limiting) if marks else usual_marks(budget)
     found, lower = _compute_progress(contest.contenders, budget)
     finals = [float(one.best_SN[:, -1].mean()) for one in found]
-    wanted = (max(finals) if lower else min(finals)) if reach is None else reach
+    target = (max(finals) if lower else min(finals)) if reach is None else reach
     return Comparison(
         metric=contest.metric,
         in_points=contest.in_points,
         lower=lower,
         budget=budget,
         marks=tuple(at),
-        reach=wanted,
+        reach=target,
         limiting=limiting.folder,
         longest=max(lengths),
         over=sum(length < budget for length in lengths),
         empty=contest.empty,
-        rows=tuple(_make_row(one, at, wanted, lower) for one in found),
+        rows=tuple(_make_row(one, at, target, lower) for one in found),
         differences=_compute_differences(found, at[-1]),
     )
 
 
 def _compute_progress(contenders: Sequence[Contender], budget: int) -> tuple[list[_Progress], bool]:
-    """What each contender found within a budget, and whether less of it is better."""
+    """Compute each contender's progress within a budget, and whether lower is better."""
     stacks = [stacked(list(one.studies.values()), budget) for one in contenders]
     rewards, values = zip(*stacks, strict=True)
     if not any(np.isfinite(rewards_SN).any() for rewards_SN in rewards):
@@ -89,7 +89,7 @@ def _compute_progress(contenders: Sequence[Contender], budget: int) -> tuple[lis
     found = []
     for contender, (rewards_SN, values_SN) in zip(contenders, stacks, strict=True):
         means_KSN = top_means(rewards_SN, values_SN)
-        # Before its first success a study counts like the worst network of all.
+        # Before its first success a study counts like the worst network of all studies.
         means_KSN[0] = np.where(np.isnan(means_KSN[0]), lowest, means_KSN[0])
         found.append(_Progress(contender, means_KSN))
     return found, falls(rewards, values)
@@ -124,7 +124,7 @@ def _estimate_known(values_S: Floats) -> Estimate:
 
 
 def _make_curve(means_SN: Floats) -> Curve:
-    """From the first trial at which every study has a value."""
+    """Compute a mean curve, from the first trial at which every study has a value."""
     budget = means_SN.shape[1]
     start = int(np.isnan(means_SN).any(axis=0).sum())
     points = np.unique(np.linspace(start, budget - 1, _POINTS).round().astype(int))
@@ -145,9 +145,9 @@ def _compute_differences(found: Sequence[_Progress], mark: int) -> tuple[Differe
         if differences:
             pairs.append((first.contender.label, second.contender.label, differences))
     corrected = statistics.holm([statistics.sign_flip_p(pair[2]) for pair in pairs])
-    # The best of all corrected values is that of the smallest one times their number.
-    most = max((len(pair[2]) for pair in pairs), default=0)
-    least = statistics.least_p(most, len(pairs))
+    # The smallest corrected p is the smallest p times the number of comparisons.
+    pairs_max = max((len(pair[2]) for pair in pairs), default=0)
+    least = statistics.least_p(pairs_max, len(pairs))
     return tuple(
         Difference(
             first=first,

@@ -1,4 +1,4 @@
-"""From a study's journal to what it found."""
+"""Analyze a study from its journal."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ def inspect(
     strict: bool = False,
     objective: ObjectiveConfig | None = None,
 ) -> Findings:
-    """Read a study; its journal stays as it is.
+    """Analyze a study; its journal is not changed.
 
     Args:
         folder: the study's folder.
-        metrics: of the Pareto front, as ``goals.parsed`` reads them; by default the usual ones.
-        reference: of the hypervolume, a value for each metric; by default the worst ones.
-        strict: whether it is a mistake if there is no front.
-        objective: under which the networks are scored once more.
+        metrics: the metrics of the Pareto front, as in ``--pareto``; by default the usual ones.
+        reference: the reference of the hypervolume, a value for each metric; by default the
+            worst values.
+        strict: whether a missing front is an error.
+        objective: another objective to score the networks under.
 
     Raises:
         NasframeError: if there is no trained network, the journal is damaged, a part of the study
-            cannot be built, or it does not have what is wanted.
+            cannot be built, or the study lacks a requested metric.
     """
     config, told = _read_study(folder)
     own = restore_objective(config)
@@ -103,7 +104,7 @@ def _count_epochs(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stop
 
 
 def _make_describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
-    """Tells architectures in words; by their tokens if the plugin of the space is missing."""
+    """Return a function that describes architectures; by tokens without the space's plugin."""
     try:
         space = restore_space(config)
     except NasframeError:

@@ -1,4 +1,4 @@
-"""The command ``nasframe-report DIR``: each study by itself."""
+"""The command ``nasframe-report DIR``: report each study by itself."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ def report(
     rows: Path | None,
     text: Path | None = None,
 ) -> None:
-    """Show studies and draw their fronts; nothing is shown if one of them is not as wanted.
+    """Report studies and draw their fronts; show nothing if one of them cannot be analyzed.
 
     Args:
         folders: studies, or folders that hold studies at any depth.
-        metrics: see ``inspect``.
-        reference: see ``inspect``.
-        objective: scores the networks of one study once more.
-        top: the number of networks to show.
+        metrics: see ``analyze_study``.
+        reference: see ``analyze_study``.
+        objective: another objective to score the networks of one study under.
+        top: how many networks to show.
         picture: where to draw the front of one study; by default in each study's folder.
         figures: where to write all figures as JSON.
         page: where to write the page.
         rows: where to write all trials as CSV.
-        text: where to write what is shown as Markdown.
+        text: where to write the report as Markdown.
 
     Raises:
-        NasframeError: see ``inspect``; or if a file cannot be written.
+        NasframeError: see ``analyze_study``; or if a file cannot be written.
     """
     paths = find(folders)
     if len(paths) > 1 and (objective, picture) != (None, None):
         option = "--picture" if objective is None else "--objective"
         raise NasframeError(f"{option} takes one study, not {len(paths)}: give its folder")
-    look = partial(
+    analyze = partial(
         inspect,
         metrics=metrics,
         reference=reference,
@@ -75,20 +75,20 @@ def report(
         objective=objective,
     )
     console = Console(highlight=False)
-    found = each(look, paths, "Reading studies")
+    found = each(analyze, paths, "Reading studies")
     for findings in found:
         _show(findings, top, picture, console)
     records = each(record, paths, "Reading trials")
-    comparison, words = _compare_studies(folders, paths)
+    comparison, conclusions = _compare_studies(folders, paths)
     by_folder = {findings.folder: findings for findings in found}
-    write_page(records, by_folder, comparison, words, page)
-    for sentence in words:
+    write_page(records, by_folder, comparison, conclusions, page)
+    for sentence in conclusions:
         console.print(to_text(sentence), soft_wrap=True)
     console.print(to_text(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
         write_output(figures, _format_json(found, records))
     if text is not None:
-        write_output(text, markdown(found, words, top))
+        write_output(text, markdown(found, conclusions, top))
     if rows is not None:
         write_output(rows, _format_csv(records))
 
@@ -113,7 +113,7 @@ def _format_json(found: Sequence[Findings], records: Sequence[Record]) -> str:
 def _compare_studies(
     folders: Sequence[Path], paths: Sequence[Path]
 ) -> tuple[Comparison | None, list[str]]:
-    """A comparison of several studies, and what it says; or why there is none."""
+    """Compare several studies; return the comparison and its sentences, or why there is none."""
     if len(paths) < 2:
         return None, []
     try:
@@ -124,7 +124,7 @@ def _compare_studies(
 
 
 def _format_csv(records: Sequence[Record]) -> str:
-    """All trials; a column for each metric that any of them has."""
+    """Format all trials as CSV, with a column for each metric that any trial has."""
     metrics = list(dict.fromkeys(k for one in records for row in one.rows for k in row.metrics))
     own = [item.name for item in fields(Row) if item.name != "metrics"]
     file = io.StringIO()

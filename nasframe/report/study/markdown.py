@@ -1,4 +1,4 @@
-"""What studies found, as Markdown: for a pull request, a note, a README."""
+"""The report of studies as Markdown, for a pull request, a note or a README."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nasframe.report.study.types import Findings
 
 
 def markdown(found: Iterable[Findings], sentences: Iterable[str], top: int) -> str:
-    """The text.
+    """Format findings as Markdown.
 
     Args:
-        found: the studies.
-        sentences: what a comparison of them says.
-        top: the number of networks to show.
+        found: the findings of each study.
+        sentences: the conclusions of a comparison of the studies.
+        top: how many networks to show.
     """
     lines = [f"{_escape(sentence)}\n" for sentence in sentences]
     for findings in found:
@@ -66,5 +66,5 @@ def _format_row(cells: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text on one line that Markdown takes for nothing else."""
+    """Join text into one line and escape Markdown syntax."""
     return re.sub(r"([\\`*_{}\[\]<>|#~!])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Networks under another objective than that of their study, without training anything."""
+"""Score the networks of a study under another objective, without training."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nasframe.study.scoring import score_trial
 def rescored(
     trained: Sequence[Trial], metrics: Collection[str], config: ObjectiveConfig
 ) -> Rescoring:
-    """Judge and score trained trials as a study with this objective would.
+    """Score or reject trained trials as a study with this objective would.
 
     Args:
         trained: the trials.
-        metrics: common to all of them.
-        config: the objective's.
+        metrics: the metrics that all trials have.
+        config: the configuration of the objective.
 
     Raises:
         NasframeError: if the objective needs other metrics.

@@ -1,4 +1,4 @@
-"""What one study found, on the terminal."""
+"""The report of one study on the terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nasframe.study.metrics import is_contended
 
 
 def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
-    """Tables, and lines between them.
+    """Format findings as tables and lines of text.
 
     Args:
-        findings: what is shown.
-        top: of how many networks.
+        findings: the findings of a study.
+        top: how many networks to show.
     """
     yield to_text(
         f"{findings.folder}: {findings.trials} trials, {findings.failed} failed, "
@@ -35,8 +35,8 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         )
     if busy := sum(is_contended(network.metrics) for network in findings.networks):
         yield to_text(
-            f"{busy} latencies were measured while others kept the processor busy: hold "
-            "ratios against each other, or measure on a quiet machine"
+            f"{busy} latencies were measured while others kept the processor busy: compare "
+            "ratios, or measure on a quiet machine"
         )
     if findings.missed is not None:
         yield to_text(findings.missed)
@@ -107,7 +107,7 @@ def _format_reward(network: Rescored) -> str:
 
 
 def _explain_unranked(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
-    """Who has no rank, and why."""
+    """Explain which networks have no rank, and why."""
     total = len(findings.networks)
     rejected = [one for one in rescoring.networks if one.rejected is not None]
     if rejected:
@@ -137,7 +137,7 @@ def _make_table(names: Sequence[str]) -> Table:
 
 
 def figure(value: float) -> str:
-    """A metric: whole if it is a count, with enough digits if it is small."""
+    """Format a metric: without decimals for a count, with more digits for a small value."""
     if value == int(value) and abs(value) >= 10:
         return f"{value:,.0f}"
     return f"{value:.3g}" if 0 < abs(value) < 0.01 else number(value)
