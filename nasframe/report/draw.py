@@ -7,14 +7,14 @@ from pathlib import Path
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
 from nasframe.registry.restore import draw_architecture, restore_space
-from nasframe.report.comparison.studies import find
+from nasframe.report.comparison.studies import find_studies
 from nasframe.storage import journal
 from nasframe.storage.files import write_output
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.result import read_result
 
 
-def draw(folders: list[Path], which: str, path: Path | None) -> Path:
+def draw_to_file(folders: list[Path], which: str, path: Path | None) -> Path:
     """Draw an architecture of a study's space into an SVG file.
 
     Args:
@@ -28,7 +28,7 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     Raises:
         NasframeError: if the trial or architecture does not exist, or cannot be drawn.
     """
-    studies = find(folders)
+    studies = find_studies(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
     header = next(journal.read_journal(studies[0]), None)

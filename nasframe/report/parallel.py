@@ -23,7 +23,7 @@ _SERIAL_LIMIT = 8
 """Up to this many studies are read faster than processes start."""
 
 
-def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> list[Found]:
+def map_folders(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> list[Found]:
     """Apply a function to each folder and return the results in the same order.
 
     Args:

@@ -11,11 +11,11 @@ import numpy as np
 
 from nasframe.report.comparison.studies import Floats, Study
 
-SIZES = (1, 5, 25)
+TOP_SIZES = (1, 5, 25)
 """How many of the best networks are averaged (Zoph et al. 2018, figure 6)."""
 
 
-def stacked(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
+def stack_trials(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
     """Stack rewards and values of the first trials; pad studies with fewer trials."""
     rewards_SN = np.full((len(studies), budget), -np.inf)
     values_SN = np.full((len(studies), budget), np.nan)
@@ -26,7 +26,9 @@ def stacked(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
     return rewards_SN, values_SN
 
 
-def top_means(rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = SIZES) -> Floats:
+def compute_top_means(
+    rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = TOP_SIZES
+) -> Floats:
     """Compute the mean value of the best k of the first n trials, for each size k, study and n.
 
     The best trials have the highest rewards; among equals the earlier trial counts as better.
@@ -55,13 +57,13 @@ def top_means(rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = SIZE
     return means_KSN
 
 
-def worst(rewards: Sequence[Floats], values: Sequence[Floats]) -> float:
+def find_worst(rewards: Sequence[Floats], values: Sequence[Floats]) -> float:
     """Return the value of the trial with the lowest reward; NaN if no trial has a reward."""
     reward, value = np.concatenate(rewards, axis=None), np.concatenate(values, axis=None)
     return float(value[np.where(np.isfinite(reward), reward, np.inf).argmin()])
 
 
-def falls(rewards: Sequence[Floats], values: Sequence[Floats]) -> bool:
+def is_lower_better(rewards: Sequence[Floats], values: Sequence[Floats]) -> bool:
     """Return whether lower values are better: they fall as the reward rises, as a loss does."""
     reward, value = np.concatenate(rewards, axis=None), np.concatenate(values, axis=None)
     trained = np.isfinite(reward)
@@ -69,7 +71,7 @@ def falls(rewards: Sequence[Floats], values: Sequence[Floats]) -> bool:
     return bool(((reward - reward.mean()) * (value - value.mean())).sum() < 0)
 
 
-def first_reaching(best_SN: Floats, value: float, lower: bool) -> Floats:
+def find_first_reaching(best_SN: Floats, value: float, lower: bool) -> Floats:
     """Return each study's first trial, from 1, to reach a value; infinity if none does."""
     reached_SN = best_SN <= value if lower else best_SN >= value
     return np.where(reached_SN.any(axis=1), reached_SN.argmax(axis=1) + 1.0, np.inf)

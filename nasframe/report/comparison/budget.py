@@ -8,7 +8,7 @@ from nasframe.errors import NasframeError
 from nasframe.report.comparison.studies import Study
 
 
-def limiting_study(studies: Sequence[Study]) -> Study:
+def find_limiting_study(studies: Sequence[Study]) -> Study:
     """Return the study that sets the budget: the shortest that has not ended by itself.
 
     If all studies have ended by themselves, the longest sets it.
@@ -18,7 +18,7 @@ def limiting_study(studies: Sequence[Study]) -> Study:
     return by_length[min(by_length) if unfinished else max(by_length)]
 
 
-def checked(marks: Sequence[int], limiting: Study) -> list[int]:
+def check_marks(marks: Sequence[int], limiting: Study) -> list[int]:
     """Check and sort marks: numbers of trials at which studies are compared.
 
     Raises:
@@ -33,7 +33,7 @@ def checked(marks: Sequence[int], limiting: Study) -> list[int]:
     return sorted(set(marks))
 
 
-def usual_marks(budget: int) -> list[int]:
+def choose_marks(budget: int) -> list[int]:
     """Choose marks: about a quarter and a half of the budget, and the budget itself.
 
     A budget below 8 trials is the only mark.

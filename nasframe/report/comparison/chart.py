@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from nasframe._support.text import strip_controls
-from nasframe.report.comparison.types import Comparison, Curve, Row
+from nasframe.report.comparison.types import Comparison, ContenderRow, Curve
 from nasframe.storage.files import write_output
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -31,16 +31,16 @@ _RISE = 0.1
 """The first share of the trials, ignored by the axis as curves rise from far below."""
 
 
-def save(comparison: Comparison, path: Path) -> None:
+def save_comparison(comparison: Comparison, path: Path) -> None:
     """Draw a comparison into a self-contained ``.svg``, ``.png``, ``.pdf`` or ``.html`` file.
 
     Raises:
         NasframeError: if the file cannot be written.
     """
-    write(picture(comparison), path)
+    write_chart(draw_comparison(comparison), path)
 
 
-def write(drawn: alt.TopLevelMixin, path: Path) -> None:
+def write_chart(drawn: alt.TopLevelMixin, path: Path) -> None:
     """Write a chart into a file; see ``save_comparison``."""
     kind: Any = path.suffix.removeprefix(".")  # altair rejects others
     file: io.StringIO | io.BytesIO = io.StringIO() if kind in _TEXT_KINDS else io.BytesIO()
@@ -58,7 +58,7 @@ class _SafeEncoder(json.JSONEncoder):
         return super().encode(o).replace("<", r"\u003c")
 
 
-def picture(comparison: Comparison) -> alt.HConcatChart:
+def draw_comparison(comparison: Comparison) -> alt.HConcatChart:
     """Draw a panel for the best so far and for the mean of each number of best networks."""
     rows = comparison.rows
     sizes = [size for size in rows[0].curves if all(size in row.curves for row in rows)]
@@ -98,7 +98,7 @@ def _draw_names(comparison: Comparison, size: int) -> alt.Chart:
     rows = sorted(comparison.rows, key=lambda row: row.curves[size].mean[-1])
     ends = [row.curves[size].mean[-1] for row in rows]
     gap = (high - low) * _LINE / _HEIGHT
-    places = spread(ends, gap, high - gap / 2)
+    places = spread_values(ends, gap, high - gap / 2)
     points = [
         {"contender": _clean_label(row), "trials": comparison.budget, "mean": place}
         for row, place in zip(rows, places, strict=True)
@@ -110,7 +110,7 @@ def _draw_names(comparison: Comparison, size: int) -> alt.Chart:
     return named
 
 
-def spread(values: Sequence[float], gap: float, maximum: float) -> list[float]:
+def spread_values(values: Sequence[float], gap: float, maximum: float) -> list[float]:
     """Move rising values up or down until each gap is wide enough, with a maximum."""
     places = list(values)
     for i in range(1, len(places)):
@@ -120,7 +120,7 @@ def spread(values: Sequence[float], gap: float, maximum: float) -> list[float]:
     return places
 
 
-def _make_points(row: Row, size: int) -> list[dict[str, Any]]:
+def _make_points(row: ContenderRow, size: int) -> list[dict[str, Any]]:
     curve = row.curves[size]
     bounds = zip(curve.trials, curve.mean, *_compute_band(curve), strict=True)
     return [
@@ -164,5 +164,5 @@ def _make_scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt
     return alt.Scale(domain=names, range=chosen)
 
 
-def _clean_label(row: Row) -> str:
+def _clean_label(row: ContenderRow) -> str:
     return strip_controls(row.label)

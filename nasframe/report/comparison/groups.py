@@ -13,9 +13,9 @@ from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
 from nasframe.registry.restore import restore_objective
 from nasframe.registry.serialization import TYPE
-from nasframe.report.comparison.labels import completed, named
-from nasframe.report.comparison.studies import Study, find, read
-from nasframe.report.parallel import each
+from nasframe.report.comparison.labels import complete_part, label_part
+from nasframe.report.comparison.studies import Study, find_studies, read_study
+from nasframe.report.parallel import map_folders
 
 _SAME = ("objective", "evaluator", "task")
 """Groups that must be equal: results of different kinds are not comparable."""
@@ -47,7 +47,7 @@ class Contest:
     in_points: bool
 
 
-def contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
+def read_contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
     """Read all studies in and below folders, grouped into contenders.
 
     Args:
@@ -57,8 +57,8 @@ def contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
     Raises:
         NasframeError: if there is no study, a journal is damaged, or studies are not comparable.
     """
-    paths = find(folders)
-    found = each(partial(read, metric=metric), paths, "Reading studies")
+    paths = find_studies(folders)
+    found = map_folders(partial(read_study, metric=metric), paths, "Reading studies")
     studies = [study for study in found if study is not None]
     if not studies:
         raise NasframeError(f"no study has a trial yet in {', '.join(map(str, folders))}")
@@ -88,11 +88,11 @@ def _check_comparable(studies: Sequence[Study]) -> None:
     first = studies[0]
     for group in _SAME:
         for other in studies:
-            mine, its = (completed(group, study.config[group]) for study in (first, other))
+            mine, its = (complete_part(group, study.config[group]) for study in (first, other))
             if mine != its:
                 raise NasframeError(
-                    f"{first.folder} has {group}={named(group, mine)}, {other.folder} has "
-                    f"{group}={named(group, its)}: their results cannot be compared.\n"
+                    f"{first.folder} has {group}={label_part(group, mine)}, {other.folder} has "
+                    f"{group}={label_part(group, its)}: their results cannot be compared.\n"
                     f"Give only folders of studies with the same {' and '.join(_SAME)}"
                 )
 
@@ -113,7 +113,7 @@ def _group(studies: Sequence[Study]) -> tuple[Contender, ...]:
             )
     labels = _make_labels(list(settings.values()))
     return tuple(
-        Contender(label, named("controller", settings[key]["controller"]), groups[key])
+        Contender(label, label_part("controller", settings[key]["controller"]), groups[key])
         for label, key in zip(labels, groups, strict=True)
     )
 
@@ -124,7 +124,7 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: config[key] for key in config if key not in {*free, "seed", "meters", TYPE}}
     kept |= {f"meters.{name}": part for name, part in config["meters"].items()}
     return {
-        key: completed(key.partition(".")[0], value) if isinstance(value, Mapping) else value
+        key: complete_part(key.partition(".")[0], value) if isinstance(value, Mapping) else value
         for key, value in kept.items()
     }
 
@@ -142,5 +142,5 @@ def _label_setting(key: str, settings: Mapping[str, Any]) -> str:
     if key not in settings:  # a meter of other contenders
         return f"without {key}"
     value = settings[key]
-    name = named(key.partition(".")[0], value) if isinstance(value, Mapping) else value
+    name = label_part(key.partition(".")[0], value) if isinstance(value, Mapping) else value
     return str(name) if key == "controller" else f"{key}={name}"

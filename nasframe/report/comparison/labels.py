@@ -13,7 +13,7 @@ from nasframe.registry.options import GROUPS, SEVERAL, Option, options
 from nasframe.registry.serialization import TYPE, to_plain, type_name
 
 
-def named(group: str, part: Mapping[str, Any]) -> str:
+def label_part(group: str, part: Mapping[str, Any]) -> str:
     """Return a human-readable label: the nearest option and the settings that differ from it.
 
     A part that no installed plugin offers is labelled by its class, with all its settings.
@@ -23,7 +23,7 @@ def named(group: str, part: Mapping[str, Any]) -> str:
     return f"{name}({', '.join(words)})" if words else name
 
 
-def words(config: Mapping[str, Any]) -> list[str]:
+def format_overrides(config: Mapping[str, Any]) -> list[str]:
     """Return the command-line words that reproduce a stored configuration, without its folder."""
     found = []
     for key, value in config.items():
@@ -84,7 +84,7 @@ def _find_options(group: str, part: Mapping[str, Any]) -> list[Option]:
     return [o for o in options() if o.group == group and type_name(o.type) == part[TYPE]]
 
 
-def completed(group: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
+def complete_part(group: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
     """Add today's defaults for settings that are newer than the part's journal."""
     newer = next(map(_list_defaults, _find_options(group, part)), {})
     return {**newer, **part}

@@ -16,8 +16,8 @@ from nasframe.registry.options import SEVERAL, restore_config
 from nasframe.registry.serialization import parse_settings
 from nasframe.report.comparison.groups import Contender, Contest
 from nasframe.report.comparison.statistics import Estimate, estimate
-from nasframe.report.comparison.studies import value_of
-from nasframe.report.parallel import each
+from nasframe.report.comparison.studies import get_value
+from nasframe.report.parallel import map_folders
 from nasframe.storage import journal
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.replay import replay
@@ -52,7 +52,7 @@ class PolicyChoice:
     value: float | None
 
 
-def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
+def ask_policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
     """Ask the controllers of all contenders with a policy for their choices.
 
     Args:
@@ -64,8 +64,8 @@ def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
         NasframeError: if a controller cannot be built, or an evaluation is impossible.
     """
     folders = [study.folder for one in contest.contenders for study in one.studies.values()]
-    ask = partial(own_choice, metric=contest.metric, evaluate=evaluate)
-    found = dict(zip(folders, each(ask, folders, "Asking the policies"), strict=True))
+    ask = partial(ask_policy, metric=contest.metric, evaluate=evaluate)
+    found = dict(zip(folders, map_folders(ask, folders, "Asking the policies"), strict=True))
     return [
         _summarize(contender, found)
         for contender in contest.contenders
@@ -85,7 +85,7 @@ def _summarize(contender: Contender, found: dict[Path, PolicyChoice | None]) -> 
     )
 
 
-def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice | None:
+def ask_policy(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice | None:
     """Replay a study and ask its controller for its choice; ``None`` without a policy.
 
     Raises:
@@ -110,11 +110,11 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice
     architecture = Architecture(tuple(tokens))
     known = ledger.known.get(space.canonical(architecture))
     if known is not None:
-        return PolicyChoice(True, value_of(ledger.trials[known], metric, folder))
+        return PolicyChoice(True, get_value(ledger.trials[known], metric, folder))
     if not evaluate:
         return PolicyChoice(False, None)
     trial = _evaluate(Trial(number, architecture), worker, config)
-    return PolicyChoice(False, value_of(trial, metric, folder))
+    return PolicyChoice(False, get_value(trial, metric, folder))
 
 
 def _read_config(folder: Path) -> StudyConfig:

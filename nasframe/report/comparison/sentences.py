@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nasframe.report.comparison.statistics import SIGNIFICANCE, Estimate, pairs_needed
-from nasframe.report.comparison.types import Comparison, Difference, Row
+from nasframe.report.comparison.statistics import SIGNIFICANCE, Estimate, count_pairs_needed
+from nasframe.report.comparison.types import Comparison, ContenderRow, Difference
 
 BASELINE = "random"
 """The controller to compare others with, if present."""
 
 
-def ranked(comparison: Comparison) -> list[Row]:
+def rank_contenders(comparison: Comparison) -> list[ContenderRow]:
     """Return the contenders by their result at the last mark, the best first."""
     sign = 1 if comparison.lower else -1
     return sorted(comparison.rows, key=lambda r: sign * r.best[comparison.marks[-1]].mean)
 
 
-def sentences(comparison: Comparison) -> list[str]:
+def write_sentences(comparison: Comparison) -> list[str]:
     """Write the terms of a comparison, the differences of contenders, and their scope."""
     return [*_explain_terms(comparison), *_explain_differences(comparison)]
 
@@ -63,7 +63,7 @@ def _explain_differences(comparison: Comparison) -> Iterator[str]:
 
 def _choose_pairs(comparison: Comparison) -> list[set[str]]:
     """Pair each contender with the baseline, the best first; then the best two."""
-    rows = ranked(comparison)
+    rows = rank_contenders(comparison)
     baselines = [row for row in comparison.rows if row.controller == BASELINE]
     baseline = (baselines or comparison.rows)[0]
     pairs = [{row.label, baseline.label} for row in rows if row is not baseline]
@@ -92,7 +92,7 @@ def _explain_difference(comparison: Comparison, pair: Difference) -> str:
     among = f" among {comparisons} comparisons" if comparisons > 1 else ""
     return (
         f"{text} {seeds[0].upper()}{seeds[1:]} cannot show a difference at the 5 % level with this "
-        f"test{among}: {pairs_needed(comparisons)} are needed."
+        f"test{among}: {count_pairs_needed(comparisons)} are needed."
     )
 
 
@@ -120,14 +120,14 @@ def _format_count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def number(value: float) -> str:
+def format_value(value: float) -> str:
     """Format a value for a table."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
-def with_margin(value: Estimate | None) -> str:
+def format_estimate(value: Estimate | None) -> str:
     """Format a mean with half its interval; a dash if there is no mean."""
     if value is None:
         return "-"
-    margin = "" if value.margin is None else f" ± {number(value.margin)}"
-    return f"{number(value.mean)}{margin}"
+    margin = "" if value.margin is None else f" ± {format_value(value.margin)}"
+    return f"{format_value(value.mean)}{margin}"

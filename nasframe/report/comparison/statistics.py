@@ -39,18 +39,18 @@ def estimate(values: Sequence[float] | Floats) -> Estimate | None:
     array = np.asarray(values, float)
     if not array.size or np.isnan(array).any():
         return None
-    margin = float(margins(array)) if array.size > 1 else None
+    margin = float(compute_margins(array)) if array.size > 1 else None
     return Estimate(float(array.mean()), margin, array.size)
 
 
-def margins(values_S: Floats) -> Floats:
+def compute_margins(values_S: Floats) -> Floats:
     """Compute half the 95 % intervals of means over the first axis, of at least two values."""
     n = len(values_S)
     quantile: float = stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
     return np.asarray(quantile * values_S.std(axis=0, ddof=1) / sqrt(n))
 
 
-def sign_flip_p(differences: Sequence[float] | Floats) -> float:
+def compute_sign_flip_p(differences: Sequence[float] | Floats) -> float:
     """Compute the two-sided p-value of a mean paired difference by a sign-flip test.
 
     Without a true difference each pair could equally have the opposite sign. The p-value is the
@@ -70,7 +70,7 @@ def sign_flip_p(differences: Sequence[float] | Floats) -> float:
     return float(result.pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def correct_p_values(p_values: Sequence[float]) -> list[float]:
     """Correct p-values for multiple tests: the risk of any wrong claim stays 5 %.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
@@ -82,11 +82,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def least_p(pairs: int, comparisons: int) -> float:
+def compute_least_p(pairs: int, comparisons: int) -> float:
     """Return the smallest possible p-value for a number of pairs, corrected for comparisons."""
     return min(1.0, comparisons * 2.0 / 2.0**pairs)
 
 
-def pairs_needed(comparisons: int) -> int:
+def count_pairs_needed(comparisons: int) -> int:
     """Return the minimum number of pairs of studies that can show a difference."""
-    return next(n for n in count(1) if least_p(n, comparisons) < SIGNIFICANCE)
+    return next(n for n in count(1) if compute_least_p(n, comparisons) < SIGNIFICANCE)

@@ -43,7 +43,7 @@ class Study:
     over: bool
 
 
-def find(folders: Sequence[Path]) -> list[Path]:
+def find_studies(folders: Sequence[Path]) -> list[Path]:
     """Find all studies in and below folders, each once.
 
     Raises:
@@ -72,7 +72,7 @@ def _refuse(error: OSError) -> None:
     raise NasframeError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def read(folder: Path, metric: str | None) -> Study | None:
+def read_study(folder: Path, metric: str | None) -> Study | None:
     """Read a study for a comparison; ``None`` if it has no trial yet.
 
     Args:
@@ -96,7 +96,7 @@ def read(folder: Path, metric: str | None) -> Study | None:
     trials = [trial for trial in told if trial.duplicate_of is None]
     if not trials:
         return None
-    values = [value_of(trial, metric, folder) for trial in trials]
+    values = [get_value(trial, metric, folder) for trial in trials]
     pairs = zip(trials, values, strict=True)
     return Study(
         folder=folder,
@@ -107,7 +107,7 @@ def read(folder: Path, metric: str | None) -> Study | None:
     )
 
 
-def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
+def get_value(trial: Trial, metric: str | None, folder: Path) -> float | None:
     """Return the compared value of a trial; ``None`` if it has no reward.
 
     Raises:

@@ -19,7 +19,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ContenderRow:
     """The figures of one contender.
 
     Attributes:
@@ -93,5 +93,5 @@ class Comparison:
     longest: int
     over: int
     empty: tuple[Path, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ContenderRow, ...]
     differences: tuple[Difference, ...]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from nasframe.report.comparison.chart import picture
+from nasframe.report.comparison.chart import draw_comparison
 from nasframe.report.comparison.types import Comparison
 from nasframe.report.study.types import Findings
 
@@ -34,12 +34,12 @@ class Course(NamedTuple):
 COURSES = {"trials": Course("trial", "trials"), "time": Course("elapsed", "minutes")}
 
 
-def specifications(
+def make_specifications(
     studies: Sequence[str], findings: Mapping[Path, Findings], comparison: Comparison | None
 ) -> dict[str, dict[str, Any]]:
     """Make the charts by name; front and comparison only if there is one."""
     charts = {
-        **{name: _set_size(course(studies, name)) for name in COURSES},
+        **{name: _set_size(draw_course(studies, name)) for name in COURSES},
         "shares": _draw_shares(),
     }
     fronts = [found.front for found in findings.values() if found.front is not None]
@@ -47,7 +47,7 @@ def specifications(
         names = [goal.name for goal in fronts[0].goals]
         charts["front"] = _draw_front(studies, names[1], names[0])
     if comparison is not None:
-        charts["comparison"] = picture(comparison)
+        charts["comparison"] = draw_comparison(comparison)
     return {name: chart.to_dict() for name, chart in charts.items()}
 
 
@@ -55,19 +55,19 @@ def _set_size(chart: alt.Chart | alt.LayerChart) -> Any:
     return chart.properties(width="container", height=HEIGHT)
 
 
-def colours(studies: Sequence[str]) -> list[str]:
+def assign_colours(studies: Sequence[str]) -> list[str]:
     """Assign a colour to each study; colours repeat if there are more studies."""
     return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
 
 
 def _make_colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
     """Encode studies as colours; without its own legend, as the page has one."""
-    scale = alt.Scale(domain=list(studies), range=colours(studies))
+    scale = alt.Scale(domain=list(studies), range=assign_colours(studies))
     legend = alt.Legend(title=None, labelLimit=400) if own_legend else None
     return alt.Color("study:N", scale=scale, legend=legend)
 
 
-def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
+def draw_course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
     """Draw every reward, and the best reward so far.
 
     Args:

@@ -18,10 +18,10 @@ from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
 from nasframe.registry.restore import draw_architecture, restore_space
 from nasframe.registry.serialization import flatten
-from nasframe.report.comparison.labels import words
+from nasframe.report.comparison.labels import format_overrides
 from nasframe.report.comparison.types import Comparison
 from nasframe.report.page import charts
-from nasframe.report.page.trials import Record, Row
+from nasframe.report.page.trials import Record, TrialRow
 from nasframe.report.study.types import Findings
 from nasframe.storage.files import write_output
 
@@ -29,7 +29,7 @@ _MAX_DRAWINGS = 50
 """The number of best networks drawn, over all studies; networks of fronts are extra."""
 
 
-def write(
+def write_page(
     records: Sequence[Record],
     findings: Mapping[Path, Findings],
     comparison: Comparison | None,
@@ -51,7 +51,7 @@ def write(
     Raises:
         NasframeError: if the file cannot be written.
     """
-    names = short_names([one.folder for one in records])
+    names = shorten_names([one.folder for one in records])
     each = max(3, _MAX_DRAWINGS // len(records))
     content = {
         "nasframe": version("nasframe"),
@@ -61,8 +61,8 @@ def write(
             {"name": name, **_make_study(one, findings.get(one.folder), each)}
             for name, one in zip(names, records, strict=True)
         ],
-        "colours": charts.colours(names),
-        "charts": charts.specifications(names, findings, comparison),
+        "colours": charts.assign_colours(names),
+        "charts": charts.make_specifications(names, findings, comparison),
     }
     title = names[0] if len(names) == 1 else f"{len(names)} studies"
     write_output(path, _fill(title, content))
@@ -95,21 +95,21 @@ def _make_study(record: Record, findings: Findings | None, drawn: int) -> dict[s
     return {
         "folder": str(record.folder),
         "columns": {
-            item.name: [getattr(row, item.name) for row in record.rows] for item in fields(Row)
+            item.name: [getattr(row, item.name) for row in record.rows] for item in fields(TrialRow)
         },
         "shares": [asdict(one) for one in record.shares],
         "front": list(findings.front.numbers) if findings and findings.front else [],
         "shown": list(findings.shown) if findings else [],
         "best": [network.number for network in findings.networks] if findings else [],
-        "drawings": {} if findings is None else drawings(header["config"], findings, drawn),
+        "drawings": {} if findings is None else draw_networks(header["config"], findings, drawn),
         "config": {key: str(value) for key, value in flatten(record.config).items()},
         "versions": {**header["versions"], **header["plugins"]},
         "device": header["device"]["cpu"],
-        "command": f"nasframe {' '.join(words(record.config))} dir=AGAIN",
+        "command": f"nasframe {' '.join(format_overrides(record.config))} dir=AGAIN",
     }
 
 
-def drawings(config: Mapping[str, Any], findings: Findings, maximum: int) -> dict[int, str]:
+def draw_networks(config: Mapping[str, Any], findings: Findings, maximum: int) -> dict[int, str]:
     """Draw the best networks and the front as SVG, by trial number."""
     try:
         space = restore_space(config)
@@ -123,7 +123,7 @@ def drawings(config: Mapping[str, Any], findings: Findings, maximum: int) -> dic
     }
 
 
-def short_names(folders: Sequence[Path]) -> list[str]:
+def shorten_names(folders: Sequence[Path]) -> list[str]:
     """Shorten study names: drop common parent folders, and common words of sweep folders."""
     if len(folders) == 1:
         return [folders[0].name]

@@ -25,7 +25,7 @@ _BEST = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrialRow:
     """A trial as a row of a table.
 
     Attributes:
@@ -85,11 +85,11 @@ class Record:
     folder: Path
     header: Mapping[str, Any]
     config: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
     shares: tuple[Shares, ...]
 
 
-def record(folder: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """Read the trials of a study, which may still be running.
 
     Raises:
@@ -120,13 +120,13 @@ def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if "." not in key}
 
 
-def _make_row(event: Told, space: SearchSpace | None) -> Row:
+def _make_row(event: Told, space: SearchSpace | None) -> TrialRow:
     trial = event.trial
     state, reason = describe_outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
-    return Row(
+    return TrialRow(
         trial=trial.number,
         state=state,
         reason=reason,

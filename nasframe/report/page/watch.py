@@ -8,16 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from nasframe.errors import NasframeError
-from nasframe.report.comparison.studies import find
-from nasframe.report.page.page import write
-from nasframe.report.page.trials import Record, record
-from nasframe.report.study.analyze import inspect
+from nasframe.report.comparison.studies import find_studies
+from nasframe.report.page.page import write_page
+from nasframe.report.page.trials import Record, read_record
+from nasframe.report.study.analyze import analyze_study
 from nasframe.report.study.types import Findings
 from nasframe.storage import journal
 from nasframe.storage.locks import try_lock
 
 
-def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[str], None]) -> None:
+def watch_studies(
+    folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[str], None]
+) -> None:
     """Write the page every few seconds until no study in the folders is running.
 
     Args:
@@ -31,11 +33,11 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
     """
     tell(f"Watching; the page is {path}")
     while True:
-        paths = find(folders)
+        paths = find_studies(folders)
         running = any(map(_is_running, paths))
         records, findings = _read_studies(paths)
         if records:
-            write(records, findings, None, [], path, refresh=seconds if running else None)
+            write_page(records, findings, None, [], path, refresh=seconds if running else None)
         if not running:
             tell("No study is running: the page is complete")
             return
@@ -49,8 +51,8 @@ def _read_studies(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findi
         if next(journal.read_journal(path), None) is None:
             continue
         with suppress(NasframeError):
-            records.append(record(path))
-            findings[path] = inspect(path)
+            records.append(read_record(path))
+            findings[path] = analyze_study(path)
     return records, findings
 
 

@@ -13,9 +13,9 @@ from nasframe.api.types import Architecture, Trial, TrialState
 from nasframe.errors import NasframeError
 from nasframe.registry.calls import blame_part, describe_part
 from nasframe.registry.restore import restore_objective, restore_space
-from nasframe.report.comparison.labels import named
-from nasframe.report.study.rescore import rescored
-from nasframe.report.study.types import Findings, Front, Network, Stopping
+from nasframe.report.comparison.labels import label_part
+from nasframe.report.study.rescore import rescore
+from nasframe.report.study.types import Findings, Front, Stopping, TrainedNetwork
 from nasframe.storage import journal
 from nasframe.study import pareto
 from nasframe.study.metrics import (
@@ -28,7 +28,7 @@ from nasframe.study.metrics import (
 from nasframe.study.result import get_common_values, rank_trials, read_result
 
 
-def inspect(
+def analyze_study(
     folder: Path,
     *,
     metrics: Sequence[str] | None = None,
@@ -63,13 +63,13 @@ def inspect(
         raise NasframeError(f"{folder} has no trained network: {counts}{last}")
     networks = _make_networks(trained, _make_describer(config))
     known = networks[0].metrics
-    rescoring = None if objective is None else rescored(trained, known, objective)
+    rescoring = None if objective is None else rescore(trained, known, objective)
     needs = (*own.needs, *(rescoring.needs if rescoring is not None else ()))
     wanted = choose_front_metrics(own.needs, known) if metrics is None else metrics
     front, without_front = _try_front(networks, wanted, reference, strict)
     return Findings(
         folder=folder,
-        objective=named("objective", config["objective"]),
+        objective=label_part("objective", config["objective"]),
         trials=len(new),
         failed=failed,
         rejected=rejected,
@@ -119,13 +119,13 @@ def _make_describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
 
 def _make_networks(
     trained: Sequence[Trial], describe: Callable[[Architecture], str]
-) -> tuple[Network, ...]:
+) -> tuple[TrainedNetwork, ...]:
     networks = []
     for place, (trial, values) in enumerate(
         zip(trained, get_common_values(trained), strict=True), 1
     ):
         assert trial.reward is not None
-        network = Network(
+        network = TrainedNetwork(
             number=trial.number,
             rank=place,
             reward=trial.reward,
@@ -138,7 +138,7 @@ def _make_networks(
 
 
 def _try_front(
-    networks: Sequence[Network],
+    networks: Sequence[TrainedNetwork],
     metrics: Sequence[str],
     reference: Sequence[float] | None,
     strict: bool,
@@ -152,7 +152,7 @@ def _try_front(
 
 
 def _compute_front(
-    networks: Sequence[Network], metrics: Sequence[str], reference: Sequence[float] | None
+    networks: Sequence[TrainedNetwork], metrics: Sequence[str], reference: Sequence[float] | None
 ) -> Front:
     goals = parse_goals(metrics, networks[0].metrics)
     signs_M = np.array([goal.sign for goal in goals])

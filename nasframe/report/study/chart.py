@@ -9,7 +9,7 @@ from typing import Any, Literal
 import altair as alt
 
 from nasframe._support.text import strip_controls
-from nasframe.report.study.types import Findings, Front, Network
+from nasframe.report.study.types import Findings, Front, TrainedNetwork
 from nasframe.study.metrics import Goal
 
 _BLUE, _GREY = "#0072B2", "#999999"
@@ -32,11 +32,11 @@ class _Axis:
     low: float
     high: float
 
-    def contains(self, network: Network) -> bool:
+    def contains(self, network: TrainedNetwork) -> bool:
         """Return whether a network is within the range."""
         return self.low <= network.metrics[self.goal.name] <= self.high
 
-    def to_pixels(self, network: Network, length: int) -> float:
+    def to_pixels(self, network: TrainedNetwork, length: int) -> float:
         """Return the position of a network on an axis of this length, in pixels."""
         return length * (network.metrics[self.goal.name] - self.low) / (self.high - self.low)
 
@@ -45,7 +45,7 @@ _MAX_POINTS = 5000
 """The maximum number of networks drawn beside the front, chosen evenly by rank."""
 
 
-def picture(findings: Findings, front: Front) -> alt.LayerChart:
+def draw_front(findings: Findings, front: Front) -> alt.LayerChart:
     """Draw all networks in grey and the front in blue, by the front's first two metrics.
 
     A front of two metrics has a line that borders the dominated region. Trial numbers label the
@@ -71,7 +71,7 @@ def picture(findings: Findings, front: Front) -> alt.LayerChart:
     return chart
 
 
-def _drop_outliers(networks: Sequence[Network], goal: Goal) -> Sequence[Network]:
+def _drop_outliers(networks: Sequence[TrainedNetwork], goal: Goal) -> Sequence[TrainedNetwork]:
     """Drop the worst few networks if they would take half of the axis or more."""
     costs = sorted(goal.sign * network.metrics[goal.name] for network in networks)
     limit = costs[len(costs) - int(_OUTLIERS * len(costs)) - 1]
@@ -80,7 +80,7 @@ def _drop_outliers(networks: Sequence[Network], goal: Goal) -> Sequence[Network]
     return [network for network in networks if goal.sign * network.metrics[goal.name] <= limit]
 
 
-def _make_title(networks: Sequence[Network], step: int, x: _Axis, y: _Axis) -> alt.Title:
+def _make_title(networks: Sequence[TrainedNetwork], step: int, x: _Axis, y: _Axis) -> alt.Title:
     beyond = sum(not (x.contains(network) and y.contains(network)) for network in networks)
     text = f"Pareto front of {len(networks)} networks"
     more = f"; {beyond} of them beyond the axes" if beyond else ""
@@ -89,14 +89,14 @@ def _make_title(networks: Sequence[Network], step: int, x: _Axis, y: _Axis) -> a
     return alt.Title(text + more, fontSize=11, fontWeight="normal")
 
 
-def _make_axis(goal: Goal, networks: Sequence[Network]) -> _Axis:
+def _make_axis(goal: Goal, networks: Sequence[TrainedNetwork]) -> _Axis:
     values = [network.metrics[goal.name] for network in networks]
     low, high = min(values), max(values)
     margin = _MARGIN * (high - low) or 0.01 * abs(high) or 0.01
     return _Axis(goal, low - margin, high + margin)
 
 
-def _make_base(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
+def _make_base(networks: Sequence[TrainedNetwork], x: _Axis, y: _Axis) -> alt.Chart:
     points = [
         {
             "trial": network.number,
@@ -118,12 +118,12 @@ def _make_scale(axis: _Axis) -> alt.Scale:
     return alt.Scale(domain=[axis.low, axis.high], nice=False, zero=False)
 
 
-def _draw_points(networks: Sequence[Network], x: _Axis, y: _Axis, **look: Any) -> alt.Chart:
+def _draw_points(networks: Sequence[TrainedNetwork], x: _Axis, y: _Axis, **look: Any) -> alt.Chart:
     points: alt.Chart = _make_base(networks, x, y).mark_circle(clip=True, **look)
     return points
 
 
-def _draw_line(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
+def _draw_line(networks: Sequence[TrainedNetwork], x: _Axis, y: _Axis) -> alt.Chart:
     """Draw the border of the dominated region: between two networks the cheaper one is best."""
     steps: Literal["step-before", "step-after"] = "step-before" if x.goal.more else "step-after"
     line: alt.Chart = _make_base(networks, x, y).mark_line(
@@ -132,7 +132,7 @@ def _draw_line(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
     return line
 
 
-def _draw_labels(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
+def _draw_labels(networks: Sequence[TrainedNetwork], x: _Axis, y: _Axis) -> alt.Chart:
     """Label networks on the side of better values, where no other network can be."""
     mark = _make_base(networks, x, y).mark_text(
         align="left" if x.goal.more else "right",
@@ -145,7 +145,9 @@ def _draw_labels(networks: Sequence[Network], x: _Axis, y: _Axis) -> alt.Chart:
     return numbers
 
 
-def _select_labels(networks: Sequence[Network], x: _Axis, y: _Axis) -> Iterator[Network]:
+def _select_labels(
+    networks: Sequence[TrainedNetwork], x: _Axis, y: _Axis
+) -> Iterator[TrainedNetwork]:
     """Select networks whose labels do not overlap, the outermost first."""
     taken: list[tuple[float, float]] = []
     width = _DIGIT * max(len(str(network.number)) for network in networks)

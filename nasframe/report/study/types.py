@@ -10,7 +10,7 @@ from nasframe.study.metrics import Goal
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class TrainedNetwork:
     """A trained network.
 
     Attributes:
@@ -129,7 +129,7 @@ class Findings:
     stopping: Stopping | None
     missed: str | None
     shown: tuple[str, ...]
-    networks: tuple[Network, ...]
+    networks: tuple[TrainedNetwork, ...]
     front: Front | None
     without_front: str | None
     rescoring: Rescoring | None

@@ -30,8 +30,8 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.study.analyze import inspect
-from nasframe.report.study.text import listing
+from nasframe.report.study.analyze import analyze_study
+from nasframe.report.study.text import format_findings
 from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.testing import journal_events
 
@@ -287,7 +287,7 @@ def test_the_report_and_the_terminal_tell_what_was_saved(
     told = capsys.readouterr().out
     assert told.count("stopped after epoch") == len(stopped)
     assert f"0 failed, {len(stopped)} stopped early, " in told
-    line = str(list(listing(inspect(tmp_path), 3))[1])
+    line = str(list(format_findings(analyze_study(tmp_path), 3))[1])
     figures = f"{len(stopped)} stopped early: {epochs} of 64 epochs were trained"
     assert line == f"{figures}, {1 - epochs / 64:.0%} saved"
 

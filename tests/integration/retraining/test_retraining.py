@@ -42,9 +42,9 @@ from nasframe.retraining.fit import _choose_precision, train_network
 from nasframe.storage.locks import try_lock
 from nasframe.storage.weights import read_weights
 from nasframe.tasks.image_task import ImageTask
-from nasframe.training.evaluator import laid_out
+from nasframe.training.evaluator import set_memory_format
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
+from nasframe.training.schedules import compute_factor
 from nasframe.zoo.lookup import look_up_network
 
 CPU = torch.device("cpu")
@@ -85,7 +85,7 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     warmup = round(warm * epochs * 0.9, 2)
     epoch = epochs * step / steps
     made = {
-        name: factor(
+        name: compute_factor(
             RecipeConfig(epochs=epochs, warmup_epochs=warmup, schedule=name),  # type: ignore[arg-type]
             step,
             steps,
@@ -101,7 +101,7 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     places = data.draw(st.lists(st.floats(0.1, 300), min_size=1))
     steps_ = RecipeConfig(epochs=epochs, schedule="steps", decay=0.5, milestones=places)  # type: ignore[arg-type]
     down = sum(place <= epoch for place in places)
-    assert factor(steps_, step, steps) == pytest.approx(0.5**down)
+    assert compute_factor(steps_, step, steps) == pytest.approx(0.5**down)
     times = epoch / 2.4
     if abs(times - round(times)) > 1e-9:
         assert made["exponential"] == pytest.approx(0.97 ** math.floor(times))
@@ -111,8 +111,8 @@ def test_mnasnets_clock_runs_during_the_warm_up() -> None:
     """Its code: the first rate after five epochs of warm-up is 0.256 x 0.97 ^ 2 at batch 4096."""
     recipe = RecipeConfig(epochs=350, warmup_epochs=5, schedule="exponential", lr=0.256)  # type: ignore[arg-type]
     steps = 350 * 313
-    assert recipe.lr * factor(recipe, 5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
-    assert recipe.lr * factor(recipe, 313, steps) == pytest.approx(0.256 / 5)
+    assert recipe.lr * compute_factor(recipe, 5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
+    assert recipe.lr * compute_factor(recipe, 313, steps) == pytest.approx(0.256 / 5)
 
 
 class Line(nn.Module):
@@ -164,7 +164,7 @@ def descent(recipe: RecipeConfig, batches: list[Any]) -> Iterator[nn.Module]:
         ):
             total += part
         if end:
-            rate = recipe.lr * factor(recipe, step, sum(ends))
+            rate = recipe.lr * compute_factor(recipe, step, sum(ends))
             with torch.no_grad():
                 for weight, gradient in zip(network.parameters(), gradients, strict=True):
                     weight -= rate * gradient
@@ -763,7 +763,7 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
             return super().forward(x)
 
     network = nn.Sequential(Watched(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
-    network = laid_out(network, channels_last=False)
+    network = set_memory_format(network, channels_last=False)
     recipe = RecipeConfig(epochs=1, gradient_clip=1e-12, weight_decay=0, channels_last=False)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
     task = option("task", "digits").build()
@@ -772,7 +772,7 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
     )
     assert all(seen)
     torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=1e-9)
-    assert rows[-1]["lr"] == pytest.approx(recipe.lr * factor(recipe, 16, 17))
+    assert rows[-1]["lr"] == pytest.approx(recipe.lr * compute_factor(recipe, 16, 17))
 
 
 def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:

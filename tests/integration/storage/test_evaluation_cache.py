@@ -32,8 +32,8 @@ from nasframe import (
 from nasframe._support import system
 from nasframe.executors import cached
 from nasframe.executors.worker import Worker
-from nasframe.report.study.analyze import inspect
-from nasframe.report.study.text import listing
+from nasframe.report.study.analyze import analyze_study
+from nasframe.report.study.text import format_findings
 from nasframe.storage.evaluation_cache import CachedEvaluation, EvaluationCache
 from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.training import evaluator as training
@@ -88,7 +88,9 @@ def test_what_came_from_the_cache_is_marked(tmp_path: Path) -> None:
     told = [event for event in read_journal(tmp_path / "b") if event["event"] == "told"]
     assert all(event["cached"] is True for event in told)
     assert not any("cached" in event for event in read_journal(tmp_path / "a"))
-    assert str(list(listing(inspect(tmp_path / "b"), 3))[1]).startswith("8 trials came from the ca")
+    assert str(list(format_findings(analyze_study(tmp_path / "b"), 3))[1]).startswith(
+        "8 trials came from the ca"
+    )
     without = run(logged(tmp_path, "c", objective=accuracy, cache=None))
     assert [t.metrics["val_accuracy"] for t in without.trials] == [
         event["metrics"]["val_accuracy"] for event in told

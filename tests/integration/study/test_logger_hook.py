@@ -30,7 +30,7 @@ from nasframe import (
     run,
 )
 from nasframe.registry.options import Option, options
-from nasframe.report.study.analyze import inspect
+from nasframe.report.study.analyze import analyze_study
 from nasframe.retraining import RetrainConfig
 from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.testing import LoggerContract
@@ -240,7 +240,7 @@ def test_a_study_with_a_logger_of_one_word_is_resumed(
         for changed in (["none", "tensorboard"], ["tensorboard", word]):
             event = {"event": "resumed", "changes": {"logger": changed}, "time": 0}
             file.write(json.dumps(event) + "\n")
-    assert len(read_result(tmp_path).trials) == inspect(tmp_path).trials == 15
+    assert len(read_result(tmp_path).trials) == analyze_study(tmp_path).trials == 15
     parts = {name: option("logger", name) for name in loggers}
     notes = Notes()
     old = config(tmp_path, controller="evolution", trials=20, logger=parts)

@@ -26,9 +26,9 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.comparison.studies import read as compared
-from nasframe.report.page.trials import record
-from nasframe.report.study.analyze import inspect
+from nasframe.report.comparison.studies import read_study as compared
+from nasframe.report.page.trials import read_record
+from nasframe.report.study.analyze import analyze_study
 from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study.observer import Observer
 from nasframe.study.result import candidates, rank_trials
@@ -178,7 +178,7 @@ def test_a_rejected_network_never_beats_a_negative_reward(tmp_path: Path) -> Non
     assert {t.number for t in result.top(99)} <= fine
     assert {one.trial.number for one in candidates(tmp_path, 99)} <= fine
     assert {t.number for t in result.pareto("val_accuracy", "latency_ms")} <= fine
-    found = inspect(tmp_path)
+    found = analyze_study(tmp_path)
     assert {network.number for network in found.networks} <= fine
     assert found.rejected == sum(
         t.state is TrialState.REJECTED and t.duplicate_of is None for t in result.trials
@@ -196,7 +196,7 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
     for trial in rejected:
         assert f"trial {trial.number:>3}  rejected: {trial.rejected}\n" in out
     assert f"{len(rejected)} rejected, " in out
-    rows = {row.trial: row for row in record(tmp_path).rows}
+    rows = {row.trial: row for row in read_record(tmp_path).rows}
     told = read_result(tmp_path).dataframe()
     for trial in rejected:
         row = rows[trial.number]

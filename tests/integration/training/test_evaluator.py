@@ -44,7 +44,7 @@ from nasframe.storage.weights import read_weights
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_task import ImageTask
-from nasframe.training.format_benchmark import FORMATS, measure_formats
+from nasframe.training.format_benchmark import BENCHMARK_FORMATS, measure_formats
 from nasframe.training.module import Cancelled
 
 CPU = torch.device("cpu")
@@ -624,7 +624,7 @@ def test_files_that_hold_no_weights_are_explained(tmp_path: Path) -> None:
 
 def test_formats_are_measured_in_the_words_of_the_settings() -> None:
     measured = measure_formats("cpu", seconds=0.1)
-    assert set(measured) == set(FORMATS)
+    assert set(measured) == set(BENCHMARK_FORMATS)
     assert all(0 < ms < 60_000 for ms in measured.values())
 
 

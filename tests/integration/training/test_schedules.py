@@ -31,7 +31,7 @@ from nasframe import (
 )
 from nasframe.api.optimization import OptimizationConfig
 from nasframe.training.config import TrainConfig
-from nasframe.training.schedules import FACTORS, factor
+from nasframe.training.schedules import FACTORS, compute_factor
 
 KINDS = [TrainConfig, RecipeConfig]
 """Who has a schedule."""
@@ -45,7 +45,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
 
 def rates(config: OptimizationConfig, steps: int) -> list[float]:
     """The factors of all steps, and of the one that would come then."""
-    return [factor(config, step, steps) for step in range(steps + 1)]
+    return [compute_factor(config, step, steps) for step in range(steps + 1)]
 
 
 # Closed forms
@@ -133,12 +133,12 @@ def test_a_cosine_is_to_the_last_bit_what_it_was(
     steps = epochs * steps_an_epoch
     step = data.draw(st.integers(0, steps))
     from_steps = 0.5 + 0.5 * math.cos(math.pi * step / steps)
-    assert factor(TrainConfig(epochs=epochs), step, steps) == from_steps
+    assert compute_factor(TrainConfig(epochs=epochs), step, steps) == from_steps
     warm = data.draw(st.one_of(st.just(0.0), st.floats(0, 0.9))) * epochs
     recipe = RecipeConfig(epochs=epochs, warmup_epochs=warm)
     if (epoch := epochs * step / steps) >= warm:
         done = (epoch - warm) / (epochs - warm)
-        assert factor(recipe, step, steps) == 0.5 + 0.5 * math.cos(math.pi * done)
+        assert compute_factor(recipe, step, steps) == 0.5 + 0.5 * math.cos(math.pi * done)
 
 
 def test_a_cosine_restarts_in_each_cycle_after_the_warm_up(kind: Any) -> None:
@@ -241,7 +241,7 @@ def trained(evaluator: Evaluator) -> tuple[dict[str, Any], list[float]]:
 def test_a_child_is_trained_along_its_schedule(settings: dict[str, Any]) -> None:
     config = TrainConfig(epochs=4, **settings)
     metrics, seen = trained(child(lr=0.2, **settings))
-    assert seen == [0.2 * factor(config, step, 4 * STEPS) for step in range(4 * STEPS)]
+    assert seen == [0.2 * compute_factor(config, step, 4 * STEPS) for step in range(4 * STEPS)]
     assert metrics["val_accuracy"] > 0.3
 
 

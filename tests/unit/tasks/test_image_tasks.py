@@ -27,7 +27,7 @@ from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_folder import _decode
 from nasframe.tasks.image_task import ImageTask
-from nasframe.tasks.split import stratified
+from nasframe.tasks.split import split_stratified
 
 CPU = torch.device("cpu")
 DATA = Path(os.environ.get("NASFRAME_DATA", SHARED / "data"))
@@ -288,7 +288,7 @@ def test_each_class_gives_its_share(data: st.DataObject) -> None:
     some = data.draw(st.lists(st.integers(0, 4), min_size=2, max_size=200))
     labels = np.array([*range(5), *range(5), *some])
     count = data.draw(st.integers(1, len(labels) - 1))
-    stay, cut = stratified(labels, count)
+    stay, cut = split_stratified(labels, count)
     assert sorted([*stay, *cut]) == list(range(len(labels)))
     sizes, cuts = np.bincount(labels), np.bincount(labels[cut], minlength=5)
     share = np.clip(sizes * count / len(labels), 1, sizes - 1)
@@ -635,7 +635,7 @@ def test_cifar_files_are_read(tmp_path: Path) -> None:
     task = option("task", "cifar10", root=tmp_path, pad=0, flip=False).build()
     assert (task.input_shape, task.outputs) == ((3, 32, 32), 10)
     seen, labels = epoch(task)
-    stay, _ = stratified(y, 20)
+    stay, _ = split_stratified(y, 20)
     assert len(seen) == 180
     assert np.bincount(labels).tolist() == [18] * 10
     images = {image.tobytes() for image in x[stay]}
