@@ -10,11 +10,11 @@ import torch
 
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.storage.network_folder import WEIGHTS, is_detector
+from nasframe.storage.network_folder import WEIGHTS_FILE, is_detector
 from nasframe.storage.weights import load_weights, weights_path
 from nasframe.study.result import load
 from nasframe.training.devices import seeded
-from nasframe.zoo.lookup import Images, find
+from nasframe.zoo.lookup import ImageInputs, look_up_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ def find_network(name: str, weights: Path | None = None) -> Exportable:
     """
     folder, colon, number = name.rpartition(":")
     if Path(name).is_dir():
-        network, title, own = load(name), Path(name).resolve().name, Path(name, WEIGHTS)
+        network, title, own = load(name), Path(name).resolve().name, Path(name, WEIGHTS_FILE)
     elif colon and number.isdecimal():
         network, title = load(folder, int(number)), f"{Path(folder).resolve().name}-{number}"
         own = weights_path(Path(folder), int(number))
@@ -53,12 +53,12 @@ def find_network(name: str, weights: Path | None = None) -> Exportable:
 
 
 def _load_published(name: str, weights: Path | None) -> Exportable:
-    found = find(name)
+    found = look_up_network(name)
     if weights is None:
         raise NasframeError(f"{name} has random weights: give --weights FILE, or a folder")
     network = found.make()
     load_weights(network, weights)
-    assert isinstance(found.inputs, Images)
+    assert isinstance(found.inputs, ImageInputs)
     return describe_network(name, network, found.inputs.input_shape, weights)
 
 
@@ -85,11 +85,11 @@ def describe_network(
     kind = next((kind for key, kind in KINDS.items() if key in config), None)
     if kind is None:
         raise NasframeError(f"{name}: its data_config needs one of the keys {', '.join(KINDS)}")
-    example = random_inputs(kind, config, 2)
-    return Exportable(plain_name(name), network, kind, config, example, weights)
+    example = draw_export_inputs(kind, config, 2)
+    return Exportable(clean_name(name), network, kind, config, example, weights)
 
 
-def random_inputs(kind: str, data_config: Any, count: int) -> tuple[Any, ...]:
+def draw_export_inputs(kind: str, data_config: Any, count: int) -> tuple[Any, ...]:
     """Draw ``count`` random inputs of a network, the same for equal counts."""
     with seeded(count, CPU):
         if kind == "image":
@@ -97,6 +97,6 @@ def random_inputs(kind: str, data_config: Any, count: int) -> tuple[Any, ...]:
         return torch.randint(len(data_config["vocabulary"]), (STEPS, count)), None
 
 
-def plain_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """Replace characters that are special in file names or sources."""
     return re.sub(r"[^\w.+-]+", "-", name)

@@ -12,10 +12,10 @@ from torch import Tensor
 from nasframe.api.parts import Exporter
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.onnx_files import require
+from nasframe.meters.latency.onnx_files import require_packages
 from nasframe.meters.latency.onnx_runtime import OnnxRuntime
-from nasframe.zoo.latency import measured
-from nasframe.zoo.lookup import Images, Named
+from nasframe.zoo.latency import measure_side_by_side
+from nasframe.zoo.lookup import ImageInputs, NamedNetwork
 
 SECONDS = 2.0
 """Time of the measurement of the latency."""
@@ -31,7 +31,7 @@ class OnnxExporter(Exporter):
     suffixes = (".onnx",)
 
     def __init__(self) -> None:
-        require("onnx", "onnxruntime", "onnxscript")
+        require_packages("onnx", "onnxruntime", "onnxscript")
 
     def write(self, network: Exportable, paths: Sequence[Path]) -> None:
         """Write the file with its metadata: each value of ``data_config`` as JSON."""
@@ -70,10 +70,10 @@ class OnnxExporter(Exporter):
 
     def remarks(self, network: Exportable) -> Sequence[str]:
         """Measure the latency of one image in ONNX Runtime, on one thread."""
-        inputs = Images(tuple(network.data_config["input_size"]))
-        subject = Named(network.name, lambda: network.network, inputs)
+        inputs = ImageInputs(tuple(network.data_config["input_size"]))
+        subject = NamedNetwork(network.name, lambda: network.network, inputs)
         try:
-            row = measured([subject], {"onnx": OnnxRuntime()}, 1, SECONDS)[0]
+            row = measure_side_by_side([subject], {"onnx": OnnxRuntime()}, 1, SECONDS)[0]
         except NasframeError as error:
             return [f"Its latency was not measured: {error}"]
         return [f"One input takes {float(row['latency_ms']):.3g} ms on {row['device']}"]

@@ -15,8 +15,8 @@ from torch import Tensor
 from nasframe.api.parts import Exporter
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.export.networks import plain_name
-from nasframe.export.source_writer import standalone
+from nasframe.export.networks import clean_name
+from nasframe.export.source_writer import write_source
 from nasframe.export.state_dict import save_state
 
 RUNNER = """
@@ -43,12 +43,12 @@ class SourceExporter(Exporter):
         """Write the source and the weights."""
         source, weights = paths
         save_state(network, weights)
-        text = standalone(
+        text = write_source(
             network.network,
             network.example[0],
             title=f"The network {network.name}.",
             version=version("nasframe"),
-            weights=plain_name(weights.name),
+            weights=clean_name(weights.name),
         )
         source.write_text(text)
 

@@ -70,7 +70,7 @@ def load(path: str) -> Network:
 '''
 
 
-def standalone(
+def write_source(
     network: nn.Module, x: torch.Tensor, *, title: str, version: str, weights: str
 ) -> str:
     """Generate the source of a module equal to a network in evaluation mode.

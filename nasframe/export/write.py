@@ -16,8 +16,8 @@ from torch import Tensor
 from nasframe.api.parts import Exporter
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.export.networks import random_inputs
-from nasframe.registry.calls import called, raised
+from nasframe.export.networks import draw_export_inputs
+from nasframe.registry.calls import describe_failure, describe_part
 from nasframe.storage.files import replace_file
 
 TOLERANCE = 1e-4
@@ -40,7 +40,7 @@ class Exported:
     error: float
 
 
-def export(name: str, exporter: Exporter, network: Exportable, stem: Path) -> Exported:
+def export_network(name: str, exporter: Exporter, network: Exportable, stem: Path) -> Exported:
     """Write a network in a format; files change only if their outputs are right.
 
     Args:
@@ -68,7 +68,7 @@ def export(name: str, exporter: Exporter, network: Exportable, stem: Path) -> Ex
         exporter.write(network, parts)
         for part in parts:
             if not part.is_file():
-                raise NasframeError(f"{called(exporter, 'write')} wrote no {part.name}")
+                raise NasframeError(f"{describe_part(exporter, 'write')} wrote no {part.name}")
         error = _compare(paths[0], network, exporter.open(network, parts))
     return Exported(paths[0], error)
 
@@ -81,7 +81,7 @@ def _name_errors(name: str, exporter: Exporter, network: Exportable) -> Iterator
     except NasframeError:
         raise
     except Exception as error:
-        reason = raised(called(exporter), error)
+        reason = describe_failure(describe_part(exporter), error)
         raise NasframeError(f"{network.name}: cannot be written as {name}: {reason}") from error
 
 
@@ -101,7 +101,7 @@ def _compare(path: Path, network: Exportable, run: Callable[..., Tensor]) -> flo
     """Return the maximum relative error over several batch sizes."""
     largest = 0.0
     for batch in BATCHES:
-        inputs = random_inputs(network.kind, network.data_config, batch)
+        inputs = draw_export_inputs(network.kind, network.data_config, batch)
         with torch.inference_mode():
             wanted, actual = _logits(network.network(*inputs)), _logits(run(*inputs))
         if actual.shape != wanted.shape:

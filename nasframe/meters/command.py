@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import random_inputs
-from nasframe.meters.latency.meter import built
-from nasframe.meters.latency.onnx_files import export, require
+from nasframe.meters.latency.inputs import draw_inputs
+from nasframe.meters.latency.meter import build_seeded
+from nasframe.meters.latency.onnx_files import require_packages, write_onnx
 from nasframe.storage.locks import exclusive_lock
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -58,7 +58,7 @@ class CommandMeter(Meter):
         batch: int,
         device: str | None,
     ) -> None:
-        require("onnx")
+        require_packages("onnx")
         program = shlex.split(command)[0]
         if shutil.which(program) is None:
             raise NasframeError(f"command={command}: program {program} not found")
@@ -77,20 +77,20 @@ class CommandMeter(Meter):
             RuntimeError: if the program fails or prints no number.
             TimeoutError: if the program takes longer than ``timeout``.
         """
-        network = built(self._space, architecture, self._task, context.seed)
+        network = build_seeded(self._space, architecture, self._task, context.seed)
         with TemporaryDirectory() as folder:
             model = Path(folder) / "model.onnx"
-            export(network, random_inputs(self._task, self._batch), model)
+            write_onnx(network, draw_inputs(self._task, self._batch), model)
             with exclusive_lock():
-                output = run(
+                output = run_device_program(
                     [word.replace("{model}", str(model)) for word in self._words],
                     self._timeout,
                     context.cancelled,
                 )
-        return {"latency_ms": last_number(output, self._pattern)}
+        return {"latency_ms": find_last_number(output, self._pattern)}
 
 
-def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
+def run_device_program(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
     """Run a program and return its standard output.
 
     Raises:
@@ -127,7 +127,7 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def last_number(output: str, pattern: str | None) -> float:
+def find_last_number(output: str, pattern: str | None) -> float:
     """Return the milliseconds from the output of a program: the last match.
 
     Raises:

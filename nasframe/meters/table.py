@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
-from nasframe.meters.latency.table import read
+from nasframe.meters.latency.table import read_table
 
 
 class TableMeter(Meter):
@@ -24,7 +24,7 @@ class TableMeter(Meter):
     provides = ("latency_ms",)
 
     def __init__(self, path: Path, space: SearchSpace, task: Task) -> None:
-        self._table = read(path)
+        self._table = read_table(path)
         self._table.check(space, task)
         self._line = self._table.line()
         self._space = space

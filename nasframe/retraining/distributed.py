@@ -25,7 +25,7 @@ from nasframe.tasks.loading import Loaded
 Found = TypeVar("Found")
 
 
-def check_together(config: TrainerConfig, task: Task, device: torch.device) -> None:
+def check_devices(config: TrainerConfig, task: Task, device: torch.device) -> None:
     """Check that the devices exist and can train the task together.
 
     Raises:
@@ -44,12 +44,12 @@ def check_together(config: TrainerConfig, task: Task, device: torch.device) -> N
         )
 
 
-def leave_cuda_alone() -> None:
+def avoid_cuda() -> None:
     """Let torch count GPUs through the driver, without initializing CUDA."""
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
 
-def apart(work: Callable[[], Found]) -> Found:
+def run_in_fork(work: Callable[[], Found]) -> Found:
     """Run a function in a forked process and return its result; this process can fork again.
 
     Raises:
@@ -79,7 +79,9 @@ def apart(work: Callable[[], Found]) -> Found:
     return result
 
 
-def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -> Iterable[Any]:
+def select_batches(
+    batches: Iterable[Any], rank: int, of: int, count: int | None = None
+) -> Iterable[Any]:
     """Select each ``of``-th batch of an epoch from ``rank`` on; skip reading others if possible.
 
     Args:
@@ -111,7 +113,7 @@ def _check_enough(count: int, of: int) -> None:
         )
 
 
-def whole(tally: Any, of: int, device: torch.device) -> Any:
+def sum_tallies(tally: Any, of: int, device: torch.device) -> Any:
     """Sum up the tallies of all processes."""
     if of == 1:
         return tally

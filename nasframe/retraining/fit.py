@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +18,11 @@ from torch.multiprocessing.spawn import ProcessException
 from nasframe.api.config import Precision
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.loggers.curves import Curves
 from nasframe.retraining.config import Strategy, TrainerConfig
-from nasframe.retraining.distributed import part
-from nasframe.retraining.module import FullModule, Row, epoch_seed
+from nasframe.retraining.distributed import select_batches
+from nasframe.retraining.module import EpochRow, FullModule, derive_epoch_seed
 from nasframe.storage.files import write_atomically
 from nasframe.training.evaluator import precision_of
 from nasframe.training.trainer import fit as train
@@ -30,7 +31,7 @@ CHECKPOINT = "checkpoint"
 ONE_DEVICE = TrainerConfig()
 
 
-def fit(
+def train_network(
     network: nn.Module,
     task: Task,
     recipe: RecipeConfig,
@@ -39,10 +40,10 @@ def fit(
     device: torch.device,
     folder: Path,
     frozen: Sequence[nn.Module] = (),
-    on_epoch: Callable[[list[Row]], None],
+    on_epoch: Callable[[list[EpochRow]], None],
     together: TrainerConfig = ONE_DEVICE,
     curves: Sequence[Curves] = (),
-) -> tuple[nn.Module, list[Row]]:
+) -> tuple[nn.Module, list[EpochRow]]:
     """Train a network in full, with a checkpoint in the folder after each epoch.
 
     Args:
@@ -64,13 +65,7 @@ def fit(
         FloatingPointError: if the training diverges.
         NasframeError: if the checkpoint cannot be read.
     """
-    devices = together.devices
-    size = max(1, recipe.batch_size // devices)
-    batches = task.train_steps(size) // devices
-    if not batches:
-        raise NasframeError(
-            f"trainer.devices={devices}: there are fewer batches in an epoch; give fewer devices"
-        )
+    batches = _Batches(task, recipe, together.devices, seed)
     child = FullModule(
         network,
         task,
@@ -78,29 +73,72 @@ def fit(
         seed=seed,
         frozen=frozen,
         on_epoch=on_epoch,
-        batches=batches,
+        batches=batches.count,
         curves=curves,
     )
     final = child.final
-    path = folder / f"{CHECKPOINT}.ckpt"
+    try:
+        _train(child, recipe, batches, device, folder, together)
+    finally:
+        for curve in curves:
+            curve.close()
+    rows = child.rows
+    if together.devices > 1:  # other processes hold them
+        rows = torch.load(_checkpoint(folder), weights_only=True)["rows"]
+    return final.to("cpu").eval(), rows
 
-    def training() -> Iterable[Any]:
-        draws = torch.Generator().manual_seed(epoch_seed(seed + 1, len(child.rows)))
-        epoch = task.train_batches(size, child.device, draws)
-        return part(epoch, child.global_rank, devices, batches)
 
-    def validation() -> Iterable[Any]:
-        return part(task.validation_batches(size, child.device), child.global_rank, devices)
+class _Batches:
+    """The batches of a training, divided among its devices.
 
+    Attributes:
+        count: the number in an epoch, on each device.
+
+    Raises:
+        NasframeError: if there are fewer batches than devices.
+    """
+
+    def __init__(self, task: Task, recipe: RecipeConfig, devices: int, seed: int) -> None:
+        self._task, self._devices, self._seed = task, devices, seed
+        self._size = max(1, recipe.batch_size // devices)
+        self.count = task.train_steps(self._size) // devices
+        if not self.count:
+            raise NasframeError(
+                f"trainer.devices={devices}: there are fewer batches in an epoch; "
+                "give fewer devices"
+            )
+
+    def train(self, child: FullModule) -> Iterable[Any]:
+        """Yield an epoch of training batches of this device."""
+        draws = torch.Generator().manual_seed(derive_epoch_seed(self._seed + 1, len(child.rows)))
+        epoch = self._task.train_batches(self._size, child.device, draws)
+        return select_batches(epoch, child.global_rank, self._devices, self.count)
+
+    def validate(self, child: FullModule) -> Iterable[Any]:
+        """Yield the validation batches of this device."""
+        batches = self._task.validation_batches(self._size, child.device)
+        return select_batches(batches, child.global_rank, self._devices)
+
+
+def _train(
+    child: FullModule,
+    recipe: RecipeConfig,
+    batches: _Batches,
+    device: torch.device,
+    folder: Path,
+    together: TrainerConfig,
+) -> None:
+    """Run the training, from its checkpoint if there is one."""
+    path = _checkpoint(folder)
     start = path if path.is_file() else None
     try:
         train(
             child,
             recipe,
-            training=training,
-            validation=validation,
+            training=partial(batches.train, child),
+            validation=partial(batches.validate, child),
             device=device,
-            precision=_precision(recipe, device, together),
+            precision=_choose_precision(recipe, device, together),
             checkpoint=start,
             more=_trainer_options(recipe, folder, together),
         )
@@ -108,13 +146,10 @@ def fit(
         raise
     except Exception as error:
         raise _explain_error(error, path, fresh=start is None or bool(child.rows)) from error
-    finally:
-        for curve in curves:
-            curve.close()
-    rows = child.rows
-    if devices > 1:  # other processes hold them
-        rows = torch.load(path, weights_only=True)["rows"]
-    return final.to("cpu").eval(), rows
+
+
+def _checkpoint(folder: Path) -> Path:
+    return folder / f"{CHECKPOINT}.ckpt"
 
 
 def _explain_error(error: Exception, path: Path, *, fresh: bool) -> Exception:
@@ -143,7 +178,7 @@ def _explain_error(error: Exception, path: Path, *, fresh: bool) -> Exception:
     if fresh:
         return error if not isinstance(error, ProcessException) else RuntimeError(text)
     return NasframeError(
-        f"{path}: cannot be resumed: {one_line(error)}\nRemove the file to restart this network"
+        f"{path}: cannot be resumed: {format_error(error)}\nRemove the file to restart this network"
     )
 
 
@@ -161,10 +196,10 @@ class _AtomicCheckpointIO(TorchCheckpointIO):
 
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoint, obsolete once the weights are saved."""
-    (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
+    _checkpoint(folder).unlink(missing_ok=True)
 
 
-def _precision(
+def _choose_precision(
     recipe: RecipeConfig, device: torch.device, together: TrainerConfig
 ) -> Literal["32-true", "bf16-mixed"]:
     """Choose the precision; asking several GPUs would initialize CUDA before the fork."""

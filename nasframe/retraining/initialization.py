@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from nasframe.errors import NasframeError, nearest
-from nasframe.storage.network_folder import WEIGHTS
+from nasframe.storage.network_folder import WEIGHTS_FILE
 from nasframe.storage.weights import load_weights
 
 
-def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
+def load_initial_weights(network: nn.Module, path: Path | None, outputs: int) -> None:
     """Load trained weights into a network, except a classifier for other classes.
 
     Args:
@@ -27,7 +27,7 @@ def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
     """
     if path is None:
         return
-    file = path / WEIGHTS if path.is_dir() else path
+    file = path / WEIGHTS_FILE if path.is_dir() else path
     try:
         load_weights(
             network,
@@ -40,7 +40,7 @@ def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
         raise NasframeError(str(error).replace("weights=", "init=", 1)) from error
 
 
-def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+def freeze_layers(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     """Exclude layers from training, with all their sublayers.
 
     Args:

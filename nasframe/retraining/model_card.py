@@ -40,7 +40,7 @@ print(network.data_config)  # preparation of inputs
 """
 
 
-def model_card(network: Mapping[str, Any]) -> str:
+def format_model_card(network: Mapping[str, Any]) -> str:
     """Format the content of ``network.json`` as a card in Markdown."""
     recipe = network["recipe"]
     metrics = "\n".join(f"| {k} | {_format_number(v)} |" for k, v in network["metrics"].items())

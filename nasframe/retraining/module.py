@@ -13,15 +13,15 @@ from torch import nn
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
 from nasframe.loggers.curves import Curves
-from nasframe.retraining.distributed import whole
-from nasframe.retraining.ranking import badness
+from nasframe.retraining.distributed import sum_tallies
+from nasframe.retraining.ranking import compute_badness
 from nasframe.training.module import TrainingModule
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 """Metrics of an epoch, and the learning rate of its last step."""
 
 
-def epoch_seed(seed: int, epoch: int) -> int:
+def derive_epoch_seed(seed: int, epoch: int) -> int:
     """Derive the seed of an epoch, so that it can be trained again without the epochs before it."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])
 
@@ -53,7 +53,7 @@ class FullModule(TrainingModule):
         *,
         seed: int,
         frozen: Sequence[nn.Module],
-        on_epoch: Callable[[list[Row]], None],
+        on_epoch: Callable[[list[EpochRow]], None],
         batches: int,
         curves: Sequence[Curves],
     ) -> None:
@@ -66,7 +66,7 @@ class FullModule(TrainingModule):
             cancelled=lambda: False,
         )
         self.ema = None if recipe.ema is None else ModelEmaV3(network, decay=recipe.ema)
-        self.rows: list[Row] = []
+        self.rows: list[EpochRow] = []
         self._seed = seed
         self._patience = recipe.patience
         self._curves = curves
@@ -84,7 +84,7 @@ class FullModule(TrainingModule):
     @property
     def patient(self) -> bool:
         """Whether the best epoch is among the last ``recipe.patience``."""
-        badnesses = [badness(row) for row in self.rows]
+        badnesses = [compute_badness(row) for row in self.rows]
         best = badnesses.index(min(badnesses)) if badnesses else 0
         return self._patience is None or len(self.rows) - 1 - best < self._patience
 
@@ -93,7 +93,7 @@ class FullModule(TrainingModule):
         self.trainer.should_stop = not self.patient
         if self.trainer.is_global_zero:
             for curves in self._curves:
-                curves.start(map(stepped, self.rows))
+                curves.start(map(split_row, self.rows))
 
     def on_train_end(self) -> None:
         """Close the curves here, since this may be a forked process."""
@@ -103,7 +103,7 @@ class FullModule(TrainingModule):
     def on_train_epoch_start(self) -> None:
         """Reset state, losses and random seed; keep frozen layers in evaluation mode."""
         super().on_train_epoch_start()
-        torch.manual_seed(epoch_seed(self._seed + self.global_rank, len(self.rows)))
+        torch.manual_seed(derive_epoch_seed(self._seed + self.global_rank, len(self.rows)))
         for layer in self._frozen:
             layer.eval()
 
@@ -136,15 +136,15 @@ class FullModule(TrainingModule):
         self.rows.append({"epoch": self.current_epoch + 1, "lr": self._rate, **metrics})
         if self.trainer.is_global_zero:
             for curves in self._curves:
-                curves.add(*stepped(self.rows[-1]))
+                curves.add(*split_row(self.rows[-1]))
             self._tell_rows(self.rows)
         return self.patient
 
     def _sums(self) -> tuple[float, Sequence[Any]]:
-        self._tally = whole(self._tally, self.trainer.world_size, self.device)
+        self._tally = sum_tallies(self._tally, self.trainer.world_size, self.device)
         return super()._sums()
 
 
-def stepped(row: Mapping[str, float]) -> tuple[int, Mapping[str, float]]:
+def split_row(row: Mapping[str, float]) -> tuple[int, Mapping[str, float]]:
     """Split a row into its epoch and its other values."""
     return int(row["epoch"]), {name: value for name, value in row.items() if name != "epoch"}

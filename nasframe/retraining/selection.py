@@ -21,7 +21,7 @@ DETECTION = "detection"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedNetwork:
     """A network selected for training.
 
     Attributes:
@@ -33,7 +33,7 @@ class Chosen:
     about: Mapping[str, Any]
 
 
-def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
+def select_networks(config: RetrainConfig, task: Task) -> list[SelectedNetwork]:
     """Select the networks, in the order of training.
 
     Raises:
@@ -43,18 +43,18 @@ def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
     if config.search_space is None:
         _check_kind(config, task, ("image",))
         about = {"network": config.network, "settings": config.settings, **_detector_fields(config)}
-        return [Chosen("network", about)]
+        return [SelectedNetwork("network", about)]
     space = config.search_space.build()
     _check_kind(config, task, space.kinds)
     if config.study is not None:
         return [
-            Chosen(f"trial-{number}", _about(config, space, number, tokens))
+            SelectedNetwork(f"trial-{number}", _about(config, space, number, tokens))
             for number, tokens in _select_trials(config, config.study, space)
         ]
     assert config.architectures is not None
     lines = read_architectures(config.architectures, space, "architectures")
     return [
-        Chosen(f"architecture-{number}", _about(config, space, None, tokens))
+        SelectedNetwork(f"architecture-{number}", _about(config, space, None, tokens))
         for number, tokens in enumerate(lines, 1)
     ]
 

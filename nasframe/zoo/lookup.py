@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.errors import NasframeError
-from nasframe.registry.options import networks, published, restored
-from nasframe.registry.restore import space_of
+from nasframe.registry.options import networks, published, restore_config
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.network_folder import check_timm, is_detector, is_final, load_final
+from nasframe.storage.network_folder import (
+    check_timm_name,
+    is_detector,
+    is_final,
+    load_final_network,
+)
 from nasframe.study.result import read_result
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class ImageInputs:
     """Inputs that are images of one size, (channels, height, width)."""
 
     input_shape: tuple[int, ...]
@@ -38,7 +43,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedNetwork:
     """A network that is built on demand.
 
     Attributes:
@@ -52,7 +57,7 @@ class Named:
     inputs: Examples
 
 
-def find(name: str, size: int | None = None) -> Named:
+def look_up_network(name: str, size: int | None = None) -> NamedNetwork:
     """Find a network by name.
 
     Args:
@@ -78,7 +83,7 @@ def find(name: str, size: int | None = None) -> Named:
         make, input_shape = _find_timm(plain)
     if size is not None:
         input_shape = (input_shape[0], size, size)
-    return Named(name, lambda: make().eval(), Images(input_shape))
+    return NamedNetwork(name, lambda: make().eval(), ImageInputs(input_shape))
 
 
 def _find_published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
@@ -106,27 +111,29 @@ def _parse_value(text: str) -> Any:
 def _find_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     import timm
 
-    check_timm(name)
+    check_timm_name(name)
     config: Any = timm.get_pretrained_cfg(name)
     return partial(timm.create_model, name), config.input_size
 
 
-def _find_retrained(name: str) -> Named:
-    network: Any = load_final(Path(name))
+def _find_retrained(name: str) -> NamedNetwork:
+    network: Any = load_final_network(Path(name))
     if "input_size" not in network.data_config or is_detector(Path(name)):
         raise NasframeError(f"{name} is not a network for images of one size")
-    return Named(
-        name, partial(load_final, Path(name)), Images(tuple(network.data_config["input_size"]))
+    return NamedNetwork(
+        name,
+        partial(load_final_network, Path(name)),
+        ImageInputs(tuple(network.data_config["input_size"])),
     )
 
 
-def _find_trial(name: str, folder: Path, number: str) -> Named:
-    header = next(journal.read(folder), None)
+def _find_trial(name: str, folder: Path, number: str) -> NamedNetwork:
+    header = next(journal.read_journal(folder), None)
     trials = {str(trial.number): trial for trial in read_result(folder).trials}
     if header is None or number not in trials:
         raise NasframeError(f"{folder} has no finished trial {number!r}")
     config = header["config"]
-    space = space_of(config)
-    task = restored("task", config["task"]).build()
+    space = restore_space(config)
+    task = restore_config("task", config["task"]).build()
     architecture = trials[number].architecture
-    return Named(name, lambda: space.build(architecture, task).eval(), task)
+    return NamedNetwork(name, lambda: space.build(architecture, task).eval(), task)

@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-MUCH = 0.2
+CONTENDED_CORES = 0.2
 """Load in cores above which a latency counts as disturbed; an idle machine stays below 0.1."""
 
 

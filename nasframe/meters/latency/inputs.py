@@ -36,7 +36,7 @@ class Examples(Protocol):
         """Return example arguments of a network."""
 
 
-def reference() -> tuple[nn.Module, tuple[Tensor]]:
+def build_reference() -> tuple[nn.Module, tuple[Tensor]]:
     """Build the reference network in evaluation mode, and its input of shape (1, 3, 224, 224)."""
     import timm
 
@@ -45,7 +45,7 @@ def reference() -> tuple[nn.Module, tuple[Tensor]]:
         return network, (torch.randn(1, 3, 224, 224),)
 
 
-def random_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
+def draw_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
     """Draw arguments of a network, shaped like the task's example, for a batch size.
 
     The seed is fixed. The example itself is all zeros, which some processors compute faster.
@@ -66,7 +66,7 @@ def random_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
 
 
 @contextmanager
-def without_denormals() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Flush numbers below 1e-38 to 0 inside the block, in the calling thread.
 
     In an untrained network, activations can shrink from layer to layer until they are denormal,

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from nasframe.meters.latency.intervals import BLOCKS, Interval, interval
-from nasframe.meters.latency.timing import Clock, Run
+from nasframe.meters.latency.intervals import BLOCKS, Interval, compute_interval
+from nasframe.meters.latency.timing import Clock, TimedRun
 
 WARM_UP = 2
 """Number of turns before the measurement."""
 
 
-def in_turns(
-    runs: Sequence[Run],
-    reference: Run,
+def measure_in_turns(
+    runs: Sequence[TimedRun],
+    reference: TimedRun,
     *,
     width: float,
     seconds: float,
@@ -61,4 +61,4 @@ def in_turns(
 
 def _compute_ratio(times: Sequence[float], references: Sequence[float]) -> Interval:
     neighbors = ((before + after) / 2 for before, after in pairwise(references))
-    return interval([time / mean for time, mean in zip(times, neighbors, strict=True)])
+    return compute_interval([time / mean for time, mean in zip(times, neighbors, strict=True)])

@@ -9,6 +9,7 @@ interval wide.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ BLOCKS = 17
 """Number of blocks of a measurement. The 5th lowest and the 5th highest of 17 medians enclose the
 true median with a probability of 95.1 %; no number near 17 comes closer to 95 % from above."""
 
-FEWEST = 6
+MIN_VALUES = 6
 """Minimum number of values whose extremes enclose the true median with 95 % probability."""
 
 
@@ -36,7 +37,7 @@ class Interval:
         return (self.high - self.low) / self.median
 
 
-def rank(count: int) -> int:
+def find_bound_rank(count: int) -> int:
     """Return the rank, from either end of ``count`` sorted values, of the bounds of the interval.
 
     The true median lies below the k-th of n independent values if fewer than k of them fall below
@@ -49,15 +50,15 @@ def rank(count: int) -> int:
     return max(heads, 1)
 
 
-def interval(values: Sequence[float]) -> Interval:
+def compute_interval(values: Sequence[float]) -> Interval:
     """Compute the interval of values in time order; below six values, the bounds are extremes."""
-    medians = sorted(map(median, in_blocks(values)))
-    bound = rank(len(medians))
+    medians = sorted(map(median, split_into_blocks(values)))
+    bound = find_bound_rank(len(medians))
     return Interval(median(medians), medians[bound - 1], medians[-bound])
 
 
-def in_blocks(values: Sequence[float]) -> list[Sequence[float]]:
+def split_into_blocks(values: Sequence[float]) -> list[Sequence[float]]:
     """Split values into at most 17 consecutive blocks of nearly equal length."""
     blocks = min(BLOCKS, len(values))
     edges = [len(values) * i // blocks for i in range(blocks + 1)]
-    return [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[a:b] for a, b in itertools.pairwise(edges)]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
-from nasframe.meters.latency.inputs import CPU, random_inputs, reference
-from nasframe.meters.latency.runtimes import Runtime, in_words
-from nasframe.meters.latency.timing import METRICS, Run, measure
+from nasframe.meters.latency.inputs import CPU, build_reference, draw_inputs
+from nasframe.meters.latency.runtimes import Runtime, join_words
+from nasframe.meters.latency.timing import LATENCY_METRICS, TimedRun, measure_pairs
 from nasframe.storage.locks import exclusive_lock
 from nasframe.training.devices import seeded
 
@@ -35,7 +35,7 @@ class LatencyMeter(Meter):
         seconds: maximum time of a measurement.
     """
 
-    provides = METRICS
+    provides = LATENCY_METRICS
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class LatencyMeter(Meter):
         interval: float,
         seconds: float,
     ) -> None:
-        self.device = in_words(runtime.device, f"batch {batch}")
+        self.device = join_words(runtime.device, f"batch {batch}")
         self._batch = batch
         self._interval = interval
         self._seconds = seconds
@@ -57,19 +57,21 @@ class LatencyMeter(Meter):
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the network with the initial weights of its training."""
-        network = built(self._space, architecture, self._task, context.seed)
+        network = build_seeded(self._space, architecture, self._task, context.seed)
         with exclusive_lock():
-            subject = self._runtime.prepare(network, random_inputs(self._task, self._batch))
+            subject = self._runtime.prepare(network, draw_inputs(self._task, self._batch))
             pair = (subject, self._reference)
-            (timing,) = measure([pair], width=self._interval, seconds=self._seconds)
+            (timing,) = measure_pairs([pair], width=self._interval, seconds=self._seconds)
         return timing.metrics()
 
     @cached_property
-    def _reference(self) -> Run:
-        return self._runtime.prepare(*reference())
+    def _reference(self) -> TimedRun:
+        return self._runtime.prepare(*build_reference())
 
 
-def built(space: SearchSpace, architecture: Architecture, task: Task, seed: int) -> nn.Module:
+def build_seeded(
+    space: SearchSpace, architecture: Architecture, task: Task, seed: int
+) -> nn.Module:
     """Build the network in evaluation mode, with seeded weights."""
     with seeded(seed, CPU):
         return space.build(architecture, task).eval()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def export(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
+def write_onnx(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
     """Write a network as ONNX for inputs of fixed shapes, with the tracing exporter if possible.
 
     torch's default exporter takes ten times as long.
@@ -31,7 +31,7 @@ def export(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
         torch.onnx.export(network, inputs, path, dynamo=True, verbose=False, external_data=False)
 
 
-def require(*packages: str) -> None:
+def require_packages(*packages: str) -> None:
     """Check that packages are installed.
 
     Raises:

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from nasframe._support.system import cpu_name
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import without_denormals
-from nasframe.meters.latency.onnx_files import export, require
-from nasframe.meters.latency.runtimes import Runtime, counted, in_words
+from nasframe.meters.latency.inputs import flush_denormals
+from nasframe.meters.latency.onnx_files import require_packages, write_onnx
+from nasframe.meters.latency.runtimes import Runtime, format_count, join_words
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -35,7 +35,7 @@ class OnnxRuntime(Runtime):
     """
 
     def __init__(self, device: str = "cpu", threads: int = 1) -> None:
-        require("onnx", "onnxruntime")
+        require_packages("onnx", "onnxruntime")
         import onnxruntime
 
         self._ort = onnxruntime
@@ -46,18 +46,18 @@ class OnnxRuntime(Runtime):
                 "pip install onnxruntime-gpu in place of onnxruntime"
             )
         self._threads = threads
-        self.device = in_words(
+        self.device = join_words(
             self._gpu_name() if device == "cuda" else cpu_name(),
-            counted(threads, "thread"),
+            format_count(threads, "thread"),
             f"ONNX Runtime {onnxruntime.__version__}",
             "float32",
         )
 
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
         """Export the network to ONNX and load it into a session."""
-        with TemporaryDirectory() as folder, without_denormals():
+        with TemporaryDirectory() as folder, flush_denormals():
             path = Path(folder) / "model.onnx"
-            export(network, inputs, path)
+            write_onnx(network, inputs, path)
             session = self._open_session(path)
         binding = session.io_binding()
         tensors = [value for value in inputs if isinstance(value, Tensor)]
@@ -68,7 +68,7 @@ class OnnxRuntime(Runtime):
             binding.bind_output(node.name, self._place)
 
         def run(repeats: int) -> float:
-            with without_denormals():
+            with flush_denormals():
                 start = time.perf_counter()
                 for _ in range(repeats):
                     session.run_with_iobinding(binding)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 
 class Runtime(ABC):
@@ -22,7 +22,7 @@ class Runtime(ABC):
     device: str
 
     @abstractmethod
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
         """Prepare a network for timing; this changes it, so use it nowhere else.
 
         Args:
@@ -31,11 +31,11 @@ class Runtime(ABC):
         """
 
 
-def in_words(*words: str | None) -> str:
+def join_words(*words: str | None) -> str:
     """Join words with commas, without any ``None``."""
     return ", ".join(word for word in words if word is not None)
 
 
-def counted(count: int, what: str) -> str:
+def format_count(count: int, what: str) -> str:
     """Format a count with its noun: ``1 thread``, ``4 threads``."""
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -30,7 +30,7 @@ from nasframe.errors import NasframeError
 SCHEMA = 1
 """Version of the format; tables with a higher version are rejected."""
 
-FITTED = 20
+FITTED_NETWORKS = 20
 """Number of whole networks, counted from number 0, to which the line is fitted."""
 
 NEAR = 0.02
@@ -109,9 +109,9 @@ class Table:
         """
         from scipy.optimize import least_squares
 
-        if not set(range(FITTED)) <= set(self.networks):
+        if not set(range(FITTED_NETWORKS)) <= set(self.networks):
             raise NasframeError(f"{self.path} is not finished; resume it with: {self.command}")
-        wholes = [self.networks[number] for number in range(FITTED)]
+        wholes = [self.networks[number] for number in range(FITTED_NETWORKS)]
 
         def compute_errors(line: tuple[float, float]) -> list[float]:
             return [Line(*line).at(whole.sum) / whole.ratio - 1 for whole in wholes]
@@ -125,7 +125,7 @@ class Table:
         Raises:
             NasframeError: if it is for others; names the difference.
         """
-        for name, wanted in outline(space, task).items():
+        for name, wanted in describe_networks(space, task).items():
             if (stored := self.header[name]) != wanted:
                 if isinstance(wanted, list):
                     pairs = zip_longest(stored, wanted)
@@ -136,7 +136,7 @@ class Table:
                 )
 
 
-def outline(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
+def describe_networks(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
     """Describe the networks of a space and task: input, outputs, blocks of the first network.
 
     Raises:
@@ -152,7 +152,7 @@ def outline(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> Table:
+def read_table(path: Path) -> Table:
     """Read a table, without an incomplete last line.
 
     Raises:

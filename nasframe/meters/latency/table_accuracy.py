@@ -25,7 +25,7 @@ class Agreement(NamedTuple):
     bias: float
 
 
-def agreement(table: Table, numbers: Iterable[int]) -> Agreement:
+def compute_agreement(table: Table, numbers: Iterable[int]) -> Agreement:
     """Compare predictions and measurements for networks by number, at least two."""
     from scipy.stats import spearmanr
 

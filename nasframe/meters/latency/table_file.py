@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.table import Table, read
+from nasframe.meters.latency.table import Table, read_table
 from nasframe.storage.jsonl_log import JsonlLog
 
 _START = b'{"table"'
@@ -41,7 +41,7 @@ class TableFile:
         try:
             if not self._log.size:
                 self._write(header)
-            self.table = read(path)
+            self.table = read_table(path)
             self._check_header(header)
         except BaseException:
             self.close()

@@ -11,11 +11,11 @@ import torch
 
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Architecture, Block, TaskShape
-from nasframe.errors import NasframeError, one_line
-from nasframe.meters.latency.inputs import CPU, reference
-from nasframe.meters.latency.interleaved import in_turns
+from nasframe.errors import NasframeError, format_error
+from nasframe.meters.latency.inputs import CPU, build_reference
+from nasframe.meters.latency.interleaved import measure_in_turns
 from nasframe.meters.latency.intervals import Interval
-from nasframe.meters.latency.timing import Run, measure
+from nasframe.meters.latency.timing import TimedRun, measure_pairs
 from nasframe.storage.locks import exclusive_lock
 from nasframe.training.devices import seeded
 
@@ -42,13 +42,13 @@ WHOLE_WIDTH = 0.02
 """Same as ``WIDTH``, for a whole network."""
 
 
-def drawn(space: SearchSpace, seed: str) -> Architecture:
+def draw_random_architecture(space: SearchSpace, seed: str) -> Architecture:
     """Draw a random architecture, the same for equal seeds."""
     draw = random.Random(seed)
     return Architecture(tuple(draw.randrange(len(choice.options)) for choice in space.choices))
 
 
-class Filler:
+class TableFiller:
     """Measures the blocks and networks that a table lacks.
 
     Args:
@@ -83,7 +83,7 @@ class Filler:
 
     def network(self, number: int) -> Architecture:
         """Draw the architecture of a number; the lowest numbers correct the sums."""
-        return drawn(self._space, f"network {number}")
+        return draw_random_architecture(self._space, f"network {number}")
 
     def chain(self, architecture: Architecture) -> Sequence[Block]:
         """Return the blocks of a network."""
@@ -99,7 +99,7 @@ class Filler:
         blocks = {block.key: block for network in networks for block in self.chain(network)}
         number = last_new = 0
         while all_others and number - last_new <= PATIENCE:
-            for block in self.chain(drawn(self._space, f"blocks {number}")):
+            for block in self.chain(draw_random_architecture(self._space, f"blocks {number}")):
                 if block.key not in blocks:
                     blocks[block.key] = block
                     last_new = number
@@ -113,7 +113,7 @@ class Filler:
             with exclusive_lock():
                 runs = [self._prepare(block) for block in turn]
                 seconds = SECONDS * len(turn)
-                figures = in_turns(runs, self._reference, width=WIDTH, seconds=seconds)
+                figures = measure_in_turns(runs, self._reference, width=WIDTH, seconds=seconds)
             for block, (ms, ratio) in zip(turn, figures, strict=True):
                 self._file.append({"block": block.key, **_to_fields(ms, ratio)})
             yield len(turn)
@@ -127,13 +127,13 @@ class Filler:
             whole = Block(architecture.key, build, self._task.input_shape)
             with exclusive_lock():
                 pair = (self._prepare(whole), self._reference)
-                (timing,) = measure([pair], width=WHOLE_WIDTH, seconds=self._seconds)
+                (timing,) = measure_pairs([pair], width=WHOLE_WIDTH, seconds=self._seconds)
             fields = _to_fields(timing.ms.median, timing.ratio)
             name = {"network": number, "tokens": architecture.key, "sum": self.table.sum(keys)}
             self._file.append({**name, **fields})
             yield 1
 
-    def _prepare(self, block: Block) -> Run:
+    def _prepare(self, block: Block) -> TimedRun:
         """Prepare a block with seeded weights and a random input for timing.
 
         Raises:
@@ -145,11 +145,11 @@ class Filler:
                 inputs = (torch.randn(self._batch, *block.input_shape),)
             return self._runtime.prepare(module, inputs)
         except Exception as error:
-            raise NasframeError(f"{block.key} cannot be measured: {one_line(error)}") from error
+            raise NasframeError(f"{block.key} cannot be measured: {format_error(error)}") from error
 
     @cached_property
-    def _reference(self) -> Run:
-        return self._runtime.prepare(*reference())
+    def _reference(self) -> TimedRun:
+        return self._runtime.prepare(*build_reference())
 
 
 def _to_fields(ms: float, ratio: Interval) -> dict[str, float]:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TypeAlias
 
-from nasframe.meters.latency.contention import MUCH, OtherLoad
-from nasframe.meters.latency.intervals import BLOCKS, FEWEST, Interval, interval
+from nasframe.meters.latency.contention import CONTENDED_CORES, OtherLoad
+from nasframe.meters.latency.intervals import BLOCKS, MIN_VALUES, Interval, compute_interval
 
-Run: TypeAlias = Callable[[int], float]
+TimedRun: TypeAlias = Callable[[int], float]
 """Function that runs a network a number of times in a row and returns the total seconds."""
 
 Clock: TypeAlias = Callable[[], float]
@@ -66,15 +66,15 @@ class Timing:
     other_load: float
 
     def metrics(self) -> dict[str, float]:
-        """Return the metrics of a meter, by the names in ``METRICS``."""
+        """Return the metrics of a meter, by the names in ``LATENCY_METRICS``."""
         times = (self.ms.median, self.ms.low, self.ms.high)
         ratios = (self.ratio.median, self.ratio.low, self.ratio.high)
-        contended = self.other_load > MUCH
+        contended = self.other_load > CONTENDED_CORES
         rest = (self.runs, int(self.converged), self.other_load, int(contended))
-        return dict(zip(METRICS, (*times, *ratios, *rest), strict=True))
+        return dict(zip(LATENCY_METRICS, (*times, *ratios, *rest), strict=True))
 
 
-METRICS = (
+LATENCY_METRICS = (
     "latency_ms",
     "latency_ms_low",
     "latency_ms_high",
@@ -88,8 +88,8 @@ METRICS = (
 )
 
 
-def measure(
-    pairs: Sequence[tuple[Run, Run]],
+def measure_pairs(
+    pairs: Sequence[tuple[TimedRun, TimedRun]],
     *,
     width: float,
     seconds: float,
@@ -135,7 +135,7 @@ class _Contender:
         runs: number of timed runs in a sample.
     """
 
-    def __init__(self, run: Run, seconds: float, clock: Clock) -> None:
+    def __init__(self, run: TimedRun, seconds: float, clock: Clock) -> None:
         self._run = run
         run_seconds = _warm_up(run, seconds, clock)
         self._repeats = math.ceil(TIMED_SECONDS / run_seconds)
@@ -151,7 +151,7 @@ class _Contender:
         return 1000 * median(times) / self._repeats
 
 
-def _warm_up(run: Run, seconds: float, clock: Clock) -> float:
+def _warm_up(run: TimedRun, seconds: float, clock: Clock) -> float:
     """Run until the speed is steady, for at most ``seconds``; returns the seconds of a run."""
     end = clock() + seconds
     previous = math.inf
@@ -184,12 +184,12 @@ class _Race:
         self.ratios.append((first + last) / reference)
 
     def has_converged(self, width: float) -> bool:
-        return len(self.ratios) >= FEWEST and interval(self.ratios).width <= width
+        return len(self.ratios) >= MIN_VALUES and compute_interval(self.ratios).width <= width
 
     def summarize(self, width: float, other_load: float) -> Timing:
         return Timing(
-            ms=interval(self.ms),
-            ratio=interval(self.ratios),
+            ms=compute_interval(self.ms),
+            ratio=compute_interval(self.ratios),
             runs=len(self.ms) * self.subject.runs,
             converged=self.has_converged(width),
             other_load=other_load,

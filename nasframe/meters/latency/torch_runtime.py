@@ -12,15 +12,15 @@ from torch import Tensor
 
 from nasframe._support.system import cpu_name, threads
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import without_denormals
+from nasframe.meters.latency.inputs import flush_denormals
 from nasframe.meters.latency.malloc import keep_memory
-from nasframe.meters.latency.runtimes import Runtime, counted, in_words
+from nasframe.meters.latency.runtimes import Runtime, format_count, join_words
 from nasframe.training.compile import compile_apart
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 
 class TorchRuntime(Runtime):
@@ -56,9 +56,9 @@ class TorchRuntime(Runtime):
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._compile = compile
         on_gpu = device == "cuda"
-        self.device = in_words(
+        self.device = join_words(
             torch.cuda.get_device_name() if on_gpu else cpu_name(),
-            counted(threads, "thread"),
+            format_count(threads, "thread"),
             f"torch {torch.__version__}",
             f"CUDA {torch.version.cuda}" if on_gpu else None,
             precision,
@@ -66,7 +66,7 @@ class TorchRuntime(Runtime):
             "compiled" if compile else None,
         )
 
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
         """Move the network to the device and run it once, to compile it and surface errors."""
         network = network.to(self._place, self._dtype).to(memory_format=self._format)
         arguments = [self._place_argument(value) for value in inputs]
@@ -74,7 +74,7 @@ class TorchRuntime(Runtime):
         time_runs = _time_by_events if self._place.type == "cuda" else _time_by_clock
 
         def run(repeats: int) -> float:
-            with torch.inference_mode(), threads(self._threads), without_denormals():
+            with torch.inference_mode(), threads(self._threads), flush_denormals():
                 return time_runs(partial(call, *arguments), repeats)
 
         run(1)

@@ -32,8 +32,8 @@ def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Pa
     words = [sys.executable, program, tmp_path / "study"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     last = done.stderr.strip().splitlines()[-2:]
-    assert last[0].endswith("a worker process died before it began"), done.stderr
-    assert 'if __name__ == "__main__":, or take executor=serial' in last[1]
+    assert last[0].endswith("a worker process died before it started"), done.stderr
+    assert 'if __name__ == "__main__":, or use executor=serial' in last[1]
 
 
 def study(folder: Path) -> list[str | None]:

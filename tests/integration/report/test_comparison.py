@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -35,7 +35,7 @@ from nasframe.report.comparison.policies import own_choice, policies
 from nasframe.report.comparison.studies import Study, find, read
 from nasframe.report.comparison.types import Comparison
 from nasframe.storage import events
-from nasframe.storage.journal import FILE, Journal
+from nasframe.storage.journal import JOURNAL_FILE, Journal
 
 pytestmark = pytest.mark.alone
 
@@ -77,7 +77,8 @@ def hand_made(name: str, rewards: Sequence[float], over: bool = False) -> Study:
 def test_the_interval_of_a_mean_is_students() -> None:
     values = [0.91, 0.93, 0.92, 0.95]
     found = statistics.estimate(values)
-    assert found is not None and found.margin is not None
+    assert found is not None
+    assert found.margin is not None
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.mean - found.margin, found.mean + found.margin) == pytest.approx((low, high))
     assert found.count == 4
@@ -178,7 +179,8 @@ def test_the_figures_of_a_race_by_hand() -> None:
     assert second.area.mean == pytest.approx(((0.5 + 0.5 + 0.9 + 0.9) / 4 + 0.6) / 2)
     assert (first.reached, first.median_reach) == (0, None)
     assert (second.reached, second.median_reach) == (2, 2.0), "trial 3 and trial 1"
-    assert first.top[1] is not None and first.top[1].mean == pytest.approx(0.4)
+    assert first.top[1] is not None
+    assert first.top[1].mean == pytest.approx(0.4)
     assert first.top[5] is None, "four trials have no best five"
     assert list(first.curves) == [1]
 
@@ -314,7 +316,8 @@ def test_failed_trials_count_rejected_ones_are_not_trained_and_duplicates_do_not
     twin = replace(twin, duplicate_of=0)
     journal(tmp_path, [late, ok, twin, failed, rejected])
     study = read(tmp_path, None)
-    assert study is not None and not study.over
+    assert study is not None
+    assert not study.over
     assert study.rewards_N.tolist() == [0.5, -math.inf, -math.inf, 0.7], "in the order of numbers"
     np.testing.assert_array_equal(study.values_N, [0.5, math.nan, math.nan, 0.7])
 
@@ -325,7 +328,8 @@ def test_a_metric_is_that_of_the_best_reward_and_of_a_series_the_last(tmp_path: 
     found = compare(contest([tmp_path], "test"), [1, 2, 3])
     assert [found.rows[0].best[n].mean for n in (1, 2, 3)] == [0.9, 0.1, 0.1]
     series = read(tmp_path, "loss_epochs")
-    assert series is not None and series.values_N.tolist() == [1.0, 2.0, 3.0]
+    assert series is not None
+    assert series.values_N.tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(NasframeError, match="trial 0 has no metric 'tset'; did you mean test?"):
         read(tmp_path, "tset")
 
@@ -351,7 +355,7 @@ def test_a_study_is_over_after_so_many_duplicates_or_all_architectures(tmp_path:
     more = {"max_duplicates": 4}
     assert not read(journal(tmp_path / "b", told, **more), None).over  # type: ignore[union-attr]
     log = Journal(tmp_path / "a")
-    log.append(events.resumed({"max_duplicates": (3, 9)}))
+    log.append(events.encode_resumed({"max_duplicates": (3, 9)}))
     log.close()
     assert not read(tmp_path / "a", None).over  # type: ignore[union-attr]
 
@@ -367,7 +371,8 @@ def test_a_study_of_all_architectures_is_over(tmp_path: Path) -> None:
             made = replace(made, evaluator=option("evaluator", "table"))
         run(made)
         study = read(folder, None)
-        assert study is not None and study.over is over
+        assert study is not None
+        assert study.over is over
 
 
 def test_folders_are_searched_at_any_depth_and_each_study_counts_once(tmp_path: Path) -> None:
@@ -401,7 +406,7 @@ def test_labels_say_what_differs(tmp_path: Path) -> None:
 
 def test_a_setting_that_an_older_journal_lacks_has_its_default(tmp_path: Path) -> None:
     old = journal(tmp_path / "old", trials(0.5), controller="pqt")
-    first = json.loads((old / FILE).read_text().split("\n")[0])
+    first = json.loads((old / JOURNAL_FILE).read_text().split("\n")[0])
     controller = {k: v for k, v in first["config"]["controller"].items() if k != "queue"}
     evaluator = {k: v for k, v in first["config"]["evaluator"].items() if k != "data"}
     edited(old, controller=controller, evaluator=evaluator)
@@ -443,7 +448,7 @@ def test_studies_without_trials_are_left_out(tmp_path: Path) -> None:
     empty = journal(tmp_path / "empty", [], seed=1)
     torn = tmp_path / "torn"
     torn.mkdir()
-    (torn / FILE).write_text('{"event":"stu')
+    (torn / JOURNAL_FILE).write_text('{"event":"stu')
     with pytest.raises(NasframeError, match="no study has a trial yet in .*empty"):
         contest([empty, torn])
     journal(tmp_path / "full", trials(0.5))
@@ -462,7 +467,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match=r"no study in .*void: a study's folder has a journal"):
         find([tmp_path / "void"])
     damaged = journal(tmp_path / "damaged", trials(0.5))
-    with (damaged / FILE).open("a") as file:
+    with (damaged / JOURNAL_FILE).open("a") as file:
         file.write("nonsense\n")
     with pytest.raises(NasframeError, match="line 4, is damaged"):
         contest([damaged])
@@ -474,7 +479,8 @@ def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 def test_real_studies_are_compared_as_their_results_say(runs: Path) -> None:
     found = compare(contest([runs], "test_accuracy"), [10, BUDGET])
     assert [row.label for row in found.rows] == ["evolution", "pqt", "random"]
-    assert found.in_points and not found.lower
+    assert found.in_points
+    assert not found.lower
     for row in found.rows:
         assert row.seeds == tuple(SEEDS)
         results = [read_result(runs / f"{row.label}-{seed}") for seed in SEEDS]
@@ -482,7 +488,8 @@ def test_real_studies_are_compared_as_their_results_say(runs: Path) -> None:
         best = [max(t[:10], key=lambda t: t.reward or 0) for t in new]
         assert row.best[10].mean == pytest.approx(mean(t.metrics["test_accuracy"] for t in best))
         tops = [t.metrics["test_accuracy"] for r in results for t in r.top(25)]
-        assert row.top[25] is not None and row.top[25].mean == pytest.approx(mean(tops))
+        assert row.top[25] is not None
+        assert row.top[25].mean == pytest.approx(mean(tops))
 
 
 def test_the_curves_are_the_statistics(runs: Path) -> None:
@@ -507,7 +514,7 @@ def test_the_curves_are_the_statistics(runs: Path) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9).map(sorted))
 def test_names_do_not_overlap(values: list[float]) -> None:
     places = chart.spread(values, 0.2, 1.0)
-    assert all(b - a >= 0.2 - 1e-9 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a >= 0.2 - 1e-9 for a, b in pairwise(places))
     assert places[-1] <= 1
     assert chart.spread([0.1, 0.4, 0.9], 0.2, 1.0) == [0.1, 0.4, 0.9]
 
@@ -539,14 +546,16 @@ def test_the_picture_opens(tmp_path: Path, suffix: str) -> None:
     data = path.read_bytes()
     if suffix == ".svg":
         text = "".join(ElementTree.fromstring(data).itertext())
-        assert "alert(1)" in text and "Best so far" in text
+        assert "alert(1)" in text
+        assert "Best so far" in text
     elif suffix == ".png":
         with Image.open(path) as image:
             assert image.width > 600
     elif suffix == ".pdf":
         assert data.startswith(b"%PDF")
     else:
-        assert b"<script>alert" not in data and rb"\u003cscript>alert(1)" in data
+        assert b"<script>alert" not in data
+        assert rb"\u003cscript>alert(1)" in data
         assert not re.search(rb"<script[^>]* src=", data), "all by itself"
     with pytest.raises(NasframeError, match="cannot write .*No such file"):
         chart.save(compare(race(a=[[0.1, 0.2]])), tmp_path / "nowhere" / path.name)
@@ -564,14 +573,16 @@ def test_the_own_choice_of_a_replayed_policy(runs: Path) -> None:
     tokens = made.argmax(len(told))
     evaluator = option("evaluator", "nasbench201").build(space, option("task", "digits").build())
     metrics = evaluator.evaluate(Architecture(tokens), None)
-    before = (folder / FILE).read_bytes()
+    before = (folder / JOURNAL_FILE).read_bytes()
     choice = own_choice(folder, "test_accuracy", evaluate=True)
-    assert choice is not None and choice.value == metrics["test_accuracy"]
+    assert choice is not None
+    assert choice.value == metrics["test_accuracy"]
     tried = [t for t in told if t.architecture.tokens == tokens]
     assert choice.tried is bool(tried)
     unknown = own_choice(folder, None, evaluate=False)
-    assert unknown is not None and unknown.value == (tried[0].reward if tried else None)
-    assert (folder / FILE).read_bytes() == before
+    assert unknown is not None
+    assert unknown.value == (tried[0].reward if tried else None)
+    assert (folder / JOURNAL_FILE).read_bytes() == before
     assert own_choice(runs / "random-2", None, evaluate=True) is None
 
 
@@ -581,7 +592,8 @@ def test_own_choices_are_summed_up_by_contender(runs: Path) -> None:
     assert (known.label, known.studies) == ("pqt", 6)
     choices = [own_choice(runs / f"pqt-{seed}", None, evaluate=True) for seed in SEEDS]
     assert known.tried == all_.tried == sum(c.tried for c in choices if c is not None)
-    assert all_.choice is not None and all_.choice.count == 6
+    assert all_.choice is not None
+    assert all_.choice.count == 6
     assert all_.choice.mean == pytest.approx(mean(c.value for c in choices if c and c.value))
     assert (known.choice.count if known.choice else 0) == known.tried
     best = [read_result(runs / f"pqt-{seed}").best for seed in SEEDS]
@@ -629,7 +641,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 def test_the_command_shows_what_it_writes(toys: Shell) -> None:
-    before = {path: path.read_bytes() for path in toys.cwd.rglob(FILE)}
+    before = {path: path.read_bytes() for path in toys.cwd.rglob(JOURNAL_FILE)}
     assert len(before) == 10
     more = ("--evaluate", "--at", "6,3", "--reach", "0.7", "--json", "all.json")
     done = toys("nasframe-report", "--compare", "cmp", *more, COLUMNS="120")
@@ -677,7 +689,8 @@ def test_ctrl_c_ends_everything_at_once(toys: Shell) -> None:
 
 def test_whose_mistake_it_is(toys: Shell) -> None:
     wrong = toys("nasframe-report", "--compare", "cmp", THINKS="-1")
-    assert wrong.returncode == 2 and "Picture: " in wrong.stdout
+    assert wrong.returncode == 2
+    assert "Picture: " in wrong.stdout
     blamed = "nasframe-report: Liking.argmax (liking) raised ValueError: sleep length must"
     assert blamed in wrong.stderr
     killed = toys("nasframe-report", "--compare", "cmp", DIES="")

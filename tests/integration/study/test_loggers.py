@@ -32,7 +32,7 @@ class Interrupts(Observer):
     def __init__(self, trials: int) -> None:
         self._left = trials
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         self._left -= 1
         if self._left == 0:
             raise KeyboardInterrupt
@@ -107,7 +107,7 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 
