@@ -22,7 +22,7 @@ from torchvision import datasets
 import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli.hydra_app import register_configs
-from nasframe.cli.search import to_config
+from nasframe.cli.search import build_study_config
 from nasframe_nasnet import nasframe_search_spaces
 from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
@@ -41,7 +41,7 @@ def search(tmp_path: Path) -> StudyConfig:
     register_configs()
     with initialize_config_module("nasframe.conf", version_base="1.3"):
         cfg = compose("study", ["experiment=nasnet_cifar10", f"task.root={tmp_path}"])
-    return to_config(cfg, tmp_path)
+    return build_study_config(cfg, tmp_path)
 
 
 def test_the_search_is_the_papers(search: StudyConfig) -> None:
@@ -126,7 +126,7 @@ def large_digits(tmp_path: Path) -> Iterator[Any]:
     digits = load_digits()
     x = np.kron(digits.images[:700] / 16, np.ones((1, 2, 2)))
     np.savez(tmp_path / "digits.npz", x_train=x, y_train=digits.target[:700])
-    yield option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
+    return option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
 
 
 def test_a_child_learns_with_auxiliary_classifier_and_drop_path(
@@ -159,7 +159,8 @@ def test_a_study_with_all_that_belongs_to_the_training(large_digits: Any, tmp_pa
         trials=2,
     )
     best = nasframe.run(study).best
-    assert best is not None and best.metrics["macs"]
+    assert best is not None
+    assert best.metrics["macs"]
     network = nasframe.load(tmp_path / "study")
     right = total = 0
     for x_NCHW, y_N in large_digits.validation_batches(64, torch.device("cpu")):

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from toys import toy_study
 
-from nasframe import Architecture, Context, option, run
+from nasframe import (
+    Architecture,
+    Context,
+    TrialState,
+    option,
+    run,
+)
 
 
 def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
@@ -33,5 +39,5 @@ def test_a_network_that_is_too_large_is_not_trained(tmp_path: Path) -> None:
     assert [trial.metrics["macs"] for trial in trials] == macs
     assert [trial.error for trial in trials] == [None] * 4
     trained = ["val_accuracy" in trial.metrics for trial in trials]
-    assert trained == [trial.rejected is None for trial in trials]
+    assert trained == [trial.state is TrialState.TRAINED for trial in trials]
     assert trained == [value <= sorted(macs)[1] for value in macs]

@@ -26,12 +26,12 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.comparison.studies import read as compared
-from nasframe.report.page.trials import record
-from nasframe.report.study.analyze import inspect
-from nasframe.storage.journal import FILE
+from nasframe.report.comparison.studies import read_study as compared
+from nasframe.report.page.trials import read_record
+from nasframe.report.study.analyze import analyze_study
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study.observer import Observer
-from nasframe.study.result import candidates, rank
+from nasframe.study.result import candidates, rank_trials
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.config import Advantage
 from nasframe_rl.elite import Elite
@@ -76,7 +76,8 @@ def test_the_floor_is_below_every_reward(rewards: list[float]) -> None:
     floor = RewardFloor()
     for reward in rewards:
         floor.tell(reward)
-    assert floor.reward is not None and math.isfinite(floor.reward)
+    assert floor.reward is not None
+    assert math.isfinite(floor.reward)
     lowest = min(rewards)
     assert floor.reward < lowest or lowest == -1.7976931348623157e308
 
@@ -98,7 +99,7 @@ def test_there_is_no_floor_before_the_first_reward() -> None:
 @given(OUTCOMES)
 def test_rejected_trials_have_no_rank(rewards: list[float | None]) -> None:
     told = [made(number, reward) for number, reward in enumerate(rewards)]
-    ranked = rank(told)
+    ranked = rank_trials(told)
     assert {trial.state for trial in ranked} <= {TrialState.TRAINED}
     known = [reward for reward in rewards if reward is not None]
     assert [trial.reward for trial in ranked] == sorted(known, reverse=True)
@@ -171,12 +172,13 @@ def test_a_rejected_network_never_beats_a_negative_reward(tmp_path: Path) -> Non
     trained = [t for t in result.trials if t.state is TrialState.TRAINED]
     assert max(t.reward for t in trained if t.reward is not None) < 0
     assert {t.reward for t in result.trials if t.state is TrialState.REJECTED} == {None}
-    assert result.best is not None and result.best.state is TrialState.TRAINED
+    assert result.best is not None
+    assert result.best.state is TrialState.TRAINED
     fine = {t.number for t in trained}
     assert {t.number for t in result.top(99)} <= fine
     assert {one.trial.number for one in candidates(tmp_path, 99)} <= fine
     assert {t.number for t in result.pareto("val_accuracy", "latency_ms")} <= fine
-    found = inspect(tmp_path)
+    found = analyze_study(tmp_path)
     assert {network.number for network in found.networks} <= fine
     assert found.rejected == sum(
         t.state is TrialState.REJECTED and t.duplicate_of is None for t in result.trials
@@ -194,7 +196,7 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
     for trial in rejected:
         assert f"trial {trial.number:>3}  rejected: {trial.rejected}\n" in out
     assert f"{len(rejected)} rejected, " in out
-    rows = {row.trial: row for row in record(tmp_path).rows}
+    rows = {row.trial: row for row in read_record(tmp_path).rows}
     told = read_result(tmp_path).dataframe()
     for trial in rejected:
         row = rows[trial.number]
@@ -208,9 +210,10 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
 
 def test_the_journal_has_no_reward_for_a_rejected_network(tmp_path: Path) -> None:
     run(limited(tmp_path))
-    told = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    told = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     rejected = [event for event in told if "rejected" in event]
-    assert rejected and not any("reward" in event for event in rejected)
+    assert rejected
+    assert not any("reward" in event for event in rejected)
 
 
 # Journals of before
@@ -220,43 +223,45 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 
 def of_before(folder: Path) -> None:
     """Let a journal look as if an older version had written it."""
-    lines = (folder / FILE).read_text().splitlines()
+    lines = (folder / JOURNAL_FILE).read_text().splitlines()
     events = [json.loads(line) for line in lines]
     events = [{**event, "reward": 0.0} if "rejected" in event else event for event in events]
     lines = [json.dumps(event, separators=(",", ":")) for event in events]
-    (folder / FILE).write_text("\n".join(lines) + "\n")
+    (folder / JOURNAL_FILE).write_text("\n".join(lines) + "\n")
 
 
 def test_rejected_trials_of_an_older_journal_have_no_reward(tmp_path: Path) -> None:
     good, bad = trials(-0.5, 0.0, val_accuracy=[-0.5, 0.0], parameters=[1.0, 9.0])
     journal(tmp_path, [good, replace(bad, rejected="too large")])
-    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / FILE).read_text()
+    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / JOURNAL_FILE).read_text()
     told = read_result(tmp_path)
     assert [trial.reward for trial in told.trials] == [-0.5, None]
-    assert told.best is not None and told.best.number == 0
+    assert told.best is not None
+    assert told.best.number == 0
 
 
 def test_an_older_study_is_resumed_with_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
     of_before(tmp_path)
-    observer = Notes()
-    result = run(limited(tmp_path, trials=40), observers=[observer])
-    (note,) = observer.notes
-    assert note.startswith("rejected networks had the reward 0 when this study began, and have non")
+    progress = Notes()
+    result = run(limited(tmp_path, trials=40), observers=[progress])
+    (note,) = progress.notes
+    old = "rejected networks had the reward 0 when this study started and have none now"
+    assert note.startswith(old)
     assert len([trial for trial in result.trials if trial.duplicate_of is None]) == 40
 
 
 def test_a_study_of_today_is_resumed_without_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
-    observer = Notes()
-    run(limited(tmp_path, trials=40), observers=[observer])
-    assert observer.notes == []
+    progress = Notes()
+    run(limited(tmp_path, trials=40), observers=[progress])
+    assert progress.notes == []
 
 
 def test_resumed_or_not_a_study_with_rejections_takes_one_course(tmp_path: Path) -> None:

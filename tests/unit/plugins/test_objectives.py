@@ -24,10 +24,10 @@ from nasframe import (
     run,
 )
 from nasframe.cli.hydra_app import register_configs
-from nasframe.cli.search import to_config
+from nasframe.cli.search import build_study_config
 from nasframe.registry.options import options
 from nasframe.study.observer import Observer
-from nasframe.study.scoring import scored
+from nasframe.study.scoring import score_trial
 from nasframe_objectives.config import (
     AccuracyConfig,
     AccuracyLatencyConfig,
@@ -237,7 +237,7 @@ def test_a_latency_that_is_none_fails_the_trial(
     config: ObjectiveConfig, latency_ms: Any, error: str
 ) -> None:
     trial = Trial(0, Architecture(()), metrics={"val_accuracy": 0.9, "latency_ms": latency_ms})
-    blamed = scored(trial, config.build()).error
+    blamed = score_trial(trial, config.build()).error
     assert blamed == f"Limited.score (nasframe_objectives): {error}"
 
 
@@ -305,7 +305,9 @@ def test_targets_and_weights_must_agree(targets: Any, weights: Any, error: str) 
 def on_command_line(*words: str) -> ObjectiveConfig:
     register_configs()
     with initialize_config_module("nasframe.conf", version_base="1.3"):
-        return to_config(compose("study", [*words, "dir=runs/x"]), Path("runs/x")).objective
+        return build_study_config(
+            compose("study", [*words, "dir=runs/x"]), Path("runs/x")
+        ).objective
 
 
 def test_targets_and_weights_are_given_on_the_command_line() -> None:
@@ -342,7 +344,7 @@ def test_every_objective_has_every_limit(name: str, metric: str) -> None:
     assert objective.score(at_limit) == option("objective", name).build().score(at_limit)
     reason = f"{metric} is 2000001.5, above the limit of 2000001"
     assert objective.rejects(above) == objective.rejects({metric: 2_000_001.5}) == reason
-    assert scored(Trial(0, Architecture(()), metrics=above), objective).reward is None
+    assert score_trial(Trial(0, Architecture(()), metrics=above), objective).reward is None
     assert objective.rejects({}) is None  # the evaluator may give it
 
 
@@ -413,7 +415,7 @@ class _Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 
