@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from toys import ToyEvaluatorConfig, ToyMeterConfig, next_message, toy_study
+from toys import ToyEvaluatorConfig, ToyMeterConfig, toy_study, wait_for_message
 
 from nasframe import Executor, Report, Result, Step, option
 
@@ -51,7 +51,7 @@ class Bench:
 
     def next(self) -> Report | Result:
         """The next message."""
-        return next_message(self.executor)
+        return wait_for_message(self.executor)
 
     @property
     def attempts(self) -> int:

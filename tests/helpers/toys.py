@@ -37,7 +37,7 @@ from nasframe.testing import ToyMeterConfig as ToyMeterConfig
 from nasframe.testing import ToyObjectiveConfig as ToyObjectiveConfig
 from nasframe.testing import ToySpaceConfig as ToySpaceConfig
 from nasframe.testing import ToyTaskConfig as ToyTaskConfig
-from nasframe.testing.executors import next_message as next_message
+from nasframe.testing.executors import wait_for_message as wait_for_message
 from nasframe.testing.toys import ToyController as ToyController
 
 

@@ -123,7 +123,7 @@ def test_nasframe_search_spaces(item: Option) -> None:
     kept = contract(SearchSpaceContract, item)
     kept.test_choices_have_names_and_options()
     kept.test_links_stand_at_the_anchor_of_their_target()
-    kept.test_an_architecture_is_told_and_drawn()
+    kept.test_an_architecture_is_described_and_drawn()
     task = option("task", TASKS[space.kinds[0]]).build()
     network = space.build(some_architecture(space, 1), task).train()
     batch = next(iter(task.train_batches(16, torch.device("cpu"), torch.Generator())))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from benches import Bench
-from toys import ToyEvaluatorConfig, next_message, toy_study
+from toys import ToyEvaluatorConfig, toy_study, wait_for_message
 
 from nasframe import (
     Architecture,
@@ -257,7 +257,7 @@ def test_a_node_without_the_plugin_is_told(
     executor = option("executor", "ray", address=cluster.address).build(config.parts())
     module.unlink()
     executor.submit(0, Step.TRAIN, CHILD)
-    result = next_message(executor)
+    result = wait_for_message(executor)
     assert isinstance(result, Result) and result.fatal
     assert "could not start: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
     executor.close()
