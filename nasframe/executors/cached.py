@@ -16,7 +16,7 @@ from nasframe.api.parts import Evaluator, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import NasframeError
 from nasframe.registry.serialization import to_plain
-from nasframe.storage.evaluation_cache import Cache, Entry
+from nasframe.storage.evaluation_cache import CachedEvaluation, EvaluationCache
 from nasframe.storage.events import all_finite
 from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_weights
@@ -54,7 +54,7 @@ class CachedEvaluator:
                 f"cache={folder}: evaluator {type(evaluator).__name__} does not say what its "
                 "metrics depend on: implement Evaluator.fingerprint, or leave cache out"
             )
-        self._cache = Cache(folder)
+        self._cache = EvaluationCache(folder)
 
     def evaluate(
         self,
@@ -83,7 +83,7 @@ class CachedEvaluator:
             metrics = evaluate(replace(context, report=report))
             if not stopped and all_finite(metrics):
                 weights = None if context.weights is None else context.weights.absolute()
-                slot.write(Entry(metrics, weights))
+                slot.write(CachedEvaluation(metrics, weights))
             return metrics, False
 
     def _make_key(self, architecture: Architecture, context: Context) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _hash_source(name: str) -> str:
     return digest.hexdigest()
 
 
-def _copy_weights(entry: Entry, architecture: Architecture, context: Context) -> None:
+def _copy_weights(entry: CachedEvaluation, architecture: Architecture, context: Context) -> None:
     """Copy the weights of an equal architecture, if the study that trained it still has them."""
     if entry.weights is None or context.weights is None:
         return

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
-from nasframe._support.system import cores
+from nasframe._support.system import count_cores
 from nasframe.api.config import Parts
 from nasframe.api.parts import Executor
 from nasframe.api.types import Report, Result, Step
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.executors import process_worker
 from nasframe.executors.worker import format_timeout
 
@@ -172,12 +172,12 @@ class ProcessExecutor(Executor):
             pickle.dumps(parts)
         except Exception as error:
             raise NasframeError(
-                f"executor=process cannot send the settings to workers: {one_line(error)}\n"
+                f"executor=process cannot send the settings to workers: {format_error(error)}\n"
                 "Define their classes in a module and use plain values, or use executor=serial"
             ) from error
         self._timeout, self._retries = parts.trial_timeout, parts.retries
         self._messages: SimpleQueue[process_worker.WorkerMessage | _AttemptEnd] = SimpleQueue()
-        threads = max(1, cores() // workers)
+        threads = max(1, count_cores() // workers)
         self._slots = [_WorkerSlot(slot, parts, threads, self._messages) for slot in range(workers)]
         self._free = list(reversed(self._slots))
         self._jobs: dict[int, _RunningStep] = {}
@@ -261,7 +261,7 @@ class ProcessExecutor(Executor):
         if isinstance(error, _LOSSES):
             return self._retry_or_fail(job, _describe_end(error))
         if error is not None:  # such as a KeyboardInterrupt that the child raised
-            return self._fail(job, one_line(error))
+            return self._fail(job, format_error(error))
         self._free.append(self._jobs.pop(job.number).slot)
         return future.result()
 

@@ -15,7 +15,7 @@ from nasframe.api.config import Parts
 from nasframe.api.types import Report, Result, Step
 from nasframe.executors.process_worker import DEVICES_VARIABLE
 from nasframe.executors.serial import SerialExecutor
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.storage.weights import weights_path
 
 
@@ -107,6 +107,6 @@ class RayWorker:
 
 def read_first_line(folder: Path) -> bytes:
     """Read the first line of the journal in a folder; empty if there is no journal."""
-    with suppress(OSError), (folder / FILE).open("rb") as file:
+    with suppress(OSError), (folder / JOURNAL_FILE).open("rb") as file:
         return file.readline()
     return b""

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from nasframe._support.system import cores
-from nasframe.errors import NasframeError, one_line
+from nasframe._support.system import count_cores
+from nasframe.errors import NasframeError, format_error
 
 _DEBUG = bool(os.environ.get("NASFRAME_DEBUG"))
 
@@ -40,7 +40,7 @@ def connect(address: str | None) -> None:
         NasframeError: if the cluster cannot be reached.
     """
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    local = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
+    local = {"num_cpus": count_cores(), "include_dashboard": False} if address == "local" else {}
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray").setLevel(logging.INFO if _DEBUG else logging.CRITICAL)
@@ -54,7 +54,7 @@ def connect(address: str | None) -> None:
         )
     except Exception as error:  # Ray raises many kinds
         raise NasframeError(
-            f"executor.address={address}: cannot reach Ray: {one_line(error)}"
+            f"executor.address={address}: cannot reach Ray: {format_error(error)}"
         ) from error
     finally:
         if main:  # Ray has installed its own handler

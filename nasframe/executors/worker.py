@@ -18,9 +18,9 @@ from typing import Any
 from nasframe.api.config import Parts
 from nasframe.api.parts import Evaluator, Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics, Result, Step
-from nasframe.errors import ChildError, NasframeError, one_line
+from nasframe.errors import ChildError, NasframeError, format_error
 from nasframe.executors.cached import CachedEvaluator
-from nasframe.registry.calls import built, called
+from nasframe.registry.calls import build_part, describe_part
 from nasframe.storage.weights import weights_path
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -57,23 +57,23 @@ class Worker:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space."""
-        return built(self._parts.search_space.build, SearchSpace)
+        return build_part(self._parts.search_space.build, SearchSpace)
 
     @cached_property
     def task(self) -> Task:
         """The task; its data stay in memory."""
-        return built(self._parts.task.build, Task)
+        return build_part(self._parts.task.build, Task)
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """The evaluator."""
-        return built(self._parts.evaluator.build, Evaluator, self.space, self.task)
+        return build_part(self._parts.evaluator.build, Evaluator, self.space, self.task)
 
     @cached_property
     def meters(self) -> dict[str, Meter]:
         """The meters by name."""
         items = self._parts.meters.items()
-        return {name: built(c.build, Meter, self.space, self.task) for name, c in items}
+        return {name: build_part(c.build, Meter, self.space, self.task) for name, c in items}
 
     @cached_property
     def recall(self) -> CachedEvaluator | None:
@@ -147,7 +147,7 @@ class Worker:
             metrics = _check_metrics(self.evaluator, self.evaluator.evaluate(architecture, context))
             missing = [name for name in self.evaluator.provides if name not in metrics]
             if missing:
-                raise ChildError(f"{called(self.evaluator)} did not return {missing[0]}")
+                raise ChildError(f"{describe_part(self.evaluator)} did not return {missing[0]}")
             return metrics
 
         if self.recall is None:
@@ -162,10 +162,10 @@ def _run_meter(name: str, meter: Meter, architecture: Architecture, context: Con
     except (Exception, SystemExit) as error:
         if _is_fatal(error):
             raise
-        raise ChildError(f"meter {name}: {one_line(error)}") from error
+        raise ChildError(f"meter {name}: {format_error(error)}") from error
     fault = _find_fault(meter, metrics)
     if fault is not None:
-        raise ChildError(f"meter {name}: {called(meter)}: {fault}")
+        raise ChildError(f"meter {name}: {describe_part(meter)}: {fault}")
     return metrics
 
 
@@ -184,11 +184,11 @@ def _find_fault(meter: Meter, metrics: Metrics) -> str | None:
 
 def _check_metrics(part: Evaluator | Meter, metrics: Metrics) -> Metrics:
     if not isinstance(metrics, Mapping):
-        raise ChildError(f"{called(part)} must return metrics by name, not {metrics!r:.80}")
+        raise ChildError(f"{describe_part(part)} must return metrics by name, not {metrics!r:.80}")
     try:
         return _convert_metrics(metrics)
     except ChildError as error:
-        raise ChildError(f"{called(part)}: {error}") from error
+        raise ChildError(f"{describe_part(part)}: {error}") from error
 
 
 def _convert_metrics(metrics: Metrics) -> Metrics:
@@ -220,4 +220,4 @@ def _format_error(error: BaseException) -> str:
             f"a child cannot write its files: {error}\n"
             "All finished trials are kept: make room and run the same command again"
         )
-    return str(error) if isinstance(error, NasframeError) else one_line(error)
+    return str(error) if isinstance(error, NasframeError) else format_error(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import drawing, space_of
+from nasframe.registry.restore import draw_architecture, restore_space
 from nasframe.report.comparison.studies import find
 from nasframe.storage import journal
 from nasframe.storage.files import write_output
@@ -31,20 +31,20 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
     studies = find(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
-    header = next(journal.read(studies[0]), None)
+    header = next(journal.read_journal(studies[0]), None)
     if header is None:
         raise NasframeError(f"{studies[0]} has no trial yet")
-    space, architecture = space_of(header["config"]), _architecture(studies[0], which)
+    space, architecture = restore_space(header["config"]), _find_architecture(studies[0], which)
     try:
         check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
     except NasframeError as error:
         raise NasframeError(f"--draw {which}: {error}") from error
     path = path or studies[0] / f"architecture-{which[:60]}.svg"
-    write_output(path, drawing(space, architecture).svg())
+    write_output(path, draw_architecture(space, architecture).svg())
     return path
 
 
-def _architecture(folder: Path, which: str) -> Architecture:
+def _find_architecture(folder: Path, which: str) -> Architecture:
     if which.isdecimal():
         trials = {trial.number: trial for trial in read_result(folder).trials}
         if int(which) not in trials:

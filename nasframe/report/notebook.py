@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nasframe.report.page.trials import Record
 
 
-class Kind(Enum):
+class ChartKind(Enum):
     """What a chart shows."""
 
     trials = "trials"
@@ -49,25 +49,25 @@ def plot(
     from nasframe.report.comparison.groups import contest
     from nasframe.report.comparison.studies import find
 
-    if kind not in Kind.__members__:
-        raise NasframeError(f"there is no chart {kind!r}; {nearest(kind, Kind.__members__)}")
+    if kind not in ChartKind.__members__:
+        raise NasframeError(f"there is no chart {kind!r}; {nearest(kind, ChartKind.__members__)}")
     if not studies:
         raise NasframeError("no study was given")
     given = [studies] if isinstance(studies, StudyResult | Path | str) else studies
     folders = find([Path(s.folder if isinstance(s, StudyResult) else s) for s in given])
-    match Kind[kind]:
-        case Kind.pareto:
-            return _pareto(folders)
-        case Kind.comparison:
+    match ChartKind[kind]:
+        case ChartKind.pareto:
+            return _plot_front(folders)
+        case ChartKind.comparison:
             from nasframe.report.comparison.chart import picture
             from nasframe.report.comparison.compare import compare
 
             return picture(compare(contest(folders)))
-        case Kind.trials | Kind.time:
-            return _course(folders, kind)
+        case ChartKind.trials | ChartKind.time:
+            return _plot_rewards(folders, kind)
 
 
-def _pareto(folders: Sequence[Path]) -> altair.TopLevelMixin:
+def _plot_front(folders: Sequence[Path]) -> altair.TopLevelMixin:
     from nasframe.report.study.analyze import inspect
     from nasframe.report.study.chart import picture
 
@@ -78,22 +78,26 @@ def _pareto(folders: Sequence[Path]) -> altair.TopLevelMixin:
     return picture(findings, findings.front)
 
 
-def _course(folders: Sequence[Path], kind: str) -> altair.TopLevelMixin:
+def _plot_rewards(folders: Sequence[Path], kind: str) -> altair.TopLevelMixin:
     from nasframe.report.page import charts
     from nasframe.report.page.page import short_names
     from nasframe.report.page.trials import record
 
     names = short_names(folders)
-    studies = [_rows(name, record(path)) for name, path in zip(names, folders, strict=True)]
+    studies = [_make_rows(name, record(path)) for name, path in zip(names, folders, strict=True)]
     field = charts.COURSES[kind].field
-    best = [row for rows in studies for row in _best(sorted(rows, key=lambda row: row[field]))]
+    best = [
+        row
+        for rows in studies
+        for row in _find_improvements(sorted(rows, key=lambda row: row[field]))
+    ]
     trials = [row for rows in studies for row in rows]
     return charts.course(names, kind, own_legend=len(names) > 1).properties(
         datasets={"trials": trials, f"best_{field}": best}
     )
 
 
-def _rows(name: str, record: Record) -> list[dict[str, Any]]:
+def _make_rows(name: str, record: Record) -> list[dict[str, Any]]:
     return [
         {
             "study": name,
@@ -107,7 +111,7 @@ def _rows(name: str, record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def _best(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _find_improvements(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Where the best reward has risen; and the end, which it holds to."""
     found: list[Mapping[str, Any]] = []
     for row in rows:

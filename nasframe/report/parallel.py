@@ -14,12 +14,12 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from nasframe._support.system import cores
+from nasframe._support.system import count_cores
 from nasframe.errors import NasframeError
 
 Found = TypeVar("Found")
 
-_HANDFUL = 8
+_SERIAL_LIMIT = 8
 """So many studies are read sooner than processes start."""
 
 
@@ -34,15 +34,15 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
     Raises:
         NasframeError: if one of the processes was killed.
     """
-    if len(folders) <= _HANDFUL:
-        return list(_shown(map(work, folders), len(folders), title))
-    workers = min(cores(), len(folders))
+    if len(folders) <= _SERIAL_LIMIT:
+        return list(_track(map(work, folders), len(folders), title))
+    workers = min(count_cores(), len(folders))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         try:
             # Not by map: it cancels what is left, and the pool complains of that when it is ended.
-            with _ctrl_c_waiting():
+            with _block_ctrl_c():
                 futures = [pool.submit(work, folder) for folder in folders]
-            return list(_shown((f.result() for f in futures), len(folders), title))
+            return list(_track((f.result() for f in futures), len(folders), title))
         except BrokenProcessPool as error:
             reason = "a process that read studies was killed: is memory short?"
             raise NasframeError(reason) from error
@@ -53,7 +53,7 @@ def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> 
 
 
 @contextmanager
-def _ctrl_c_waiting() -> Iterator[None]:
+def _block_ctrl_c() -> Iterator[None]:
     """Ctrl-C waits until the block ends, and never reaches the processes that are started in it.
 
     One that is interrupted while it starts would complain; this process ends them all.
@@ -65,7 +65,7 @@ def _ctrl_c_waiting() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _shown(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
+def _track(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
     console = Console(stderr=True)
     hidden = not console.is_terminal
     return track(results, title, total, console=console, transient=True, disable=hidden)

@@ -23,7 +23,7 @@ from timm.data import (  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.tasks.classification import Classification
 from nasframe.tasks.image_folder import list_folder
 from nasframe.tasks.loading import Loaded, read_image
@@ -202,6 +202,7 @@ def _make_training_transform(size: int, variation: Variation) -> Callable[[Image
         )
     except Exception as error:  # timm raises assertions and others for an unknown policy
         raise NasframeError(
-            f"task.auto_augment={variation.auto_augment}: not a policy of timm: {one_line(error)}"
+            f"task.auto_augment={variation.auto_augment}: not a policy of timm: "
+            f"{format_error(error)}"
         ) from error
     return transform

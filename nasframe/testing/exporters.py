@@ -39,12 +39,12 @@ class ExporterContract(PartContract):
         assert exporter.kinds and not unknown, f"kinds must be image or sequence, not {unknown}"
 
     def test_its_files_give_the_networks_outputs(self, tmp_path: Path) -> None:
-        from nasframe.export.write import export
+        from nasframe.export.write import export_network
 
         exporter = self._exporter()
         for given in self._make_exportables(0):
             with warnings.catch_warnings(action="ignore"):
-                export("yours", exporter, given, tmp_path / given.kind)
+                export_network("yours", exporter, given, tmp_path / given.kind)
             names = sorted(path.name for path in tmp_path.glob(f"{given.kind}*"))
             wanted = sorted(given.kind + suffix for suffix in exporter.suffixes)
             assert names == wanted, f"it wrote {names}, not {wanted}"

@@ -95,7 +95,7 @@ class _Interrupter(Observer):
     def __init__(self, trials: int) -> None:
         self._trials_left = trials
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Count the trial, and interrupt the study after the last one."""
         self._trials_left -= 1
         if self._trials_left == 0:
@@ -108,6 +108,6 @@ class _NoteRecorder(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Record the note."""
         self.texts.append(text)

@@ -18,7 +18,9 @@ def journal_events(folder: Path) -> list[dict[str, Any]]:
     Times (and metrics that end in ``seconds`` or ``per_second``), the study's folder, its executor
     and its resumptions are omitted.
     """
-    events = [_drop_times(event) for event in journal.read(folder) if event["event"] in _ORDER]
+    events = [
+        _drop_times(event) for event in journal.read_journal(folder) if event["event"] in _ORDER
+    ]
     for event in events:
         for key in ("dir", "executor"):
             event.get("config", {}).pop(key, None)

@@ -35,6 +35,7 @@ from nasframe.api.types import (
     Proposal,
     TaskShape,
     Trial,
+    TrialState,
 )
 from nasframe.registry.options import option
 
@@ -151,8 +152,9 @@ class ToyController(Controller):
     def tell(self, trials: Sequence[Trial]) -> None:
         """Change the next draws."""
         for trial in trials:
-            if trial.reward is not None:
-                self._learned = hash((self._learned, trial.number, trial.reward)) % 2**40
+            if trial.reward is not None or trial.state is TrialState.REJECTED:
+                reward = math.inf if trial.reward is None else trial.reward
+                self._learned = hash((self._learned, trial.number, reward)) % 2**40
 
 
 @dataclass(kw_only=True)

@@ -17,8 +17,8 @@ from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Evaluator, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import ChildError, NasframeError
-from nasframe.registry.calls import called, raised
-from nasframe.storage.weights import save_weights, task_facts
+from nasframe.registry.calls import describe_failure, describe_part
+from nasframe.storage.weights import describe_task, save_weights
 from nasframe.training.compile import compile_apart
 from nasframe.training.devices import check_environment, find_device, seeded
 from nasframe.training.optimizer import check_optimizer
@@ -103,13 +103,13 @@ class TrainEvaluator(Evaluator):
 
     def _build(self, architecture: Architecture) -> nn.Module:
         """Build the network on the CPU, so that its initial weights are equal on any device."""
-        name = called(self._space, "build")
+        name = describe_part(self._space, "build")
         try:
             network = self._space.build(architecture, self._task)
         except NasframeError:
             raise
         except Exception as error:
-            raise ChildError(raised(name, error)) from error
+            raise ChildError(describe_failure(name, error)) from error
         if not isinstance(network, nn.Module):
             raise ChildError(f"{name} must return an nn.Module, not {network!r:.80}")
         if not any(parameter.requires_grad for parameter in network.parameters()):
@@ -169,7 +169,7 @@ class TrainEvaluator(Evaluator):
         }
 
     def _metadata(self, architecture: Architecture) -> dict[str, Any]:
-        return {"tokens": architecture.tokens, "task": task_facts(self._task)}
+        return {"tokens": architecture.tokens, "task": describe_task(self._task)}
 
 
 @contextmanager

@@ -80,8 +80,8 @@ class FasterRCNNConfig(DetectorConfig):
         fpn: read a feature pyramid (Lin et al. 2017) of all maps of the strides 4 to 32 instead.
         anchors: sides of the anchors, in pixels of the resized image. With ``fpn`` they are the
             smallest level's first, and it needs one for each level, the last one pooled.
-        proposals: regions that are looked at in an image.
-        samples: of them, in training, those that make the loss.
+        proposals: regions examined in an image.
+        samples: the regions that count for the training loss.
         width: of the fully connected layers.
     """
 

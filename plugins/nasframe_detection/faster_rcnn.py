@@ -36,7 +36,7 @@ class Pyramid(nn.Module):
         self.fpn = FeaturePyramidNetwork(channels, PYRAMID, LastLevelMaxPool())
 
     def forward(self, x_NCHW: Tensor) -> dict[str, Tensor]:
-        """Maps of 256 channels, by the strides of those that they are from."""
+        """Return maps of 256 channels, by stride."""
         maps: dict[str, Tensor] = self.fpn(OrderedDict(self.body(x_NCHW)))
         return maps
 
@@ -58,8 +58,8 @@ def faster_rcnn(
         task: size of the images, and the number of classes.
         fpn: whether a feature pyramid of all maps is read, or the map of stride 16.
         anchors: sides of the anchors, in pixels of the resized image.
-        proposals: regions that are looked at in an image.
-        samples: of them, in training, those that make the loss.
+        proposals: regions examined in an image.
+        samples: the regions that count for the training loss.
         width: of the fully connected layers.
 
     Raises:

@@ -86,7 +86,7 @@ class EvolutionController(Controller):
         return tokens
 
     def _mutate(self, tokens: npt.NDArray[np.int64], generator: np.random.Generator) -> None:
-        """Change one choice, of those that have a choice, to another of its options."""
+        """Change one choice with several options to another option."""
         sizes = self._sizes[: len(tokens)]
         places = np.flatnonzero(sizes > 1)
         if len(places):

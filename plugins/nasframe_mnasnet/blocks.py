@@ -34,7 +34,7 @@ class Frame:
 
 
 class Block(NamedTuple):
-    """Equal layers, of which only the first may have a stride or change the channels.
+    """Equal layers; only the first may have a stride or change the channels.
 
     ``se`` is the ratio of squeeze-and-excitation, 0 for none; ``filters`` are not rounded yet.
     """

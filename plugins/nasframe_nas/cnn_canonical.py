@@ -1,6 +1,6 @@
 """One form for NAS networks that are the same graph.
 
-Layers in another order, of which each still comes after those that it reads, give the same network
+Any order of the layers in which each comes after its inputs gives the same network
 up to the order of its channels.
 """
 

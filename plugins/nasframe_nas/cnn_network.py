@@ -25,7 +25,7 @@ from nasframe_nas.cnn_layers import Layer, unread
 
 
 class NASCNN(nn.Module):
-    """Convolutions of which each reads any of the earlier ones, and a classifier.
+    """Convolutions, each of which may read any earlier one, and a classifier.
 
     A layer without inputs reads the image. The outputs that no layer reads are concatenated,
     averaged over the image and classified.

@@ -37,7 +37,7 @@ class NASCNNSpace(SearchSpace):
         layers: how many layers a network has, in the end.
         menus: by the name of a step, the values among which each layer chooses.
         first_layers: how many layers the first networks have; ``None`` for ``layers``, always.
-        grow_every: after so many proposals each, networks have two layers more.
+        grow_every: the number of proposals after which networks grow by two layers.
         pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
         extra_filters: added to each layer's number of filters.
     """

@@ -31,7 +31,7 @@ class NASCNNConfig(SearchSpaceConfig):
         strides: whether layers choose the height and width of their stride; otherwise both are 1.
         stride: the strides among which they choose.
         first_layers: how many layers the first networks have; null for ``layers``, always.
-        grow_every: after so many proposals each, networks have two layers more.
+        grow_every: the number of proposals after which networks grow by two layers.
         pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
         extra_filters: added to each layer's number of filters.
     """

@@ -44,9 +44,9 @@ class Layout:
 
     Attributes:
         tree: the cell.
-        order: its leaves, first those that the new memory depends on.
+        order: its leaves, starting with the inputs of the new memory.
         groups: leaves that are computed together: their node, and how many they are.
-        memory_groups: so many of the groups, from the first, hold what the memory depends on.
+        memory_groups: the number of groups, from the first, that the memory depends on.
     """
 
     tree: Tree

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class TableSpace(SearchSpace):
-    """The columns that are choices; those that are metrics are kept for the evaluator.
+    """A space of the columns that are choices; the evaluator gets the columns with metrics.
 
     Args:
         path: the file.

@@ -1,6 +1,6 @@
 """One form for all NASNet cells that are the same graph.
 
-Swapping the operands of a block, and reordering blocks of which none reads the other, give the
+Swapping the operands of a block, and reordering independent blocks, give the
 same network up to the order of its channels. A state with two readers is not the same as two equal
 states with one reader each.
 """
@@ -17,7 +17,7 @@ Row = tuple[int, ...]
 def canonical(tokens: Sequence[int]) -> tuple[int, ...]:
     """The smallest of the token sequences that describe the same cell.
 
-    Blocks get their places one by one, and the smallest row among those that can come next comes
+    Blocks get their places one by one, and the smallest row that can come next comes
     next. Blocks whose rows are equal do the same to the same states: each is tried, save that
     those without readers stand for one another.
     """

@@ -35,8 +35,8 @@ class NASNetConfig(SearchSpaceConfig):
             of 32 (``imagenet``).
         skip_reduction: the cell after a Reduction cell reads, as its second input, what that one
             read as second, not as first; slim's ``skip_reduction_layer_input``.
-        normal_outputs: the states that a Normal cell gives; null for those that no block reads.
-        reduction_outputs: the same of a Reduction cell.
+        normal_outputs: the output states of a Normal cell; null for all states that no block reads.
+        reduction_outputs: the same for a Reduction cell.
         auxiliary: train a second classifier, whose loss counts 0.4 times, on the last cell before
             the second Reduction cell; its map must be 5x5 or larger.
         drop_path_keep: share of the paths in a cell that are kept at the end of the training; 1

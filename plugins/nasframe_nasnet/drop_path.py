@@ -1,4 +1,4 @@
-"""ScheduledDropPath: paths of a cell are dropped, more and more as the training goes on.
+"""ScheduledDropPath: drop paths of a cell, with a probability that grows during training.
 
 Zoph et al. 2018, section 4 and appendix A.7: the probability grows linearly with time. In the
 authors' code (slim, its default "v3") it also grows linearly from the first cell to the last.

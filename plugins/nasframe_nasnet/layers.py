@@ -61,7 +61,7 @@ def conv(
 
 
 class ReluFirst(nn.Sequential):
-    """Layers of which the first is a ReLU; the second must not work in place."""
+    """Layers after a ReLU; the first of them must not work in place."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(nn.ReLU(), *layers)

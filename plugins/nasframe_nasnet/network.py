@@ -34,7 +34,7 @@ class Layer(NamedTuple):
 
 
 class NASNet(nn.Module):
-    """A stem, cells of which each reads the outputs of the two before, and a classifier.
+    """A stem, cells that each read the outputs of the two before, and a classifier.
 
     Args:
         stem: from the image to the first map.

@@ -21,7 +21,7 @@ class NASNetSpace(SearchSpace):
     Args:
         blocks: blocks in a cell.
         stacking: how a network is made of the cells.
-        outputs: the states that a Normal and a Reduction cell give; ``None`` for those that no
+        outputs: the output states of a Normal and a Reduction cell; ``None`` for all that no
             block reads.
     """
 

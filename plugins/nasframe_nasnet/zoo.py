@@ -4,7 +4,7 @@ Its name there and in the paper is N @ P: N Normal cells in a stage, and P chann
 which are 24 times the filters of the first stage (six states, four times as wide). So 6 @ 4032 is
 ``cells=6, filters=168``, 4 @ 1056 is ``cells=4, filters=44`` and, for CIFAR-10, 6 @ 768 is
 ``cells=6, filters=32, skeleton="cifar"``. The printed sizes of 5 @ 1538, 7 @ 1920 and 7 @ 2304 are
-not those that these cells give.
+not the sizes of these cells.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class AccuracyConfig(LimitedConfig):
     Zoph & Le (2017) reward the cube of the best of the last five epochs: ``of=max_last5 power=3``.
 
     Attributes:
-        metric: the metric's name, of which more is better; unless ``of`` is ``last``, its series
+        metric: the name of a metric where higher is better; unless ``of`` is ``last``, its series
             is read, whose name is that with ``_epochs`` added.
         of: which epochs count; the reward is made of the best of them.
         power: to which the metric is raised.
@@ -84,7 +84,7 @@ class PerplexityConfig(LimitedConfig):
     """A constant over the square of the perplexity: c / ppl^2 (Zoph & Le 2017, 4.2).
 
     With the paper's constant, the words of the Penn Treebank give rewards below 0.03.
-    Characters, of which perplexities are from 3 to 10, give rewards of 1 to 9: a controller
+    Characters, with perplexities from 3 to 10, give rewards of 1 to 9: a controller
     whose settings suit rewards up to 1 wants a ``c`` of about 5 there.
 
     Attributes:

@@ -16,7 +16,7 @@ from nasframe import (
 
 
 class SamplerName(Enum):
-    """Optuna's samplers; those that cannot be a controller are named to be refused in words."""
+    """Optuna's samplers, also unsuitable ones, which are refused with the reason."""
 
     tpe = "tpe"
     gp = "gp"

@@ -143,7 +143,7 @@ class OptunaController(Controller):
 
 @final
 class _Storage(InMemoryStorage):
-    """Holds what it is told: a sampler's notes about its proposal are dropped."""
+    """Holds told trials and drops a sampler's notes about its proposal."""
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Forget it."""

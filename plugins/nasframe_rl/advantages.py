@@ -73,7 +73,7 @@ class Advantages:
         return [self._rank(reward) for reward in rewards]
 
     def _rank(self, reward: float) -> float:
-        """The share of recent rewards that are lower, less the share of those that are higher."""
+        """Return the share of lower recent rewards minus the share of higher ones."""
         lower = sum(other < reward for other in self._recent)
         higher = sum(other > reward for other in self._recent)
         return (lower - higher) / len(self._recent)

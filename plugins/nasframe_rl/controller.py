@@ -40,7 +40,7 @@ class PolicyController(Controller):
         advantages: makes advantages of rewards.
         epochs: steps of the optimizer an update.
         clip: PPO's limit of the ratio of probabilities; ``None`` for REINFORCE.
-        elite: the best architectures, of which the likelihood is raised, too; ``None`` for none.
+        elite: the best architectures, whose likelihood is raised, too; ``None`` for none.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class PolicyController(Controller):
             if len(self._told) == self.batch:
                 with threads(1):
                     self._learn([trial for trial in self._told if _teaches(trial)])
-                self._exploration.told(self._told)
+                self._exploration.update(self._told)
                 self._told.clear()
 
     def _learn(self, trials: Sequence[Trial]) -> None:

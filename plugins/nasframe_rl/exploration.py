@@ -33,7 +33,7 @@ class Exploration:
         self._least = least
         self.share = least
 
-    def told(self, trials: Sequence[Trial]) -> None:
+    def update(self, trials: Sequence[Trial]) -> None:
         """Follow the duplicates among the trials of an update."""
         duplicates = sum(trial.duplicate_of is not None for trial in trials)
         growth = math.exp(_RATE * (duplicates - _DUPLICATES * len(trials)))

@@ -8,7 +8,7 @@ from nasframe import Metrics, Stopper
 
 
 class ASHAStopper(Stopper):
-    """Lets the best of each ``eta`` children go on from a rung.
+    """Lets the best of each ``eta`` children continue beyond a rung.
 
     Args:
         min_epochs: the first rung.
@@ -23,7 +23,7 @@ class ASHAStopper(Stopper):
         self._rungs: dict[int, list[float]] = {}
 
     def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
-        """Go on between rungs, and on a rung with a reward among the best there."""
+        """Continue between rungs, and beyond a rung with a reward among its best."""
         if not self._is_rung(epoch):
             return True
         rewards = self._rungs.setdefault(epoch, [])

@@ -13,9 +13,9 @@ class EarlyConfig(StopperConfig, ABC):
     """What every stopper has.
 
     Attributes:
-        min_epochs: that every child is trained for; with ``asha`` the first rung.
-        fail: whether a child that was ended is a failed trial, of which the controller learns
-            nothing; else its reward is what the objective gives for the epoch that it has reached.
+        min_epochs: the minimum for every child; with ``asha`` the first rung.
+        fail: whether a stopped child has no reward, so that the controller learns
+            nothing; else it has the objective's value for the epoch that it reached.
     """
 
     min_epochs: int = setting(1, least=1)
@@ -30,7 +30,7 @@ class MedianConfig(EarlyConfig):
     Optimization" (2017), 3.2.1.
 
     Attributes:
-        min_trials: so many others must have reached an epoch before one is ended there.
+        min_trials: the minimum of other children that reached an epoch before one is stopped there.
     """
 
     min_trials: int = setting(5, least=1)
@@ -44,14 +44,14 @@ class MedianConfig(EarlyConfig):
 
 @dataclass(kw_only=True)
 class ASHAConfig(EarlyConfig):
-    """Successive halving: of the children that reach a rung, the best of each ``eta`` go on.
+    """Successive halving: of the children that reach a rung, the best of each ``eta`` continue.
 
     The rungs are at ``min_epochs``, ``eta`` times as many, and so on. Li et al., "A System for
     Massively Parallel Hyperparameter Tuning" (2020), in the variant that stops: who arrives at a
     rung is held against those who were there before, and never waits for others.
 
     Attributes:
-        eta: of so many children one goes on from a rung; at least 2.
+        eta: the number of children at a rung for each one that continues; at least 2.
     """
 
     eta: int = setting(3, least=2)

@@ -10,12 +10,12 @@ from nasframe import Metrics, Stopper
 class MedianStopper(Stopper):
     """Ends a child whose best reward is below the median of the others' running averages.
 
-    The others are those that have reached the same epoch and were not ended there.
+    The others are the children that reached the same epoch and were not stopped there.
 
     Args:
-        min_epochs: that every child is trained for.
-        min_trials: so many others are needed.
-        fails: whether a child that was ended is a failed trial.
+        min_epochs: the minimum for every child.
+        min_trials: the minimum of other children.
+        fails: whether a stopped child has no reward.
     """
 
     def __init__(self, min_epochs: int, min_trials: int, fails: bool) -> None:
@@ -26,7 +26,7 @@ class MedianStopper(Stopper):
         self._averages: dict[int, list[float]] = {}
 
     def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
-        """Go on unless the best reward so far is below the median of the others."""
+        """Continue unless the best reward so far is below the median of the others."""
         rewards = self._rewards.setdefault(number, [])
         rewards.append(reward)
         others = self._averages.setdefault(epoch, [])

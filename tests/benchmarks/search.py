@@ -39,7 +39,7 @@ class Marks(Observer):
         self.seconds.append(time.perf_counter())
         self.bytes.append(psutil.Process().memory_info().rss)
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.number == 99 or (trial.number + 1) % 1000 == 0:
             self.mark(trial.number + 1)
 

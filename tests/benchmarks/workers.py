@@ -38,7 +38,7 @@ class Clock(Observer):
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         self.times.append(time.perf_counter())
 
     def seconds(self) -> float:

@@ -33,11 +33,11 @@ from nasframe import (
     run,
 )
 from nasframe.api import hookspecs
-from nasframe.cli.help import attributes
+from nasframe.cli.help import parse_attributes
 from nasframe.registry.options import GROUPS, Option, Published, networks, options
-from nasframe.retraining.fit import fit
+from nasframe.retraining.fit import train_network
 from nasframe.storage.network_folder import Shape as TaskOf
-from nasframe.study.scoring import scored
+from nasframe.study.scoring import score_trial
 from nasframe.testing import ControllerContract, SearchSpaceContract
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
@@ -102,7 +102,7 @@ def test_each_hook_has_a_test_of_its_name() -> None:
 
 @pytest.mark.parametrize("item", [pytest.param(o, id=f"{o.group}={o.name}") for o in options()])
 def test_each_setting_is_documented(item: Option) -> None:
-    documented = {name for base in item.type.__mro__ for name in attributes(base)}
+    documented = {name for base in item.type.__mro__ for name in parse_attributes(base)}
     assert {field.name for field in fields(item.type)} <= documented
     assert (
         f"{item.type.__module__}.{item.type.__name__}"
@@ -178,7 +178,7 @@ def test_nasframe_objectives(item: Option) -> None:
     assert isinstance(objective, Objective)
     assert objective.needs
     metrics = dict.fromkeys(objective.needs, 0.5)
-    trial = scored(Trial(0, Architecture(()), metrics=metrics), objective)
+    trial = score_trial(Trial(0, Architecture(()), metrics=metrics), objective)
     assert trial.error is None
     assert isinstance(trial.reward, float)
 
@@ -238,7 +238,7 @@ def test_nasframe_recipes(item: Option, tmp_path: Path) -> None:
     few = {"epochs": 2, "batch_size": 32, "warmup_epochs": 0, "ema": None, "gradient_clip": 0}
     task = option("task", "digits").build()
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    _, rows = fit(
+    _, rows = train_network(
         network,
         task,
         replace(recipe, **few, lr=min(recipe.lr, 0.03)),

@@ -30,7 +30,7 @@ class Annealing(Controller):
         return Proposal(tuple(tokens))
 
     def tell(self, trials):
-        """Moves. A trial without a reward has failed: it teaches nothing."""
+        """Moves; never to a trial without a reward, which failed or was rejected."""
         for trial in (trial for trial in trials if trial.reward is not None):
             self.told += 1
             if self.place is None or self.accepts(trial.reward - self.place.reward):

@@ -9,7 +9,7 @@ from nasframe.report.comparison.studies import Study
 
 
 def limiting_study(studies: Sequence[Study]) -> Study:
-    """The study that sets the budget: those that found their end do not, if others did not."""
+    """Return the study that sets the budget: the shortest that did not end by itself, if any."""
     unfinished = [study for study in studies if not study.over]
     by_length = {len(study.rewards_N): study for study in unfinished or studies}
     return by_length[min(by_length) if unfinished else max(by_length)]

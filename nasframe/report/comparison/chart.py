@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from nasframe._support.text import visible
+from nasframe._support.text import strip_controls
 from nasframe.report.comparison.types import Comparison, Curve, Row
 from nasframe.storage.files import write_output
 
@@ -20,7 +20,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _DASHES = ([1, 0], [6, 3], [2, 2])
 """For as many contenders each."""
 
-_TEXTS = ("svg", "html")
+_TEXT_KINDS = ("svg", "html")
 """The kinds of pictures that are texts."""
 
 _WIDTH, _HEIGHT = 280, 260
@@ -43,7 +43,7 @@ def save(comparison: Comparison, path: Path) -> None:
 def write(drawn: alt.TopLevelMixin, path: Path) -> None:
     """Write a picture into a file, as ``save`` does."""
     kind: Any = path.suffix.removeprefix(".")  # altair refuses others
-    file: io.StringIO | io.BytesIO = io.StringIO() if kind in _TEXTS else io.BytesIO()
+    file: io.StringIO | io.BytesIO = io.StringIO() if kind in _TEXT_KINDS else io.BytesIO()
     if kind == "html":  # with all scripts in it
         drawn.save(file, kind, inline=True, json_kwds={"cls": _SafeEncoder})
     else:
@@ -62,8 +62,8 @@ def picture(comparison: Comparison) -> alt.HConcatChart:
     """A panel for the best so far, and for the mean of each number of best networks there are."""
     rows = comparison.rows
     sizes = [size for size in rows[0].curves if all(size in row.curves for row in rows)]
-    panels = [_panel(comparison, size) for size in sizes]
-    panels[-1] += _names(comparison, sizes[-1])
+    panels = [_draw_panel(comparison, size) for size in sizes]
+    panels[-1] += _draw_names(comparison, sizes[-1])
     title = alt.Title(
         "Means over seeds, and their 95 % intervals", fontSize=11, fontWeight="normal", offset=6
     )
@@ -73,17 +73,17 @@ def picture(comparison: Comparison) -> alt.HConcatChart:
     return chart
 
 
-def _panel(comparison: Comparison, size: int) -> alt.LayerChart:
+def _draw_panel(comparison: Comparison, size: int) -> alt.LayerChart:
     """Lines of means, in bands of their 95 % intervals."""
-    points = [point for row in comparison.rows for point in _points(row, size)]
+    points = [point for row in comparison.rows for point in _make_points(row, size)]
     title = "Best so far" if size == 1 else f"Mean of the best {size}"
     base = alt.Chart(alt.InlineData(points), title=title, width=_WIDTH, height=_HEIGHT)
-    scale = alt.Scale(domain=_range(comparison, size), nice=False, zero=False)
-    name = visible(comparison.metric or "reward")
+    scale = alt.Scale(domain=_compute_range(comparison, size), nice=False, zero=False)
+    name = strip_controls(comparison.metric or "reward")
     settings: dict[str, Any] = {"title": name, "scale": scale, "axis": alt.Axis(tickCount=6)}
-    base = base.encode(x=_x(comparison), color=_colour(comparison))
+    base = base.encode(x=_make_x(comparison), color=_make_colour(comparison))
     dash = alt.StrokeDash(
-        "contender:N", scale=_scale(comparison, _DASHES, len(_COLOURS)), legend=None
+        "contender:N", scale=_make_scale(comparison, _DASHES, len(_COLOURS)), legend=None
     )
     band = base.mark_area(opacity=0.15, clip=True)
     line = base.mark_line(strokeWidth=2, clip=True)
@@ -92,20 +92,20 @@ def _panel(comparison: Comparison, size: int) -> alt.LayerChart:
     return panel
 
 
-def _names(comparison: Comparison, size: int) -> alt.Chart:
+def _draw_names(comparison: Comparison, size: int) -> alt.Chart:
     """The contenders' names where their lines end, moved apart where they would overlap."""
-    low, high = _range(comparison, size)
+    low, high = _compute_range(comparison, size)
     rows = sorted(comparison.rows, key=lambda row: row.curves[size].mean[-1])
     ends = [row.curves[size].mean[-1] for row in rows]
     gap = (high - low) * _LINE / _HEIGHT
     places = spread(ends, gap, high - gap / 2)
     points = [
-        {"contender": _name(row), "trials": comparison.budget, "mean": place}
+        {"contender": _clean_label(row), "trials": comparison.budget, "mean": place}
         for row, place in zip(rows, places, strict=True)
     ]
     text = alt.Chart(alt.InlineData(points)).mark_text(align="left", dx=6, fontSize=12, limit=300)
     named: alt.Chart = text.encode(
-        x=_x(comparison), y="mean:Q", color=_colour(comparison), text="contender:N"
+        x=_make_x(comparison), y="mean:Q", color=_make_colour(comparison), text="contender:N"
     )
     return named
 
@@ -120,21 +120,21 @@ def spread(values: Sequence[float], gap: float, most: float) -> list[float]:
     return places
 
 
-def _points(row: Row, size: int) -> list[dict[str, Any]]:
+def _make_points(row: Row, size: int) -> list[dict[str, Any]]:
     curve = row.curves[size]
-    bounds = zip(curve.trials, curve.mean, *_band(curve), strict=True)
+    bounds = zip(curve.trials, curve.mean, *_compute_band(curve), strict=True)
     return [
-        {"contender": _name(row), "trials": trial, "mean": mean, "low": low, "high": high}
+        {"contender": _clean_label(row), "trials": trial, "mean": mean, "low": low, "high": high}
         for trial, mean, low, high in bounds
     ]
 
 
-def _band(curve: Curve) -> tuple[list[float], list[float]]:
+def _compute_band(curve: Curve) -> tuple[list[float], list[float]]:
     pairs = list(zip(curve.mean, curve.margin or [0.0] * len(curve.mean), strict=True))
     return [mean - margin for mean, margin in pairs], [mean + margin for mean, margin in pairs]
 
 
-def _range(comparison: Comparison, size: int) -> list[float]:
+def _compute_range(comparison: Comparison, size: int) -> list[float]:
     """The lowest and the highest value that the axis shows."""
     shown: list[float] = []
     for row in comparison.rows:
@@ -142,27 +142,27 @@ def _range(comparison: Comparison, size: int) -> list[float]:
         first = curve.trials[0]
         settled = first + _RISE * (curve.trials[-1] - first)
         start = sum(trial < settled for trial in curve.trials)
-        shown += [value for side in _band(curve) for value in side[start:]]
+        shown += [value for side in _compute_band(curve) for value in side[start:]]
     low, high = min(shown), max(shown)
     margin = 0.04 * (high - low) or 0.01 * abs(high) or 0.01
     return [low - margin, high + margin]
 
 
-def _x(comparison: Comparison) -> alt.X:
+def _make_x(comparison: Comparison) -> alt.X:
     scale = alt.Scale(domain=[0, comparison.budget], nice=False)
     return alt.X("trials:Q", title="trials", scale=scale, axis=alt.Axis(tickCount=5, grid=False))
 
 
-def _colour(comparison: Comparison) -> alt.Color:
-    return alt.Color("contender:N", scale=_scale(comparison, _COLOURS, 1), legend=None)
+def _make_colour(comparison: Comparison) -> alt.Color:
+    return alt.Color("contender:N", scale=_make_scale(comparison, _COLOURS, 1), legend=None)
 
 
-def _scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt.Scale:
-    """A value for each contender: the next one after so many contenders."""
-    names = [_name(row) for row in comparison.rows]
+def _make_scale(comparison: Comparison, values: Sequence[Any], each: int) -> alt.Scale:
+    """Return a value for each contender, cycling through the values."""
+    names = [_clean_label(row) for row in comparison.rows]
     range = [values[i // each % len(values)] for i, _ in enumerate(names)]
     return alt.Scale(domain=names, range=range)
 
 
-def _name(row: Row) -> str:
-    return visible(row.label)
+def _clean_label(row: Row) -> str:
+    return strip_controls(row.label)

@@ -29,7 +29,7 @@ _POINTS = 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
+class _Progress:
     """A contender's studies after each trial."""
 
     contender: Contender
@@ -60,7 +60,7 @@ def compare(
     limiting = limiting_study(studies)
     budget = len(limiting.rewards_N)
     at = checked(marks, limiting) if marks else usual_marks(budget)
-    found, lower = _search(contest.contenders, budget)
+    found, lower = _compute_progress(contest.contenders, budget)
     finals = [float(one.best_SN[:, -1].mean()) for one in found]
     wanted = (max(finals) if lower else min(finals)) if reach is None else reach
     return Comparison(
@@ -74,12 +74,12 @@ def compare(
         longest=max(lengths),
         over=sum(length < budget for length in lengths),
         empty=contest.empty,
-        rows=tuple(_row(one, at, wanted, lower) for one in found),
-        differences=_differences(found, at[-1]),
+        rows=tuple(_make_row(one, at, wanted, lower) for one in found),
+        differences=_compute_differences(found, at[-1]),
     )
 
 
-def _search(contenders: Sequence[Contender], budget: int) -> tuple[list[_Found], bool]:
+def _compute_progress(contenders: Sequence[Contender], budget: int) -> tuple[list[_Progress], bool]:
     """What each contender found within a budget, and whether less of it is better."""
     stacks = [stacked(list(one.studies.values()), budget) for one in contenders]
     rewards, values = zip(*stacks, strict=True)
@@ -91,11 +91,11 @@ def _search(contenders: Sequence[Contender], budget: int) -> tuple[list[_Found],
         means_KSN = top_means(rewards_SN, values_SN)
         # Before its first success a study counts like the worst network of all.
         means_KSN[0] = np.where(np.isnan(means_KSN[0]), lowest, means_KSN[0])
-        found.append(_Found(contender, means_KSN))
+        found.append(_Progress(contender, means_KSN))
     return found, falls(rewards, values)
 
 
-def _row(found: _Found, marks: Sequence[int], reach: float, lower: bool) -> Row:
+def _make_row(found: _Progress, marks: Sequence[int], reach: float, lower: bool) -> Row:
     best_SN = found.best_SN
     firsts = first_reaching(best_SN, reach, lower)
     median = float(np.median(firsts))
@@ -104,26 +104,26 @@ def _row(found: _Found, marks: Sequence[int], reach: float, lower: bool) -> Row:
         label=found.contender.label,
         controller=found.contender.controller,
         seeds=tuple(found.contender.studies),
-        best={mark: _sure(best_SN[:, mark - 1]) for mark in marks},
+        best={mark: _estimate_known(best_SN[:, mark - 1]) for mark in marks},
         top={size: estimate(values_S) for size, values_S in tops},
-        area=_sure(best_SN.mean(axis=1)),
+        area=_estimate_known(best_SN.mean(axis=1)),
         reached=int(np.isfinite(firsts).sum()),
         median_reach=median if np.isfinite(median) else None,
         curves={
-            size: _curve(means_SN)
+            size: _make_curve(means_SN)
             for size, means_SN in zip(SIZES, found.means_KSN, strict=True)
             if not np.isnan(means_SN[:, -1]).any()
         },
     )
 
 
-def _sure(values_S: Floats) -> Estimate:
+def _estimate_known(values_S: Floats) -> Estimate:
     result = estimate(values_S)
     assert result is not None
     return result
 
 
-def _curve(means_SN: Floats) -> Curve:
+def _make_curve(means_SN: Floats) -> Curve:
     """From the first trial at which every study has a value."""
     budget = means_SN.shape[1]
     start = int(np.isnan(means_SN).any(axis=0).sum())
@@ -134,7 +134,7 @@ def _curve(means_SN: Floats) -> Curve:
     return Curve(tuple((points + 1).tolist()), means, margins)
 
 
-def _differences(found: Sequence[_Found], mark: int) -> tuple[Difference, ...]:
+def _compute_differences(found: Sequence[_Progress], mark: int) -> tuple[Difference, ...]:
     pairs = []
     for first, second in combinations(found, 2):
         by_seed = [
@@ -152,7 +152,7 @@ def _differences(found: Sequence[_Found], mark: int) -> tuple[Difference, ...]:
         Difference(
             first=first,
             second=second,
-            difference=_sure(np.array(differences)),
+            difference=_estimate_known(np.array(differences)),
             p=p,
             least_p=max(least, statistics.least_p(len(differences), 1)),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import objective_of
+from nasframe.registry.restore import restore_objective
 from nasframe.registry.serialization import TYPE
 from nasframe.report.comparison.labels import completed, named
 from nasframe.report.comparison.studies import Study, find, read
@@ -38,7 +38,7 @@ class Contest:
         metric: the name of the metric; ``None`` for the reward.
         contenders: in the order in which their folders were given.
         empty: folders of studies that have no trial yet.
-        in_points: whether the numbers are accuracies, of which a hundredth is a point.
+        in_points: whether the numbers are accuracies: 0.01 is a point.
     """
 
     metric: str | None
@@ -65,21 +65,21 @@ def contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
     _check_comparable(studies)
     return Contest(
         metric=metric,
-        contenders=_grouped(studies),
+        contenders=_group(studies),
         empty=tuple(path for path, study in zip(paths, found, strict=True) if study is None),
         in_points=_are_accuracies(studies, metric),
     )
 
 
 def _are_accuracies(studies: Sequence[Study], metric: str | None) -> bool:
-    accurate = _in_points(studies[0]) if metric is None else "accuracy" in metric
+    accurate = _has_points(studies[0]) if metric is None else "accuracy" in metric
     outside = (((study.values_N < 0) | (study.values_N > 1)).any() for study in studies)
     return accurate and not any(outside)
 
 
-def _in_points(study: Study) -> bool:
+def _has_points(study: Study) -> bool:
     try:
-        return objective_of(study.config).in_points
+        return restore_objective(study.config).in_points
     except NasframeError:  # its plugin is not installed
         return False
 
@@ -97,11 +97,11 @@ def _check_comparable(studies: Sequence[Study]) -> None:
                 )
 
 
-def _grouped(studies: Sequence[Study]) -> tuple[Contender, ...]:
+def _group(studies: Sequence[Study]) -> tuple[Contender, ...]:
     groups: dict[str, dict[int, Study]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for study in studies:
-        own = _settings(study.config)
+        own = _select_settings(study.config)
         key = json.dumps(own, sort_keys=True)
         settings[key] = own
         seed = study.config["seed"]
@@ -111,14 +111,14 @@ def _grouped(studies: Sequence[Study]) -> tuple[Contender, ...]:
                 f"{other.folder} and {study.folder} are the same search with the same seed, "
                 f"{seed}: leave one of them out"
             )
-    labels = _labels(list(settings.values()))
+    labels = _make_labels(list(settings.values()))
     return tuple(
         Contender(label, named("controller", settings[key]["controller"]), groups[key])
         for label, key in zip(labels, groups, strict=True)
     )
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a study another contender: all but the seed, the folder, budget and machinery."""
     free = {item.name for item in fields(StudyConfig) if item.metadata.get("free")}
     kept = {key: config[key] for key in config if key not in {*free, "seed", "meters", TYPE}}
@@ -129,16 +129,16 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _labels(contenders: Sequence[Mapping[str, Any]]) -> list[str]:
+def _make_labels(contenders: Sequence[Mapping[str, Any]]) -> list[str]:
     """A name for each, of what differs between them; the controller goes without its group."""
     keys = dict.fromkeys(["controller", *(key for settings in contenders for key in settings)])
     differing = [
         key for key in keys if any(s.get(key) != contenders[0].get(key) for s in contenders)
     ] or ["controller"]
-    return [" ".join(_part_label(key, settings) for key in differing) for settings in contenders]
+    return [" ".join(_label_setting(key, settings) for key in differing) for settings in contenders]
 
 
-def _part_label(key: str, settings: Mapping[str, Any]) -> str:
+def _label_setting(key: str, settings: Mapping[str, Any]) -> str:
     if key not in settings:  # a meter that others have
         return f"without {key}"
     value = settings[key]

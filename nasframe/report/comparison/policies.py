@@ -12,9 +12,9 @@ from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Step, Trial
 from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
-from nasframe.registry.calls import blaming, built, called
-from nasframe.registry.options import SEVERAL, restored
-from nasframe.registry.serialization import settings
+from nasframe.registry.calls import blame_part, build_part, describe_part
+from nasframe.registry.options import SEVERAL, restore_config
+from nasframe.registry.serialization import parse_settings
 from nasframe.report.comparison.groups import Contender, Contest
 from nasframe.report.comparison.statistics import Estimate, estimate
 from nasframe.report.comparison.studies import value_of
@@ -22,7 +22,7 @@ from nasframe.report.parallel import each
 from nasframe.storage import journal
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.replay import replay
-from nasframe.study.scoring import stepped
+from nasframe.study.scoring import apply_result, is_over
 from nasframe.study.state import Ledger
 
 
@@ -46,7 +46,7 @@ class Policies:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PolicyChoice:
     """What one study's policy holds most probable; ``value`` is ``None`` if it is not known."""
 
     tried: bool
@@ -68,13 +68,13 @@ def policies(contest: Contest, *, evaluate: bool = False) -> list[Policies]:
     ask = partial(own_choice, metric=contest.metric, evaluate=evaluate)
     found = dict(zip(folders, each(ask, folders, "Asking the policies"), strict=True))
     return [
-        _summary(contender, found)
+        _summarize(contender, found)
         for contender in contest.contenders
         if any(found[study.folder] is not None for study in contender.studies.values())
     ]
 
 
-def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies:
+def _summarize(contender: Contender, found: dict[Path, PolicyChoice | None]) -> Policies:
     choices = [(s, c) for s in contender.studies.values() if (c := found[s.folder]) is not None]
     known = [(study, choice.value) for study, choice in choices if choice.value is not None]
     return Policies(
@@ -86,24 +86,24 @@ def _summary(contender: Contender, found: dict[Path, Choice | None]) -> Policies
     )
 
 
-def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | None:
+def own_choice(folder: Path, metric: str | None, evaluate: bool) -> PolicyChoice | None:
     """Replay a study and ask its controller; ``None`` if it has no policy.
 
     Raises:
         NasframeError: see ``policies``.
     """
-    config = _config(folder)
+    config = _read_config(folder)
     worker = Worker(config.parts())
     space = worker.space
     build = config.controller.build
-    controller = built(build, Controller, space.choices, config.seed, space.active)
+    controller = build_part(build, Controller, space.choices, config.seed, space.active)
     if type(controller).argmax is Controller.argmax:
         return None
     ledger = Ledger(space, controller, config.synchronous)
     replay(folder, space, ledger, config)
     ledger.learn()
     number = ledger.next_number
-    with blaming(called(controller, "argmax")):
+    with blame_part(describe_part(controller, "argmax")):
         tokens = controller.argmax(number)
         if tokens is None:
             return None
@@ -111,34 +111,34 @@ def own_choice(folder: Path, metric: str | None, evaluate: bool) -> Choice | Non
     architecture = Architecture(tuple(tokens))
     known = ledger.known.get(space.canonical(architecture))
     if known is not None:
-        return Choice(True, value_of(ledger.trials[known], metric, folder))
+        return PolicyChoice(True, value_of(ledger.trials[known], metric, folder))
     if not evaluate:
-        return Choice(False, None)
-    trial = _evaluated(Trial(number, architecture), worker, config)
-    return Choice(False, value_of(trial, metric, folder))
+        return PolicyChoice(False, None)
+    trial = _evaluate(Trial(number, architecture), worker, config)
+    return PolicyChoice(False, value_of(trial, metric, folder))
 
 
-def _config(folder: Path) -> StudyConfig:
+def _read_config(folder: Path) -> StudyConfig:
     """A study's configuration, from its journal's first line; it keeps and logs nothing."""
-    stored = next(journal.read(folder))["config"]
-    values = settings(StudyConfig, {**stored, "logger": {}})
+    stored = next(journal.read_journal(folder))["config"]
+    values = parse_settings(StudyConfig, {**stored, "logger": {}})
     for name, value in values.items():
         if name in SEVERAL:
-            values[name] = {one: restored(name, part) for one, part in value.items()}
+            values[name] = {one: restore_config(name, part) for one, part in value.items()}
         elif isinstance(value, dict):
-            values[name] = restored(name, value)
+            values[name] = restore_config(name, value)
     return StudyConfig(**{**values, "dir": folder, "keep": 0})
 
 
-def _evaluated(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
+def _evaluate(trial: Trial, worker: Worker, config: StudyConfig) -> Trial:
     """The trial after both of its steps, without a stopper."""
-    objective = built(config.objective.build, Objective)
+    objective = build_part(config.objective.build, Objective)
     for step in (Step.MEASURE, Step.TRAIN) if config.meters else (Step.TRAIN,):
         tokens = trial.architecture.tokens
         result = worker.run(trial.number, step, tokens, lambda *_: True, lambda: False)
         if result.fatal:
             raise NasframeError(str(result.error))
-        trial = stepped(trial, result, objective)
-        if trial.error is not None or trial.rejected is not None:
+        trial = apply_result(trial, result, objective)
+        if is_over(trial):
             break
     return trial

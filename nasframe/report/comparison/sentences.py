@@ -19,10 +19,10 @@ def ranked(comparison: Comparison) -> list[Row]:
 
 def sentences(comparison: Comparison) -> list[str]:
     """What was compared, how the contenders differ, and for what it holds."""
-    return [*_terms(comparison), *_findings(comparison)]
+    return [*_explain_terms(comparison), *_explain_differences(comparison)]
 
 
-def _terms(comparison: Comparison) -> Iterator[str]:
+def _explain_terms(comparison: Comparison) -> Iterator[str]:
     if comparison.metric is not None:
         direction = "less of it is better, as it falls while the reward rises"
         yield (
@@ -36,31 +36,31 @@ def _terms(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.over:
         yield (
-            f"{_count(comparison.over, 'study', 'studies')} ended before {comparison.budget} "
-            "trials, having found no new networks: the last value holds on."
+            f"{_format_count(comparison.over, 'study', 'studies')} ended before "
+            f"{comparison.budget} trials without further new networks: the last value stays."
         )
     if comparison.empty:
         first, more = comparison.empty[0], len(comparison.empty) - 1
         yield f"Left out, without a trial: {first}" + (f" and {more} more." if more else ".")
 
 
-def _findings(comparison: Comparison) -> Iterator[str]:
+def _explain_differences(comparison: Comparison) -> Iterator[str]:
     if len(comparison.rows) < 2:
         yield "There is one contender: nothing to compare it with."
         return
-    for pair in _pairs(comparison):
+    for pair in _choose_pairs(comparison):
         difference = next((d for d in comparison.differences if {d.first, d.second} == pair), None)
         if difference is None:
             yield f"{' and '.join(sorted(pair))} have no seed in common, and were not tested."
         else:
-            yield _finding(comparison, difference)
+            yield _explain_difference(comparison, difference)
     comparisons = len(comparison.differences)
     if comparisons > 1:
         yield f"Each p is corrected for {comparisons} comparisons (Holm)."
     yield "This holds for this search space, evaluator and budget."
 
 
-def _pairs(comparison: Comparison) -> list[set[str]]:
+def _choose_pairs(comparison: Comparison) -> list[set[str]]:
     """Each contender with the baseline, the best first; then the best two."""
     rows = ranked(comparison)
     baselines = [row for row in comparison.rows if row.controller == BASELINE]
@@ -70,13 +70,13 @@ def _pairs(comparison: Comparison) -> list[set[str]]:
     return pairs if best in pairs else [*pairs, best]
 
 
-def _finding(comparison: Comparison, pair: Difference) -> str:
+def _explain_difference(comparison: Comparison, pair: Difference) -> str:
     better, other, sign = pair.first, pair.second, 1
     if (pair.difference.mean < 0) != comparison.lower:
         better, other, sign = pair.second, pair.first, -1
-    size = _size(pair.difference, sign, comparison.in_points)
-    seeds = _count(pair.difference.count, "seed", "seeds")
-    figures = f"{size}, {_p(pair.p)}, {seeds}"
+    size = _format_difference(pair.difference, sign, comparison.in_points)
+    seeds = _format_count(pair.difference.count, "seed", "seeds")
+    figures = f"{size}, {_format_p(pair.p)}, {seeds}"
     mark = comparison.marks[-1]
     margin = pair.difference.margin
     apart = margin is not None and abs(pair.difference.mean) > margin
@@ -95,25 +95,27 @@ def _finding(comparison: Comparison, pair: Difference) -> str:
     )
 
 
-def _size(difference: Estimate, sign: int, in_points: bool) -> str:
+def _format_difference(difference: Estimate, sign: int, in_points: bool) -> str:
     """A difference with its interval: ``+0.31 points (95 % interval +0.20 to +0.42)``."""
     mean = sign * difference.mean
-    text = _signed(mean, in_points) + (" points" if in_points else "")
+    text = _format_signed(mean, in_points) + (" points" if in_points else "")
     if difference.margin is None:
         return text
     bounds = (mean - difference.margin, mean + difference.margin)
-    return "{} (95 % interval {} to {})".format(text, *(_signed(b, in_points) for b in bounds))
+    return "{} (95 % interval {} to {})".format(
+        text, *(_format_signed(b, in_points) for b in bounds)
+    )
 
 
-def _signed(value: float, in_points: bool) -> str:
+def _format_signed(value: float, in_points: bool) -> str:
     return f"{100 * value:+.2f}" if in_points else f"{value:+.3g}"
 
 
-def _p(value: float) -> str:
+def _format_p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
 
 
-def _count(number: int, one: str, many: str) -> str:
+def _format_count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 

@@ -83,7 +83,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def least_p(pairs: int, comparisons: int) -> float:
-    """The smallest p-value that so many pairs can give, corrected for so many comparisons."""
+    """Return the smallest possible p-value for a number of pairs, corrected for comparisons."""
     return min(1.0, comparisons * 2.0 / 2.0**pairs)
 
 

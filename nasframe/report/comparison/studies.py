@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
+from nasframe.storage.events import Resumed, Told, read_events
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -51,17 +51,19 @@ def find(folders: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in folders:
-        paths = sorted(_below(folder))
+        paths = sorted(_walk(folder))
         if not paths:
-            raise NasframeError(f"no study in {folder}: a study's folder has a {journal.FILE}")
+            raise NasframeError(
+                f"no study in {folder}: a study's folder has a {journal.JOURNAL_FILE}"
+            )
         for path in paths:
             found.setdefault(path.resolve(), path)
     return list(found.values())
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder, onerror=_refuse):
-        if journal.FILE in files:
+        if journal.JOURNAL_FILE in files:
             folders.clear()
             yield Path(path)
 
@@ -80,12 +82,12 @@ def read(folder: Path, metric: str | None) -> Study | None:
     Raises:
         NasframeError: if the journal is damaged, or a trained trial has no such metric.
     """
-    header = next(journal.read(folder), None)
+    header = next(journal.read_journal(folder), None)
     if header is None:
         return None
     told: list[Trial] = []
     limit = header["config"]["max_duplicates"]
-    for event in history(folder):
+    for event in read_events(folder):
         if isinstance(event, Told):
             told.append(event.trial)
         elif isinstance(event, Resumed):
@@ -101,7 +103,7 @@ def read(folder: Path, metric: str | None) -> Study | None:
         config=header["config"],
         rewards_N=np.array([-np.inf if v is None else t.reward for t, v in pairs], float),
         values_N=np.array(values, float),  # None becomes nan
-        over=_repeats(told) >= limit or _is_exhausted(header["config"], trials),
+        over=_count_repeats(told) >= limit or _is_exhausted(header["config"], trials),
     )
 
 
@@ -123,7 +125,7 @@ def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
     return last[0]
 
 
-def _repeats(told: Sequence[Trial]) -> int:
+def _count_repeats(told: Sequence[Trial]) -> int:
     """How many of the last proposals were known already."""
     newest = max((i for i, trial in enumerate(told) if trial.duplicate_of is None), default=-1)
     return len(told) - 1 - newest
@@ -132,12 +134,12 @@ def _repeats(told: Sequence[Trial]) -> int:
 def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Whether every architecture was tried; no if the plugin of the space is not installed."""
     with suppress(NasframeError):
-        space = _space(json.dumps({"search_space": config["search_space"]}))
+        space = _build_space(json.dumps({"search_space": config["search_space"]}))
         full = len(space.choices)
         return sum(len(trial.architecture.tokens) == full for trial in trials) >= space.size
     return False
 
 
 @cache
-def _space(part: str) -> SearchSpace:
-    return space_of(json.loads(part))
+def _build_space(part: str) -> SearchSpace:
+    return restore_space(json.loads(part))

@@ -54,7 +54,7 @@ class Difference:
         second: the label of the other.
         difference: the mean of the first minus that of the second, and its paired interval.
         p: by flipping signs, corrected for all comparisons (Holm).
-        least_p: the smallest value that ``p`` could have with so many seeds and comparisons.
+        least_p: the smallest possible ``p`` for this number of seeds and comparisons.
     """
 
     first: str
@@ -70,10 +70,10 @@ class Comparison:
 
     Attributes:
         metric: what is compared; ``None`` for the reward.
-        in_points: whether it is an accuracy, of which a hundredth is a point.
+        in_points: whether it is an accuracy: 0.01 is a point.
         lower: whether less of it is better.
-        budget: how many trials every study has, but for those that ended by themselves.
-        marks: the numbers of trials at which the best so far is told; at the last one it is tested.
+        budget: the number of trials of every study, except studies that ended by themselves.
+        marks: the numbers of trials at which the best so far is shown; it is tested at the last.
         reach: how good a study was to be.
         limiting: the study that sets the budget.
         longest: the number of trials of the longest study.

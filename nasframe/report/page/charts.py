@@ -39,19 +39,19 @@ def specifications(
 ) -> dict[str, dict[str, Any]]:
     """The charts by their names; those of a front and a comparison only if there is one."""
     charts = {
-        **{name: _sized(course(studies, name)) for name in COURSES},
-        "shares": _shares(),
+        **{name: _set_size(course(studies, name)) for name in COURSES},
+        "shares": _draw_shares(),
     }
     fronts = [found.front for found in findings.values() if found.front is not None]
     if fronts:
         names = [goal.name for goal in fronts[0].goals]
-        charts["front"] = _front(studies, names[1], names[0])
+        charts["front"] = _draw_front(studies, names[1], names[0])
     if comparison is not None:
         charts["comparison"] = picture(comparison)
     return {name: chart.to_dict() for name, chart in charts.items()}
 
 
-def _sized(chart: alt.Chart | alt.LayerChart) -> Any:
+def _set_size(chart: alt.Chart | alt.LayerChart) -> Any:
     return chart.properties(width="container", height=HEIGHT)
 
 
@@ -60,7 +60,7 @@ def colours(studies: Sequence[str]) -> list[str]:
     return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
 
 
-def _colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
+def _make_colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
     """The page itself says which colour is whose."""
     scale = alt.Scale(domain=list(studies), range=colours(studies))
     legend = alt.Legend(title=None, labelLimit=400) if own_legend else None
@@ -76,7 +76,7 @@ def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> al
         own_legend: whether the chart itself says which colour is whose.
     """
     field, title = COURSES[name]
-    colour = _colour(studies, own_legend=own_legend)
+    colour = _make_colour(studies, own_legend=own_legend)
     x = alt.X(f"{field}:Q", title=title)
     points = alt.Chart(alt.NamedData("trials")).transform_filter("isValid(datum.reward)")
     points = points.mark_circle(size=22, opacity=0.55).encode(
@@ -91,33 +91,33 @@ def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> al
     return layers
 
 
-def _front(studies: Sequence[str], x: str, y: str) -> Any:
+def _draw_front(studies: Sequence[str], x: str, y: str) -> Any:
     axes = {
-        "x": alt.X(f"{_field(x)}:Q", title=x, scale=alt.Scale(zero=False)),
-        "y": alt.Y(f"{_field(y)}:Q", title=y, scale=alt.Scale(zero=False)),
+        "x": alt.X(f"{_escape_field(x)}:Q", title=x, scale=alt.Scale(zero=False)),
+        "y": alt.Y(f"{_escape_field(y)}:Q", title=y, scale=alt.Scale(zero=False)),
     }
     tooltip = [
         "study:N",
         "trial:Q",
         "reward:Q",
-        *(alt.Tooltip(f"{_field(n)}:Q", title=n) for n in (y, x)),
+        *(alt.Tooltip(f"{_escape_field(n)}:Q", title=n) for n in (y, x)),
     ]
     all_ = alt.Chart(alt.NamedData("trained")).mark_circle(size=30, opacity=0.55)
     front = alt.Chart(alt.NamedData("front")).mark_point(size=70, filled=True, opacity=1)
     shape = alt.value("diamond")
-    encoded = front.encode(**axes, color=_colour(studies), shape=shape, tooltip=tooltip)
-    return _sized(all_.encode(**axes, color=_colour(studies), tooltip=tooltip) + encoded)
+    encoded = front.encode(**axes, color=_make_colour(studies), shape=shape, tooltip=tooltip)
+    return _set_size(all_.encode(**axes, color=_make_colour(studies), tooltip=tooltip) + encoded)
 
 
-def _field(name: str) -> str:
+def _escape_field(name: str) -> str:
     """A metric's column, in Vega's words: dots and brackets would lead into an object."""
     return "m_" + re.sub(r"([.\[\]\\])", r"\\\1", name)
 
 
-def _shares() -> Any:
+def _draw_shares() -> Any:
     chart = alt.Chart(alt.NamedData("shares")).mark_area(interpolate="monotone")
     scale = alt.Scale(scheme="tableau20")
-    return _sized(
+    return _set_size(
         chart.encode(
             x=alt.X("trial:Q", title="trials"),
             y=alt.Y("count:Q", stack="normalize", title="share of the proposals"),

@@ -16,8 +16,8 @@ import vl_convert
 
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import drawing, space_of
-from nasframe.registry.serialization import flat
+from nasframe.registry.restore import draw_architecture, restore_space
+from nasframe.registry.serialization import flatten
 from nasframe.report.comparison.labels import words
 from nasframe.report.comparison.types import Comparison
 from nasframe.report.page import charts
@@ -25,7 +25,7 @@ from nasframe.report.page.trials import Record, Row
 from nasframe.report.study.types import Findings
 from nasframe.storage.files import write_output
 
-DRAWN = 50
+_MAX_DRAWINGS = 50
 """So many networks are drawn in all: of each study the best ones, and those of its front."""
 
 
@@ -52,23 +52,23 @@ def write(
         NasframeError: if it cannot be written.
     """
     names = short_names([one.folder for one in records])
-    each = max(3, DRAWN // len(records))
+    each = max(3, _MAX_DRAWINGS // len(records))
     content = {
         "nasframe": version("nasframe"),
         "refresh": refresh,
         "sentences": list(sentences),
         "studies": [
-            {"name": name, **_study(one, findings.get(one.folder), each)}
+            {"name": name, **_make_study(one, findings.get(one.folder), each)}
             for name, one in zip(names, records, strict=True)
         ],
         "colours": charts.colours(names),
         "charts": charts.specifications(names, findings, comparison),
     }
     title = names[0] if len(names) == 1 else f"{len(names)} studies"
-    write_output(path, _filled(title, content))
+    write_output(path, _fill(title, content))
 
 
-def _filled(title: str, content: Mapping[str, Any]) -> str:
+def _fill(title: str, content: Mapping[str, Any]) -> str:
     """The page, with everything that it needs in it."""
     parts = files("nasframe.report.page")
     bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # it needs none
@@ -76,7 +76,7 @@ def _filled(title: str, content: Mapping[str, Any]) -> str:
     for mark, text in {
         "TITLE": escape(title).replace("@", "&#64;"),
         "STYLE": (parts / "page.css").read_text(),
-        "DATA": _safe(content),
+        "DATA": _dump_safely(content),
         "VEGA": bundle.replace("</script", r"<\/script"),
         "SCRIPT": (parts / "page.js").read_text(),
     }.items():
@@ -84,13 +84,13 @@ def _filled(title: str, content: Mapping[str, Any]) -> str:
     return page
 
 
-def _safe(content: Mapping[str, Any]) -> str:
+def _dump_safely(content: Mapping[str, Any]) -> str:
     """JSON in which no name can end the script in which it stands, or be taken for a mark."""
     text = json.dumps(content, default=str, allow_nan=False)
     return text.replace("<", r"\u003c").replace("@", r"\u0040")
 
 
-def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, Any]:
+def _make_study(record: Record, findings: Findings | None, drawn: int) -> dict[str, Any]:
     header = record.header
     return {
         "folder": str(record.folder),
@@ -102,7 +102,7 @@ def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, A
         "shown": list(findings.shown) if findings else [],
         "best": [network.number for network in findings.networks] if findings else [],
         "drawings": {} if findings is None else drawings(header["config"], findings, drawn),
-        "config": {key: str(value) for key, value in flat(record.config).items()},
+        "config": {key: str(value) for key, value in flatten(record.config).items()},
         "versions": {**header["versions"], **header["plugins"]},
         "device": header["device"]["cpu"],
         "command": f"nasframe {' '.join(words(record.config))} dir=AGAIN",
@@ -112,12 +112,14 @@ def _study(record: Record, findings: Findings | None, drawn: int) -> dict[str, A
 def drawings(config: Mapping[str, Any], findings: Findings, most: int) -> dict[int, str]:
     """Pictures of the best networks and of the front, by the numbers of their trials."""
     try:
-        space = space_of(config)
+        space = restore_space(config)
     except NasframeError:
         return {}
     front = set(findings.front.numbers) if findings.front else set()
     shown = [n for place, n in enumerate(findings.networks) if place < most or n.number in front]
-    return {n.number: drawing(space, Architecture(n.tokens)).svg() for n in shown[: 2 * most]}
+    return {
+        n.number: draw_architecture(space, Architecture(n.tokens)).svg() for n in shown[: 2 * most]
+    }
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:

@@ -14,14 +14,14 @@ import numpy as np
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
-from nasframe.study.result import outcome, rank, single_values
+from nasframe.storage.events import Resumed, Told, read_events
+from nasframe.study.result import describe_outcome, get_last_values, rank_trials
 
-BINS = 20
+_BINS = 20
 """Equal parts of a study, over which shares of options are shown."""
-BEST = 25
+_BEST = 25
 """Of so many networks the most frequent choices are told, as in the papers' figures."""
 
 
@@ -32,7 +32,7 @@ class Row:
     Attributes:
         trial: its number.
         state: ``trained``, ``stopped`` early, ``failed``, ``rejected``, or a ``duplicate``.
-        reason: why it failed or was rejected; of which trial it is a duplicate.
+        reason: why it failed or was rejected; the trial that it duplicates.
         reward: ``None`` if it has none.
         elapsed: seconds that the study had run by then.
         seconds: what its evaluation took.
@@ -96,8 +96,8 @@ def record(folder: Path) -> Record:
     Raises:
         NasframeError: if it has no trial yet, or its journal is damaged.
     """
-    header = next(journal.read(folder), None)
-    events = list(history(folder)) if header is not None else []
+    header = next(journal.read_journal(folder), None)
+    events = list(read_events(folder)) if header is not None else []
     told = sorted(
         (event for event in events if isinstance(event, Told)), key=lambda event: event.trial.number
     )
@@ -105,22 +105,24 @@ def record(folder: Path) -> Record:
         raise NasframeError(f"{folder} has no trial yet")
     space = None
     with suppress(NasframeError):  # without its plugin only tokens are told
-        space = space_of(header["config"])
-    rows = tuple(_row(event, space) for event in told)
-    shares = () if space is None else tuple(_shares([event.trial for event in told], space))
+        space = restore_space(header["config"])
+    rows = tuple(_make_row(event, space) for event in told)
+    shares = () if space is None else tuple(_count_shares([event.trial for event in told], space))
     changes = [event.changes for event in events if isinstance(event, Resumed)]
-    config = reduce(lambda config, change: {**config, **_own(change)}, changes, header["config"])
+    config = reduce(
+        lambda config, change: {**config, **_select_own(change)}, changes, header["config"]
+    )
     return Record(folder, header, config, rows, shares)
 
 
-def _own(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the study itself; another executor is told by its settings, which have dots."""
+def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changed settings of the study itself, without those of its parts."""
     return {key: value for key, value in changes.items() if "." not in key}
 
 
-def _row(event: Told, space: SearchSpace | None) -> Row:
+def _make_row(event: Told, space: SearchSpace | None) -> Row:
     trial = event.trial
-    state, reason = outcome(trial)
+    state, reason = describe_outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
@@ -132,26 +134,26 @@ def _row(event: Told, space: SearchSpace | None) -> Row:
         elapsed=event.elapsed,
         seconds=trial.seconds,
         waited=event.waited,
-        metrics=single_values(trial),
+        metrics=get_last_values(trial),
         architecture=trial.architecture.key,
         words=words,
     )
 
 
-def _shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
-    """For N trials with C choices, of which some may not have been made."""
-    best = {trial.number for trial in rank(trials)[:BEST]}
+def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
+    """For N trials with C choices, some of them undecided."""
+    best = {trial.number for trial in rank_trials(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):
         tokens = trial.architecture.tokens[: len(space.choices)]
         tokens_NC[row, : len(tokens)] = tokens
-    bins_N = np.arange(len(trials)) * BINS // len(trials)
+    bins_N = np.arange(len(trials)) * _BINS // len(trials)
     among_N = np.array([trial.number in best for trial in trials])
     for choice, tokens_N in zip(space.choices, tokens_NC.T, strict=True):
         size = len(choice.options)
         made_N = (tokens_N >= 0) & (tokens_N < size)
         places = bins_N[made_N] * size + tokens_N[made_N]
-        counts = np.bincount(places, minlength=BINS * size).reshape(BINS, size)
+        counts = np.bincount(places, minlength=_BINS * size).reshape(_BINS, size)
         among = np.bincount(tokens_N[made_N & among_N], minlength=size)
         yield Shares(
             choice.name,

@@ -24,7 +24,7 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
         folders: studies, or folders that hold studies; new ones are noticed.
         path: the page.
         seconds: between two pages; an open one reads itself again after as many.
-        tell: is told what is done, in a line.
+        tell: receives one line about each step.
 
     Raises:
         NasframeError: if a journal is damaged, or the page cannot be written.
@@ -33,7 +33,7 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
     while True:
         paths = find(folders)
         running = any(map(_is_running, paths))
-        records, findings = _read(paths)
+        records, findings = _read_studies(paths)
         if records:
             write(records, findings, None, [], path, refresh=seconds if running else None)
         if not running:
@@ -42,11 +42,11 @@ def watch(folders: Sequence[Path], path: Path, seconds: float, tell: Callable[[s
         time.sleep(seconds)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
+def _read_studies(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
     """What can be read by now; a study may have no trial yet, or no trained network."""
     records, findings = [], {}
     for path in paths:
-        if next(journal.read(path), None) is None:
+        if next(journal.read_journal(path), None) is None:
             continue
         with suppress(NasframeError):
             records.append(record(path))
@@ -55,5 +55,5 @@ def _read(paths: Sequence[Path]) -> tuple[list[Record], dict[Path, Findings]]:
 
 
 def _is_running(folder: Path) -> bool:
-    with try_lock(folder / journal.FILE) as free:
+    with try_lock(folder / journal.JOURNAL_FILE) as free:
         return not free

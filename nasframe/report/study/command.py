@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from nasframe._support.text import plain
+from nasframe._support.text import to_text
 from nasframe.api.config import ObjectiveConfig
 from nasframe.errors import NasframeError
 from nasframe.report.comparison import chart as pictures
@@ -53,7 +53,7 @@ def report(
         metrics: see ``inspect``.
         reference: see ``inspect``.
         objective: scores the networks of one study once more.
-        top: of how many networks is told.
+        top: the number of networks to show.
         picture: where to draw the front of one study; by default in each study's folder.
         figures: where to write all figures as JSON.
         page: where to write the page.
@@ -79,18 +79,18 @@ def report(
     for findings in found:
         _show(findings, top, picture, console)
     records = each(record, paths, "Reading trials")
-    comparison, words = _compared(folders, paths)
+    comparison, words = _compare_studies(folders, paths)
     by_folder = {findings.folder: findings for findings in found}
     write_page(records, by_folder, comparison, words, page)
     for sentence in words:
-        console.print(plain(sentence), soft_wrap=True)
-    console.print(plain(f"Page: {page}"), soft_wrap=True)
+        console.print(to_text(sentence), soft_wrap=True)
+    console.print(to_text(f"Page: {page}"), soft_wrap=True)
     if figures is not None:
-        write_output(figures, _json(found, records))
+        write_output(figures, _format_json(found, records))
     if text is not None:
         write_output(text, markdown(found, words, top))
     if rows is not None:
-        write_output(rows, _csv(records))
+        write_output(rows, _format_csv(records))
 
 
 def _show(findings: Findings, top: int, picture: Path | None, console: Console) -> None:
@@ -99,10 +99,10 @@ def _show(findings: Findings, top: int, picture: Path | None, console: Console) 
     if findings.front is not None:
         path = picture or findings.folder / "pareto.svg"
         pictures.write(chart.picture(findings, findings.front), path)
-        console.print(plain(f"Picture: {path}"), soft_wrap=True)
+        console.print(to_text(f"Picture: {path}"), soft_wrap=True)
 
 
-def _json(found: Sequence[Findings], records: Sequence[Record]) -> str:
+def _format_json(found: Sequence[Findings], records: Sequence[Record]) -> str:
     studies = [
         {**asdict(findings), "rows": [asdict(row) for row in one.rows]}
         for findings, one in zip(found, records, strict=True)
@@ -110,7 +110,7 @@ def _json(found: Sequence[Findings], records: Sequence[Record]) -> str:
     return json.dumps({"studies": studies}, default=str, allow_nan=False)
 
 
-def _compared(
+def _compare_studies(
     folders: Sequence[Path], paths: Sequence[Path]
 ) -> tuple[Comparison | None, list[str]]:
     """A comparison of several studies, and what it says; or why there is none."""
@@ -123,7 +123,7 @@ def _compared(
     return comparison, sentences(comparison)
 
 
-def _csv(records: Sequence[Record]) -> str:
+def _format_csv(records: Sequence[Record]) -> str:
     """All trials; a column for each metric that any of them has."""
     metrics = list(dict.fromkeys(k for one in records for row in one.rows for k in row.metrics))
     own = [item.name for item in fields(Row) if item.name != "metrics"]

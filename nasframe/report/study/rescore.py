@@ -9,12 +9,12 @@ from nasframe.api.config import ObjectiveConfig
 from nasframe.api.parts import Objective
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import built
+from nasframe.registry.calls import build_part
 from nasframe.registry.serialization import to_plain
 from nasframe.report.comparison.labels import named
 from nasframe.report.study.types import Rescored, Rescoring
-from nasframe.study.result import rank
-from nasframe.study.scoring import scored
+from nasframe.study.result import rank_trials
+from nasframe.study.scoring import score_trial
 
 
 def rescored(
@@ -24,22 +24,22 @@ def rescored(
 
     Args:
         trained: the trials.
-        metrics: those that all of them have.
+        metrics: common to all of them.
         config: the objective's.
 
     Raises:
         NasframeError: if the objective needs other metrics.
     """
     name = named("objective", to_plain(config))
-    objective: Objective = built(config.build, Objective)
+    objective: Objective = build_part(config.build, Objective)
     for need in objective.needs:
         if need not in metrics:
             raise NasframeError(
                 f"objective={name} needs {need}, which the study does not have; "
                 f"there is {', '.join(sorted(metrics))}"
             )
-    trials = [scored(replace(trial, reward=None), objective) for trial in trained]
-    ranks = {trial.number: place for place, trial in enumerate(rank(trials), 1)}
+    trials = [score_trial(replace(trial, reward=None), objective) for trial in trained]
+    ranks = {trial.number: place for place, trial in enumerate(rank_trials(trials), 1)}
     networks = [
         Rescored(t.number, ranks.get(t.number), t.reward, t.rejected, t.error) for t in trials
     ]

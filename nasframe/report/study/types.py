@@ -17,7 +17,7 @@ class Network:
         number: of its trial.
         rank: by its reward, from 1.
         reward: under the study's own objective.
-        metrics: those that all networks of the study have; of a series the last value.
+        metrics: common to all networks of the study; of a series the last value.
         tokens: the architecture.
         words: the architecture in words.
     """
@@ -113,7 +113,7 @@ class Findings:
         stopping: what a stopper has saved, if it has ended a child.
         missed: that no network keeps to a target of the objective, if that is so.
         shown: what objectives need, parameters and latencies, as far as they are known.
-        networks: those that were trained, by falling reward.
+        networks: the trained ones, by falling reward.
         front: the Pareto front, if there is one.
         without_front: why there is none.
         rescoring: the networks under another objective, if one was given.

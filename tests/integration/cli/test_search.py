@@ -105,12 +105,12 @@ def test_the_version(toy: Shell) -> None:
 )
 def test_the_command_that_goes_on_is_right(toy: Shell, args: list[str], hint: list[str]) -> None:
     done = toy("nasframe", *TOYS, *args)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("Go on:"))
-    words = shlex.split(line)[2:]
+    line = next(line for line in done.stdout.splitlines() if line.startswith("Resume:"))
+    words = shlex.split(line)[1:]
     assert words == ["nasframe", *TOYS, *hint]
     again = toy(*words)
     assert again.returncode in (0, 1), again.stderr
-    assert again.stdout.startswith(("Going on after", "Searching in"))
+    assert again.stdout.startswith(("Resuming after", "Searching in"))
 
 
 def test_a_refused_command_changes_nothing_in_another_study(toy: Shell) -> None:
@@ -232,8 +232,9 @@ def test_help_lists_every_option_with_who_gives_it(toy: Shell) -> None:
     done = toy("nasframe", *TOYS, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert "    toy_fast                Counts through the architectures. Here with lr=0.5. " in (
-        done.stdout
+    assert (
+        "    toy_fast                Counts through the architectures. This preset sets lr=0.5. "
+        in (done.stdout)
     )
     for group in ("search_space", "task", "controller", "objective", "evaluator", "meters"):
         assert any(line.startswith(f"  {group}=") for line in lines)
@@ -249,7 +250,7 @@ def test_a_reader_of_help_may_leave(toy: Shell) -> None:
 
 
 def test_the_examples_of_help_compose(toy: Shell) -> None:
-    _, _, section = help.HEAD.partition("Examples\n")
+    _, _, section = help.SEARCH_HEAD.partition("Examples\n")
     lines = [line.strip().split("   ")[0] for line in section.splitlines() if " -m " not in line]
     assert len(lines) == 5
     for line in lines:

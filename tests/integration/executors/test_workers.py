@@ -188,7 +188,7 @@ class Scales(Observer):
     def __init__(self) -> None:
         self.held: list[tuple[int, int, int]] = []
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.duplicate_of is None:
             (worker,) = workers_of(psutil.Process(), "process")
             self.held.append((worker.memory_info().rss, worker.num_fds(), worker.num_threads()))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from imported import HEAVY, loaded
 from small import search
-from test_light_imports import HEAVY, loaded
 from throwaway import Shell, distribution, shell
 from torch import Tensor
 
@@ -24,9 +24,9 @@ from nasframe import (
     option,
     testing,
 )
-from nasframe.cli.scaffold import make
+from nasframe.cli.scaffold import write_package
 from nasframe.export.networks import describe_network
-from nasframe.export.write import export
+from nasframe.export.write import export_network
 from nasframe.registry.options import Option, options
 
 FORMATS = [item for item in options() if item.group == "exporter"]
@@ -158,7 +158,7 @@ def test_the_help_is_light() -> None:
 
 
 def test_a_new_exporter_passes_its_tests_and_exports(tmp_path: Path) -> None:
-    made = make("mine", "exporter", tmp_path)
+    made = write_package("mine", "exporter", tmp_path)
     site = tmp_path / "site"
     distribution(site, made.name, {"mine": "nasframe_mine"})
     (made / "nasframe_mine").rename(site / "nasframe_mine")
@@ -221,7 +221,7 @@ class Faulty(Exporter):
         ("nothing", r"Faulty.write \(.*\) wrote no it.it"),
         ("shape", r"gives \(1, 1\), not \(1, 4\)"),
         ("other", "away from the network's; it is removed"),
-        ("text", "the outputs are 'logits', and not a tensor"),
+        ("text", "the outputs must be a tensor, not 'logits'"),
         ("kinds", "--to f is for networks of the kind pictures"),
     ],
 )
@@ -230,11 +230,11 @@ def test_only_right_files_take_their_places(fault: str, words: str, tmp_path: Pa
     given = describe_network("it", network, (1, 8, 8))
     (tmp_path / "it.it").write_text("an older one")
     with pytest.raises(NasframeError, match=words) as caught:
-        export("f", Faulty(fault), given, tmp_path / "it")
+        export_network("f", Faulty(fault), given, tmp_path / "it")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["it.it"]
     assert (tmp_path / "it.it").read_text() == "an older one"
-    export("f", Faulty(), given, tmp_path / "it")
+    export_network("f", Faulty(), given, tmp_path / "it")
     assert (tmp_path / "it.it").read_bytes()[:2] == b"PK"
 
 

@@ -30,8 +30,8 @@ from nasframe import (
 )
 from nasframe.export import source as source_format
 from nasframe.export.networks import describe_network, find_network
-from nasframe.export.source_writer import standalone
-from nasframe.export.write import Exported, export
+from nasframe.export.source_writer import write_source
+from nasframe.export.write import Exported, export_network
 from nasframe.registry.options import options
 from nasframe.storage.weights import read_weights, save_weights
 
@@ -43,7 +43,7 @@ FORMATS = [item.name for item in options() if item.group == "exporter"]
 
 def write(name: str, given: Any, stem: Path) -> Exported:
     """Export to a format with its default settings."""
-    return export(name, option("exporter", name).build(), given, stem)
+    return export_network(name, option("exporter", name).build(), given, stem)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_sources_compute_the_networks_of_each_space(name: str, tmp_path: Path) -
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_()
                 module.running_var.uniform_(0.5, 2)
-        text = standalone(
+        text = write_source(
             network, torch.randn(2, 3, side, side), title="It.", version="1", weights="w"
         )
         save_weights(network, tmp_path / "w.safetensors", {})
@@ -159,9 +159,9 @@ def test_a_file_that_computes_something_else_does_not_stay(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(*args: Any, **kwargs: Any) -> str:
-        return standalone(*args, **kwargs).replace("F.relu", "F.gelu")
+        return write_source(*args, **kwargs).replace("F.relu", "F.gelu")
 
-    monkeypatch.setattr(source_format, "standalone", wrong)
+    monkeypatch.setattr(source_format, "write_source", wrong)
     (tmp_path / "it.py").write_text("an older one")
     with pytest.raises(NasframeError, match="away from the network's; it is removed"):
         write("source", find_network(str(study)), tmp_path / "it")
@@ -204,7 +204,7 @@ class Odd(torch.nn.Module):
 
 
 def test_unknown_operations_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match=r"linalg_svdvals.* is not known: .*--to torch"):
+    with pytest.raises(NasframeError, match=r"linalg_svdvals.* is not supported: .*--to torch"):
         write("source", describe_network("odd", Odd().eval(), (1, 8, 8)), tmp_path / "it")
     assert not (tmp_path / "it.py").exists()
 
@@ -231,7 +231,9 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
         ("nowhere",): "no network is called 'nowhere'",
         (str(tmp_path / "empty"),): "empty",
         (f"{study}:77",): "holds no weights of trial 77",
-        (str(text),): "--to onnx is for networks of the kind image, and this one is of the kind",
+        (
+            str(text),
+        ): "--to onnx is for networks of the kind image, and this network is of the kind",
         (
             str(study),
             "--to",

@@ -520,7 +520,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         NasframeError, match="detector: is for tasks of the kind detection, not for image"
     ):
         retrain(config, lambda line: None)
-    with pytest.raises(NasframeError, match="recipe.batch_size: batch norm cannot learn of one im"):
+    with pytest.raises(NasframeError, match="recipe.batch_size: batch norm needs more than one im"):
         retrain(replace(config, task=coco(tmp_path / "data")), lambda line: None)
 
 

@@ -20,7 +20,7 @@ from torchvision import datasets
 import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli.hydra_app import register_configs
-from nasframe.cli.search import to_config
+from nasframe.cli.search import build_study_config
 from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 
@@ -38,7 +38,7 @@ def search(tmp_path: Path) -> StudyConfig:
     register_configs()
     with initialize_config_module("nasframe.conf", version_base="1.3"):
         cfg = compose("study", ["experiment=nasnet_cifar10", f"task.root={tmp_path}"])
-    return to_config(cfg, tmp_path)
+    return build_study_config(cfg, tmp_path)
 
 
 def test_the_search_is_the_papers(search: StudyConfig) -> None:

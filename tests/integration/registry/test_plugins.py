@@ -12,7 +12,7 @@ from throwaway import TOY, distribution
 
 from nasframe import NasframeError, option, published
 from nasframe.errors import nearest
-from nasframe.registry.options import GROUPS, Offers, networks, options, survey
+from nasframe.registry.options import GROUPS, Offers, inspect_plugins, networks, options
 from nasframe.registry.plugins import plugins
 
 OFFER = """
@@ -97,7 +97,7 @@ def test_a_plugin_installed_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_what_is_installed_works_each_by_itself_and_together() -> None:
-    found = survey()
+    found = inspect_plugins()
     assert list(found) == plugins()
     offers = [state for state in found.values() if isinstance(state, Offers)]
     each = [item for offer in offers for item in offer.options]

@@ -35,7 +35,7 @@ from nasframe.report.comparison.policies import own_choice, policies
 from nasframe.report.comparison.studies import Study, find, read
 from nasframe.report.comparison.types import Comparison
 from nasframe.storage import events
-from nasframe.storage.journal import FILE, Journal
+from nasframe.storage.journal import JOURNAL_FILE, Journal
 
 pytestmark = pytest.mark.alone
 
@@ -351,7 +351,7 @@ def test_a_study_is_over_after_so_many_duplicates_or_all_architectures(tmp_path:
     more = {"max_duplicates": 4}
     assert not read(journal(tmp_path / "b", told, **more), None).over  # type: ignore[union-attr]
     log = Journal(tmp_path / "a")
-    log.append(events.resumed({"max_duplicates": (3, 9)}))
+    log.append(events.encode_resumed({"max_duplicates": (3, 9)}))
     log.close()
     assert not read(tmp_path / "a", None).over  # type: ignore[union-attr]
 
@@ -401,7 +401,7 @@ def test_labels_say_what_differs(tmp_path: Path) -> None:
 
 def test_a_setting_that_an_older_journal_lacks_has_its_default(tmp_path: Path) -> None:
     old = journal(tmp_path / "old", trials(0.5), controller="pqt")
-    first = json.loads((old / FILE).read_text().split("\n")[0])
+    first = json.loads((old / JOURNAL_FILE).read_text().split("\n")[0])
     controller = {k: v for k, v in first["config"]["controller"].items() if k != "queue"}
     evaluator = {k: v for k, v in first["config"]["evaluator"].items() if k != "data"}
     edited(old, controller=controller, evaluator=evaluator)
@@ -443,7 +443,7 @@ def test_studies_without_trials_are_left_out(tmp_path: Path) -> None:
     empty = journal(tmp_path / "empty", [], seed=1)
     torn = tmp_path / "torn"
     torn.mkdir()
-    (torn / FILE).write_text('{"event":"stu')
+    (torn / JOURNAL_FILE).write_text('{"event":"stu')
     with pytest.raises(NasframeError, match="no study has a trial yet in .*empty"):
         contest([empty, torn])
     journal(tmp_path / "full", trials(0.5))
@@ -462,7 +462,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match=r"no study in .*void: a study's folder has a journal"):
         find([tmp_path / "void"])
     damaged = journal(tmp_path / "damaged", trials(0.5))
-    with (damaged / FILE).open("a") as file:
+    with (damaged / JOURNAL_FILE).open("a") as file:
         file.write("nonsense\n")
     with pytest.raises(NasframeError, match="line 4, is damaged"):
         contest([damaged])
@@ -564,14 +564,14 @@ def test_the_own_choice_of_a_replayed_policy(runs: Path) -> None:
     tokens = made.argmax(len(told))
     evaluator = option("evaluator", "nasbench201").build(space, option("task", "digits").build())
     metrics = evaluator.evaluate(Architecture(tokens), None)
-    before = (folder / FILE).read_bytes()
+    before = (folder / JOURNAL_FILE).read_bytes()
     choice = own_choice(folder, "test_accuracy", evaluate=True)
     assert choice is not None and choice.value == metrics["test_accuracy"]
     tried = [t for t in told if t.architecture.tokens == tokens]
     assert choice.tried is bool(tried)
     unknown = own_choice(folder, None, evaluate=False)
     assert unknown is not None and unknown.value == (tried[0].reward if tried else None)
-    assert (folder / FILE).read_bytes() == before
+    assert (folder / JOURNAL_FILE).read_bytes() == before
     assert own_choice(runs / "random-2", None, evaluate=True) is None
 
 
@@ -629,7 +629,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 def test_the_command_shows_what_it_writes(toys: Shell) -> None:
-    before = {path: path.read_bytes() for path in toys.cwd.rglob(FILE)}
+    before = {path: path.read_bytes() for path in toys.cwd.rglob(JOURNAL_FILE)}
     assert len(before) == 10
     more = ("--evaluate", "--at", "6,3", "--reach", "0.7", "--json", "all.json")
     done = toys("nasframe-report", "--compare", "cmp", *more, COLUMNS="120")

@@ -21,14 +21,14 @@ from places import ROOT
 from throwaway import distribution, shell
 
 from nasframe import NasframeError, option, read_result, run
-from nasframe.cli.overrides import made
+from nasframe.cli.overrides import make_config
 from nasframe.cli.report import main
 from nasframe.report.study import chart
 from nasframe.report.study.analyze import inspect
 from nasframe.report.study.types import Findings
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study import metrics, pareto
-from nasframe.study.result import rank
+from nasframe.study.result import rank_trials
 
 METRICS = ("val_accuracy", "test_accuracy", "parameters", "macs", "latency_ms")
 SIGNS = {"val_accuracy": -1, "test_accuracy": -1}
@@ -67,7 +67,7 @@ def points(metrics: int, most: int = 12) -> st.SearchStrategy[list[list[float]]]
 @given(st.one_of(points(2), points(3)))
 def test_the_front_is_what_no_other_dominates(costs: list[list[float]]) -> None:
     expected = [i for i, a in enumerate(costs) if not any(dominates(b, a) for b in costs)]
-    found = pareto.front(np.array(costs))
+    found = pareto.find_front(np.array(costs))
     assert sorted(found) == expected
     assert [costs[i] for i in found] == sorted(costs[i] for i in expected)
 
@@ -80,7 +80,7 @@ def test_the_hypervolume_is_the_number_of_dominated_cells(
     dominated = sum(
         any(all(x <= c for x, c in zip(p, cell, strict=True)) for p in costs) for cell in cells
     )
-    found = pareto.hypervolume(np.array(costs), np.full(len(costs[0]), float(edge)))
+    found = pareto.compute_hypervolume(np.array(costs), np.full(len(costs[0]), float(edge)))
     assert found == pytest.approx(dominated)
 
 
@@ -96,11 +96,11 @@ def test_the_hypervolume_is_that_of_a_union_of_boxes(costs: list[list[float]], e
             sides = np.maximum(0, edge - np.max(some, axis=0))
             total -= (-1) ** size * float(np.prod(sides))
     reference = np.full(3, edge)
-    found = pareto.hypervolume(np.array(costs), reference)
+    found = pareto.compute_hypervolume(np.array(costs), reference)
     assert found == pytest.approx(total, abs=1e-9)
     shuffled = np.array(costs)[::-1]
-    front = shuffled[pareto.front(shuffled)]
-    assert pareto.hypervolume(front, reference) == pytest.approx(found, abs=1e-12)
+    front = shuffled[pareto.find_front(shuffled)]
+    assert pareto.compute_hypervolume(front, reference) == pytest.approx(found, abs=1e-12)
 
 
 @pytest.mark.parametrize("metrics", [2, 3, 5])
@@ -111,19 +111,19 @@ def test_the_hypervolume_is_that_of_drawn_points(metrics: int) -> None:
     below = np.zeros(len(draws), bool)
     for point in costs:
         below |= (draws >= point).all(1)
-    found = pareto.hypervolume(costs, np.ones(metrics))
+    found = pareto.compute_hypervolume(costs, np.ones(metrics))
     assert found == pytest.approx(below.mean(), abs=4 * 0.5 / len(draws) ** 0.5)
 
 
 def test_hypervolumes_by_hand() -> None:
-    assert pareto.hypervolume(np.array([[1.0, 2.0]]), np.array([4.0, 4.0])) == 6
+    assert pareto.compute_hypervolume(np.array([[1.0, 2.0]]), np.array([4.0, 4.0])) == 6
     stairs = np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]])
-    assert pareto.hypervolume(stairs, np.array([4.0, 4.0])) == 6
+    assert pareto.compute_hypervolume(stairs, np.array([4.0, 4.0])) == 6
     simplex = np.array([p for p in product(range(5), repeat=3) if sum(p) == 4], float)
-    assert pareto.hypervolume(simplex, np.full(3, 5.0)) == sum(
+    assert pareto.compute_hypervolume(simplex, np.full(3, 5.0)) == sum(
         a + b + c >= 4 for a, b, c in product(range(5), repeat=3)
     )
-    assert pareto.hypervolume(np.array([[4.0, 0.0]]), np.array([4.0, 4.0])) == 0
+    assert pareto.compute_hypervolume(np.array([[4.0, 0.0]]), np.array([4.0, 4.0])) == 0
 
 
 # Which metrics
@@ -144,10 +144,13 @@ def test_hypervolumes_by_hand() -> None:
     ],
 )
 def test_what_is_better_is_known_by_name(name: str, more: bool) -> None:
-    found = metrics.parsed([name, "other:max"], [name, "other"])
+    found = metrics.parse_goals([name, "other:max"], [name, "other"])
     assert found == [metrics.Goal(name, more), metrics.Goal("other", True)]
     opposite = "min" if more else "max"
-    assert metrics.parsed([f"{name}:{opposite}", "other:min"], [name, "other"])[0].more is not more
+    assert (
+        metrics.parse_goals([f"{name}:{opposite}", "other:min"], [name, "other"])[0].more
+        is not more
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,25 +166,30 @@ def test_what_is_better_is_known_by_name(name: str, more: bool) -> None:
 )
 def test_wrong_metrics_are_explained(given_: str, complaint: str) -> None:
     with pytest.raises(NasframeError, match=re.escape(complaint)):
-        metrics.parsed(given_.split(","), ["b", "a"])
+        metrics.parse_goals(given_.split(","), ["b", "a"])
 
 
 def test_usual_metrics() -> None:
     accuracy = ["val_accuracy", "parameters"]
-    assert metrics.usual(["val_accuracy"], accuracy) == accuracy
-    assert metrics.usual(["val_accuracy"], [*accuracy, "latency_ms"]) == [
+    assert metrics.choose_front_metrics(["val_accuracy"], accuracy) == accuracy
+    assert metrics.choose_front_metrics(["val_accuracy"], [*accuracy, "latency_ms"]) == [
         "val_accuracy",
         "latency_ms",
     ]
     one = [*accuracy, "latency_ms_low", "onnx.latency_ms"]
-    assert metrics.usual(["val_accuracy"], one) == ["val_accuracy", "onnx.latency_ms"]
+    assert metrics.choose_front_metrics(["val_accuracy"], one) == [
+        "val_accuracy",
+        "onnx.latency_ms",
+    ]
     two = [*one, "torch.latency_ms"]
-    assert metrics.usual(["val_accuracy"], two) == accuracy, "which of two is not known"
-    assert metrics.usual(["val_accuracy", "torch.latency_ms"], two) == [
+    assert metrics.choose_front_metrics(["val_accuracy"], two) == accuracy, (
+        "which of two is not known"
+    )
+    assert metrics.choose_front_metrics(["val_accuracy", "torch.latency_ms"], two) == [
         *("val_accuracy", "torch.latency_ms", "parameters")
     ]
-    assert metrics.usual(["val_accuracy_epochs"], accuracy) == accuracy
-    assert metrics.usual(["value"], ["value"]) == ["value"]
+    assert metrics.choose_front_metrics(["val_accuracy_epochs"], accuracy) == accuracy
+    assert metrics.choose_front_metrics(["value"], ["value"]) == ["value"]
 
 
 # Real studies
@@ -202,7 +210,7 @@ def test_the_front_of_a_real_study_by_brute_force(phone: Path, names: tuple[str,
     assert found.front.reference == tuple(
         w * SIGNS.get(n, 1) for w, n in zip(worst, names, strict=True)
     )
-    volume = pareto.hypervolume(np.array(list(costs.values())), worst)
+    volume = pareto.compute_hypervolume(np.array(list(costs.values())), worst)
     assert found.front.worst and found.front.hypervolume == pytest.approx(volume)
 
 
@@ -214,7 +222,9 @@ def test_a_study_is_summed_up(phone: Path) -> None:
     assert (found.trials, found.failed, found.rejected, found.duplicates) == (150, 0, 0, duplicates)
     assert found.objective == "accuracy_latency(target_ms=20.0)"
     assert found.shown == ("val_accuracy", "latency_ms", "parameters")
-    assert [network.number for network in found.networks] == [t.number for t in rank(result.trials)]
+    assert [network.number for network in found.networks] == [
+        t.number for t in rank_trials(result.trials)
+    ]
     assert [network.rank for network in found.networks] == list(range(1, 151))
     best, space = found.networks[0], option("search_space", "nasbench201").build()
     assert result.best is not None
@@ -277,11 +287,11 @@ def test_a_study_may_have_no_front(tmp_path: Path) -> None:
 def test_without_a_trained_network_there_is_nothing_to_report(tmp_path: Path) -> None:
     failed, rejected = trials(None, 0.0)
     folder = journal(tmp_path / "a", [failed, replace(rejected, rejected="too large")])
-    with pytest.raises(NasframeError, match="no trained network: of 2 trials 1 failed, 1 were not"):
+    with pytest.raises(NasframeError, match="no trained network: of 2 trials 1 failed, 1 were rej"):
         inspect(folder)
     torn = tmp_path / "torn"
     torn.mkdir()
-    (torn / FILE).write_text('{"event":"stu')
+    (torn / JOURNAL_FILE).write_text('{"event":"stu')
     with pytest.raises(NasframeError, match="torn has no trial yet"):
         inspect(torn)
 
@@ -326,7 +336,7 @@ def test_rescored_as_a_study_with_that_objective_would(
     assert [one.rank for one in found.networks if one.rank] == list(
         range(1, len(new) - len(above) + 1)
     )
-    ranked = [t.number for t in rank(told) if t.number not in above]
+    ranked = [t.number for t in rank_trials(told) if t.number not in above]
     assert [one.number for one in found.networks if one.rank] == ranked
 
 
@@ -438,12 +448,12 @@ def test_settings_of_every_type(tmp_path: Path, phone: Path) -> None:
 )
 def test_wrong_settings_are_explained(name: str, word: str, complaint: str) -> None:
     with pytest.raises(NasframeError) as caught:
-        made("objective", name, [word])
+        make_config("objective", name, [word])
     assert str(caught.value).startswith(complaint)
 
 
 def test_a_preset_keeps_its_settings() -> None:
-    config = made("objective", "accuracy_latency_hard", ["target_ms=5", "target_ms=6"])
+    config = make_config("objective", "accuracy_latency_hard", ["target_ms=5", "target_ms=6"])
     assert config == option("objective", "accuracy_latency_hard", target_ms=6.0)
 
 
@@ -562,11 +572,11 @@ def table(text: str, title: str) -> list[list[str]]:
 
 
 def test_the_command_shows_what_it_writes(phone: Path, tmp_path: Path, command: Command) -> None:
-    before = (phone / FILE).read_bytes()
+    before = (phone / JOURNAL_FILE).read_bytes()
     more = ("--top", 5, "--objective", "accuracy", "--set", "max_latency_ms=6")
     status, out, err = command(phone, *more, "--json", tmp_path / "all.json")
     assert (status, err) == (0, "")
-    assert (phone / FILE).read_bytes() == before
+    assert (phone / JOURNAL_FILE).read_bytes() == before
     (found,) = json.loads((tmp_path / "all.json").read_text())["studies"]
     networks = {network["number"]: network for network in found["networks"]}
     assert len(networks) == 150
@@ -651,8 +661,8 @@ def test_a_mistyped_option_is_told_with_the_nearest_one(command: Command) -> Non
     status, out, err = command("anywhere", "--paretto", "a,b")
     assert (status, out) == (2, "")
     (line,) = err.splitlines()
-    assert line.startswith("nasframe-report: there is no --paretto; did you mean --pareto")
-    assert line.endswith("(nasframe-report --help tells all options)")
+    assert line.startswith("nasframe-report: unknown option --paretto; did you mean --pareto")
+    assert line.endswith("(nasframe-report --help lists all options)")
 
 
 def test_names_from_a_journal_are_shown_as_they_are(tmp_path: Path, command: Command) -> None:
@@ -674,11 +684,11 @@ def test_names_from_a_journal_are_shown_as_they_are(tmp_path: Path, command: Com
     [
         ("", "one of the arguments DIR --compare is required"),
         ("{} --compare {}", "argument --compare: not allowed with argument DIR"),
-        ("{} --reach 0", "--reach goes with --compare"),
-        ("{} --evaluate", "--evaluate goes with --compare"),
-        ("--compare {} --objective accuracy", "--objective goes without --compare"),
-        ("--compare {} --top 3", "--top goes without --compare"),
-        ("{} --set power=2", "--set goes with --objective NAME"),
+        ("{} --reach 0", "--reach requires --compare"),
+        ("{} --evaluate", "--evaluate requires --compare"),
+        ("--compare {} --objective accuracy", "--objective cannot be combined with --compare"),
+        ("--compare {} --top 3", "--top cannot be combined with --compare"),
+        ("{} --set power=2", "--set requires --objective NAME"),
         ("{} --top 0", "0: must be a whole number of at least 1"),
         ("{} --reference 1,x", "argument --reference: x: must be a number"),
         ("{} --reference 1", "--reference needs 2 values: of val_accuracy, latency_ms"),

@@ -11,7 +11,7 @@ from small import SPACE, search
 from throwaway import shell
 
 from nasframe import NasframeError, RecipeConfig, RetrainConfig, option, retrain
-from nasframe.registry.serialization import update
+from nasframe.registry.serialization import translate_names
 
 
 def config(study: Path, folder: Path, space: Any, **recipe: Any) -> RetrainConfig:
@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_a_line(
 def test_settings_of_older_folders_are_read() -> None:
     recipe = {"type": "nasframe:RecipeConfig", "lr": 0.1}
     old = {"recipe": {**recipe, "drop_path_keep": 0.6, "auxiliary": None}, "seed": 0}
-    assert update(old) == {
+    assert translate_names(old) == {
         "recipe": {**recipe, "search_space": {"drop_path_keep": 0.6}},
         "seed": 0,
     }

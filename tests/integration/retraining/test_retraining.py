@@ -37,15 +37,15 @@ from nasframe import (
     retrain,
 )
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.distributed import check_together
-from nasframe.retraining.fit import _precision, fit
+from nasframe.retraining.distributed import check_devices
+from nasframe.retraining.fit import _choose_precision, train_network
 from nasframe.storage.locks import try_lock
 from nasframe.storage.weights import read_weights
 from nasframe.tasks.image_task import ImageTask
 from nasframe.training.evaluator import laid_out
 from nasframe.training.optimizer import make_optimizer
 from nasframe.training.schedules import factor
-from nasframe.zoo.lookup import find
+from nasframe.zoo.lookup import look_up_network
 
 CPU = torch.device("cpu")
 
@@ -140,7 +140,7 @@ def fitted(folder: Path, **settings: Any) -> tuple[RecipeConfig, nn.Module, list
     task.__class__ = Watched
     torch.manual_seed(0)
     recipe = RecipeConfig(epochs=2, momentum=0.0, weight_decay=0.0, batch_size=200, **settings)
-    network, _ = fit(
+    network, _ = train_network(
         Line(), task, recipe, seed=1, device=CPU, folder=folder, on_epoch=lambda rows: None
     )
     return recipe, network, batches
@@ -511,7 +511,8 @@ def test_what_goes_wrong_on_one_of_several_devices_is_a_line(tmp_path: Path) -> 
     done = run_("nasframe-retrain", *words, *few, "dir=few")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        "nasframe-retrain: trainer.devices=2: there are 1 batches; give a smaller recipe.batch_size"
+        "nasframe-retrain: trainer.devices=2: the number of batches is 1; "
+        "give a smaller recipe.batch_size"
     )
 
 
@@ -540,13 +541,13 @@ def test_cuda_rests_in_a_process_that_forks(
     monkeypatch.setattr(torch.cuda, "_lazy_init", touched)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("nasframe.retraining.run.fit", not_trained)
-    monkeypatch.setattr("nasframe.retraining.run.apart", lambda test: {})
+    monkeypatch.setattr("nasframe.retraining.run.train_network", not_trained)
+    monkeypatch.setattr("nasframe.retraining.run.run_in_fork", lambda test: {})
     found = retrain(together(study, tmp_path / "it", 2, device="cuda"), silent)
     assert found.metrics["val_accuracy"] == 0.5
     place = torch.device("cuda", 0)
     recipe = RecipeConfig()
-    assert _precision(recipe, place, TrainerConfig(devices=2)) == "bf16-mixed"
+    assert _choose_precision(recipe, place, TrainerConfig(devices=2)) == "bf16-mixed"
 
 
 ROW = {"epoch": 1.0, "lr": 0.1, "val_accuracy": 0.5}
@@ -559,7 +560,7 @@ def not_trained(network: nn.Module, *args: Any, on_epoch: Any, **more: Any) -> A
 
 def test_several_devices_are_refused_where_they_cannot_be(study: Path, tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="trainer.devices=2: a text is read in order"):
-        check_together(TrainerConfig(devices=2), option("task", "text").build(), CPU)  # type: ignore[attr-defined]
+        check_devices(TrainerConfig(devices=2), option("task", "text").build(), CPU)  # type: ignore[attr-defined]
     with pytest.raises(NasframeError, match="trainer.devices=2000: there are fewer batches"):
         retrain(together(study, tmp_path, 2000), silent)
 
@@ -693,7 +694,7 @@ def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
         retrain(settings, stop)
     path = tmp_path / "it" / "trial-0" / "checkpoint.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be gone on with.*\nRemove"):
+    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be resumed.*\nRemove"):
         retrain(settings, silent)
     path.unlink()
     assert retrain(settings, silent).metrics["epoch"] == 2
@@ -753,7 +754,7 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
     recipe = RecipeConfig(epochs=1, gradient_clip=1e-12, weight_decay=0, channels_last=False)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
     task = option("task", "digits").build()
-    kept, rows = fit(
+    kept, rows = train_network(
         network, task, recipe, seed=0, device=CPU, folder=tmp_path, on_epoch=lambda rows: None
     )
     assert all(seen)
@@ -763,7 +764,7 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
 
 def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:
     retrain(config(study, tmp_path / "it", recipe={"epochs": 1}), silent)
-    found = find(str(tmp_path / "it"))
+    found = look_up_network(str(tmp_path / "it"))
     assert found.inputs.input_shape == (1, 8, 8)
     with torch.no_grad():
         x = torch.rand(2, 1, 8, 8)
@@ -800,7 +801,7 @@ MISTAKES: dict[tuple[str, ...], str] = {
     ("study={}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
     ("study={}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
     ("study={}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
-    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
+    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of shape",
     ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
     ("study={}", "device=cuda:77"): "device=cuda:77: this machine has",
     ("study={}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
@@ -844,7 +845,7 @@ def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err == ""
-    assert out.splitlines()[-1] == "Interrupted: the same command with dir=it goes on"
+    assert out.splitlines()[-1] == "Interrupted: run the same command with dir=it to resume"
     assert list((run_.cwd / "it").glob("*/checkpoint.ckpt"))
 
 

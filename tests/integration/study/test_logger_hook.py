@@ -32,7 +32,7 @@ from nasframe import (
 from nasframe.registry.options import Option, options
 from nasframe.report.study.analyze import inspect
 from nasframe.retraining import RetrainConfig
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.testing import LoggerContract
 
 OLD = DATA / "journal_schema1.jsonl"
@@ -130,7 +130,7 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.texts.append(text)
 
 
@@ -205,7 +205,7 @@ def test_what_a_logger_missed_it_gets_later(tmp_path: Path) -> None:
 def test_another_logger_is_noted_in_the_journal(tmp_path: Path) -> None:
     run(study(tmp_path, "csv", trials=3))
     run(study(tmp_path, "tensorboard", trials=6))
-    lines = map(json.loads, (tmp_path / FILE).read_text().splitlines())
+    lines = map(json.loads, (tmp_path / JOURNAL_FILE).read_text().splitlines())
     (changes,) = [line["changes"] for line in lines if line["event"] == "resumed"]
     assert changes["logger.csv.type"] == ["nasframe:CSVConfig", None]
     assert changes["logger.tensorboard.type"] == [None, "nasframe:TensorBoardConfig"]
@@ -232,9 +232,9 @@ def test_a_retraining_with_loggers_is_as_quiet_as_without(
 def test_a_study_with_a_logger_of_one_word_is_resumed(
     word: str, loggers: list[str], tmp_path: Path
 ) -> None:
-    shutil.copy(OLD, tmp_path / FILE)
+    shutil.copy(OLD, tmp_path / JOURNAL_FILE)
     edited(tmp_path, logger=word)
-    with (tmp_path / FILE).open("a") as file:
+    with (tmp_path / JOURNAL_FILE).open("a") as file:
         for changed in (["none", "tensorboard"], ["tensorboard", word]):
             event = {"event": "resumed", "changes": {"logger": changed}, "time": 0}
             file.write(json.dumps(event) + "\n")
@@ -246,7 +246,7 @@ def test_a_study_with_a_logger_of_one_word_is_resumed(
     assert not any("logger" in text for text in notes.texts)
     if loggers:
         assert [step for step, _ in read_csv(tmp_path)] == list(range(1, 21))
-    lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     changes = [line for line in lines if line["event"] == "resumed"][-1]["changes"]
     assert changes.keys() - {"trials"} == (
         {"logger.csv.type", "logger.wandb.type"} if word == "wandb" else set()

@@ -608,7 +608,7 @@ def test_files_that_hold_no_weights_are_explained(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="w.safetensors: there is no such file"):
         read_weights(tmp_path / "w.safetensors")
     (tmp_path / "w.safetensors").write_bytes(b"something else")
-    with pytest.raises(NasframeError, match="w.safetensors: is no file of weights"):
+    with pytest.raises(NasframeError, match="w.safetensors: is not a weights file"):
         read_weights(tmp_path / "w.safetensors")
 
 

@@ -217,7 +217,9 @@ def test_a_child_has_an_epsilon() -> None:
     usual, tiny = (trained(child(optimizer="adamw", epsilon=e))[0] for e in (None, 1e-8))
     large = trained(child(optimizer="adamw", epsilon=1.0))[0]
     assert usual["val_loss"] == tiny["val_loss"] != large["val_loss"]
-    with pytest.raises(NasframeError, match=r"=sgd cannot .* no epsilon; remove epsilon=1"):
+    with pytest.raises(
+        NasframeError, match=r"evaluator\.optimizer=sgd cannot .* no epsilon; remove epsilon=1"
+    ):
         child(epsilon=1.0)
 
 

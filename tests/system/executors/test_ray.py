@@ -32,7 +32,7 @@ from nasframe import (
     run,
 )
 from nasframe.executors import ray_cluster
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.storage.weights import weights_path
 from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
@@ -118,7 +118,7 @@ class Weather(Observer):
         self._cluster = cluster
         self._node: Any = None
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.number == 3:
             self._node = self._cluster.add(num_cpus=2)
         if trial.number == 12:
@@ -205,7 +205,7 @@ def parts(folder: Path) -> Parts:
 
 
 def test_weights_come_back_from_a_node_without_the_folder(cluster: Cluster, tmp_path: Path) -> None:
-    journal = tmp_path / FILE
+    journal = tmp_path / JOURNAL_FILE
     journal.write_text("the study\n")
     executor = option("executor", "ray", address=cluster.address).build(parts(tmp_path))
     journal.write_text("another folder of the same name\n")

@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     run_ = shell(tmp_path_factory.mktemp("page"))
     search(run_, "controller=evolution", "dir=one")
     search(run_, "-m", "controller=evolution,random", "seed=0,1", "dir=many")
-    path = run_.cwd / "one" / journal.FILE
+    path = run_.cwd / "one" / journal.JOURNAL_FILE
     lines = path.read_text().splitlines()
     told = [k for k, line in enumerate(lines) if '"event":"told"' in line]
     event = json.loads(lines[told[3]])
@@ -61,7 +61,7 @@ def content(page: Path) -> Any:
 
 def test_the_page_says_what_the_journal_implies(place: Shell) -> None:
     """With pandas alone: nothing of ours reads the journal here."""
-    lines = (place.cwd / "one" / journal.FILE).read_text().splitlines()
+    lines = (place.cwd / "one" / journal.JOURNAL_FILE).read_text().splitlines()
     events = pd.DataFrame([json.loads(line) for line in lines])
     told = events[events.event == "told"].sort_values("number")
     study = content(place.cwd / "one" / "report.html")["studies"][0]
@@ -126,7 +126,7 @@ def test_the_command_in_the_page_repeats_the_study(place: Shell) -> None:
     assert done.returncode == 0, done.stderr
 
     def tokens(folder: str) -> list[Any]:
-        lines = (place.cwd / folder / journal.FILE).read_text().splitlines()
+        lines = (place.cwd / folder / journal.JOURNAL_FILE).read_text().splitlines()
         return [e["tokens"] for e in map(json.loads, lines) if e["event"] == "asked"]
 
     assert tokens("again")[:4] == tokens("one")[:4]

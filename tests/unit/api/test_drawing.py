@@ -23,7 +23,7 @@ from nasframe import (
     NasframeError,
     option,
 )
-from nasframe.api.drawing import listed
+from nasframe.api.drawing import draw_choices
 from nasframe.registry.options import options
 
 PUBLISHED = SHARED / "facts" / "published.json"
@@ -149,9 +149,9 @@ def test_every_space_can_be_drawn(name: str) -> None:
 
 def test_any_other_space_is_drawn_as_a_list() -> None:
     choices = (Choice("a.x", (1, 2)), Choice("a.y", ("p",)), Choice("b", (3,)))
-    labels, arrows = drawn(listed(choices, (1, 0, 0)))
+    labels, arrows = drawn(draw_choices(choices, (1, 0, 0)))
     assert labels == ["a\nx = 2\ny = p", "b = 3"] and arrows == Counter([("a", "choices")])
-    assert len(drawn(listed(choices, (1, 0)))[0]) == 1
+    assert len(drawn(draw_choices(choices, (1, 0)))[0]) == 1
 
 
 HOSTILE = [

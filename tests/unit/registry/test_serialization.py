@@ -13,7 +13,13 @@ import pytest
 from toys import ToySpaceConfig, toy_study
 
 from nasframe import NasframeError, ObjectiveConfig, setting
-from nasframe.registry.serialization import defaults, flat, from_plain, to_plain, type_name
+from nasframe.registry.serialization import (
+    collect_defaults,
+    flatten,
+    from_plain,
+    to_plain,
+    type_name,
+)
 
 
 class Colour(Enum):
@@ -84,7 +90,7 @@ def test_a_class_that_no_plugin_offers_is_not_imported() -> None:
 
 def test_flat_and_defaults(tmp_path: Path) -> None:
     config = toy_study(tmp_path, search_space=ToySpaceConfig(choices=9))
-    now, usual = flat(to_plain(config)), defaults(config)
+    now, usual = flatten(to_plain(config)), collect_defaults(config)
     assert now["search_space.choices"] == 9
     assert usual["search_space.choices"] == 4
     assert usual["keep"] == now["keep"] == 3
