@@ -8,10 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from toys import toy_study
 
 from nasframe import Architecture, Proposal, StudyConfig, Trial, option
+from nasframe.registry.serialization import to_plain
 from nasframe.storage import events, header
 from nasframe.storage.journal import JOURNAL_FILE, Journal
+
+HEADER = {
+    "event": "study",
+    "schema": 1,
+    "versions": {"nasframe": "0"},
+    "plugins": {},
+    "config": to_plain(toy_study(Path("study"))),
+}
+"""The first event of a journal."""
 
 
 def config(dir: Path, **settings: Any) -> StudyConfig:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from imported import HEAVY, loaded
 
@@ -36,3 +39,14 @@ def test_measuring_latencies_is_light_until_its_arguments_are_right() -> None:
 
 def test_listing_plugins_is_light() -> None:
     assert not loaded("from nasframe.cli.plugins import main; main()") & (HEAVY - {"rich"})
+
+
+def test_help_waits_for_no_parser_of_settings() -> None:
+    code = (
+        "import sys; sys.argv = ['nasframe-report', '--help']\n"
+        "from nasframe.cli.report import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'omegaconf', 'hydra', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True)

@@ -6,13 +6,11 @@ import json
 import re
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from places import SHARED
-from throwaway import shell
 
 from nasframe import (
     Architecture,
@@ -181,22 +179,3 @@ def test_a_drawing_is_a_graph() -> None:
         Drawing((Box("a", "1"), Box("a", "2")), ())
     with pytest.raises(NasframeError, match="an arrow .*'b'.*, and no such box"):
         Drawing((Box("a", "1"),), (("a", "b"),))
-
-
-def test_the_command_draws_trials_and_tokens(tmp_path: Path) -> None:
-    run_ = shell(tmp_path)
-    words = ("search_space=nasbench201", "evaluator=nasbench201", "controller=random", "trials=3")
-    run_("nasframe", *words, "dir=it")
-    for which in ("1", "3-3-1-0-2-4"):
-        done = run_("nasframe-report", "it", "--draw", which)
-        assert (done.returncode, done.stdout) == (0, f"Picture: it/architecture-{which}.svg\n")
-        ElementTree.parse(run_.cwd / "it" / f"architecture-{which}.svg")
-    done = run_("nasframe-report", "it", "--draw", "2", "--picture", "here.svg")
-    assert done.returncode == 0 and (run_.cwd / "here.svg").is_file()
-    for which, reason in {
-        "99": "it has no trial 99",
-        "a-b": "must be a trial's number, or tokens as 3-0-1",
-        "9-9-9-9-9-9": "--draw 9-9-9-9-9-9: ",
-    }.items():
-        done = run_("nasframe-report", "it", "--draw", which)
-        assert done.returncode == 2 and reason in done.stderr and done.stderr.count("\n") == 1

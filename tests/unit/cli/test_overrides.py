@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -72,14 +70,3 @@ def test_mistakes_are_told_in_a_line(word: str, said: str) -> None:
         make_config("search_space", "mnasnet", [word])
     assert str(caught.value).startswith(said)
     assert str(caught.value).count("\n") <= 1 and "bug" not in str(caught.value)
-
-
-def test_help_waits_for_no_parser_of_settings() -> None:
-    code = (
-        "import sys; sys.argv = ['nasframe-report', '--help']\n"
-        "from nasframe.cli.report import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "assert not {'omegaconf', 'hydra', 'numpy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True)

@@ -272,18 +272,6 @@ def test_measuring_draws_no_random_numbers() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_the_meter_agrees_with_the_evaluator() -> None:
-    space = option("search_space", "nasnet_small").build()
-    task = option("task", "digits").build()
-    context = Context(Path("."), "cpu", 0, lambda epoch, metrics: False, lambda: False)
-    architecture = Architecture((0,) * len(space.choices))
-    meter = option("meters", "size").build(space, task)
-    trainer = option("evaluator", "train", epochs=1, batch_size=512).build(space, task)
-    measured = meter.measure(architecture, context)
-    trained = trainer.evaluate(architecture, context)
-    assert measured["parameters"] == trained["parameters"] and measured["macs"] > 0
-
-
 def test_what_serves_the_training_alone_does_not_count() -> None:
     sizes = []
     for auxiliary in (False, True):

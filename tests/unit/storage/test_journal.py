@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from toys import toy_study
+from journals import HEADER
 
 from nasframe import NasframeError
-from nasframe.registry.serialization import to_plain
 from nasframe.storage import journal
 from nasframe.storage.journal import JOURNAL_FILE, Journal, read_journal
 
-HEADER = {
-    "event": "study",
-    "schema": 1,
-    "versions": {"nasframe": "0"},
-    "plugins": {},
-    "config": to_plain(toy_study(Path("study"))),
-}
 TOLD = {"event": "told", "number": 0, "metrics": {"val_accuracy": 0.5}, "text": "a}b"}
 
 
@@ -106,29 +96,6 @@ def test_a_journal_that_is_removed_while_it_is_written(tmp_path: Path) -> None:
 def test_no_journal(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="no study in"):
         list(read_journal(tmp_path))
-
-
-def test_the_second_writer_is_refused_and_the_file_not_touched(tmp_path: Path) -> None:
-    log = Journal(tmp_path)
-    log.append(HEADER)
-    code = (
-        "from pathlib import Path; from nasframe.storage.journal import Journal;"
-        f"Journal(Path({str(tmp_path)!r}))"
-    )
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert "another process is using" in done.stderr
-    assert list(read_journal(tmp_path)) == [HEADER]
-    log.close()
-    Journal(tmp_path).close()
-
-
-def test_the_lock_of_a_dead_process_is_gone(tmp_path: Path) -> None:
-    code = (
-        "import os, signal; from pathlib import Path; from nasframe.storage.journal import Journal;"
-        f"log = Journal(Path({str(tmp_path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == -9
-    Journal(tmp_path).close()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

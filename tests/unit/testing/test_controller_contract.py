@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 import pytest
-from places import ROOT
-from throwaway import distribution
+from controllers import configured
 
 from nasframe import (
     Choice,
@@ -26,15 +20,8 @@ from nasframe import (
     Proposal,
     Trial,
     TrialState,
-    option,
 )
 from nasframe.testing import ControllerContract
-
-
-def configured(name: str, **settings: Any) -> ControllerConfig:
-    config = option("controller", name, **settings)
-    assert isinstance(config, ControllerConfig)
-    return config
 
 
 class TestRandom(ControllerContract):
@@ -68,36 +55,6 @@ class TestPQT(ControllerContract):
 
     def config(self) -> ControllerConfig:
         return configured("pqt")
-
-
-class TestOptunaTPE(ControllerContract):
-    failures_count = True
-
-    def config(self) -> ControllerConfig:
-        return configured("optuna")
-
-
-class TestOptunaUnivariateTPE(ControllerContract):
-    failures_count = True
-
-    def config(self) -> ControllerConfig:
-        return configured("optuna", multivariate=False)
-
-
-class TestOptunaGP(ControllerContract):
-    proposals = 60
-    failures_count = True
-
-    def config(self) -> ControllerConfig:
-        return configured("optuna", sampler="gp")
-
-
-class TestOptunaRandom(ControllerContract):
-    learns = False
-    failures_count = True
-
-    def config(self) -> ControllerConfig:
-        return configured("optuna", sampler="random")
 
 
 class Flawed(Controller):
@@ -227,18 +184,3 @@ def test_what_a_controller_says_of_itself_is_not_tested() -> None:
         expected = pytest.raises(SkipTest) if name in SKIPPED else nullcontext()
         with expected:
             getattr(contract("portions", **says), name)()
-
-
-def test_the_documented_contract_runs(tmp_path: Path) -> None:
-    """As the author of the documented plugin would: the plugin is installed, pytest is called."""
-    page = (ROOT / "docs" / "write_controller.md").read_text()
-    code = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    (plugin,) = [block for block in code if "class GreedyConfig" in block]
-    (test,) = [block for block in code if "ControllerContract" in block]
-    points = {"greedy": "nasframe_greedy"}
-    distribution(tmp_path, "nasframe-greedy", points, nasframe_greedy=plugin, test_greedy=test)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_greedy.py"]
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    tests = [name for name in dir(ControllerContract) if name.startswith("test_")]
-    assert f"{len(tests)} passed" in done.stdout, done.stdout
