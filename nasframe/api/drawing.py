@@ -6,6 +6,7 @@ on no background; arrows are grey: a picture can be read on white and on black.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -123,7 +124,7 @@ def draw_choices(choices: Sequence[Choice], tokens: Sequence[int]) -> Drawing:
         lines = [f"{name} = {option}" for name, option in part]
         label = "\n".join([title, *lines] if title else lines)
         boxes.append(Box(title or "choices", label, Look.text))
-    pairs = zip(boxes, boxes[1:], strict=False)
+    pairs = itertools.pairwise(boxes)
     return Drawing(tuple(boxes), tuple((one.name, other.name) for one, other in pairs))
 
 

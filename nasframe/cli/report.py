@@ -208,21 +208,21 @@ def _parse_picture(text: str) -> Path:
 
 def _report(arguments: argparse.Namespace) -> None:
     if arguments.draw is not None:
-        from nasframe.report.draw import draw
+        from nasframe.report.draw import draw_to_file
 
-        print(f"Picture: {draw(arguments.folders, arguments.draw, arguments.picture)}")
+        print(f"Picture: {draw_to_file(arguments.folders, arguments.draw, arguments.picture)}")
         return
     page = arguments.page or _choose_folder(arguments.folders) / "report.html"
     if arguments.watch is not None:
-        from nasframe.report.page.watch import watch
+        from nasframe.report.page.watch import watch_studies
 
-        watch(arguments.folders, page, arguments.watch, partial(print, flush=True))
+        watch_studies(arguments.folders, page, arguments.watch, partial(print, flush=True))
         return
     from nasframe.cli.overrides import make_config
-    from nasframe.report.study.command import report
+    from nasframe.report.study.command import report_studies
 
     chosen = arguments.objective
-    report(
+    report_studies(
         arguments.folders,
         metrics=arguments.pareto,
         reference=arguments.reference,
@@ -246,28 +246,28 @@ def _compare(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from nasframe._support.text import to_text
-    from nasframe.report.comparison.chart import save
+    from nasframe.report.comparison.chart import save_comparison
     from nasframe.report.comparison.compare import compare
-    from nasframe.report.comparison.groups import contest
-    from nasframe.report.comparison.policies import policies
-    from nasframe.report.comparison.sentences import sentences
-    from nasframe.report.comparison.tables import policy_table, tables
+    from nasframe.report.comparison.groups import read_contest
+    from nasframe.report.comparison.policies import ask_policies
+    from nasframe.report.comparison.sentences import write_sentences
+    from nasframe.report.comparison.tables import make_policy_table, make_tables
     from nasframe.storage.files import write_output
 
     folders = arguments.compare
-    studies = contest(folders, arguments.metric)
+    studies = read_contest(folders, arguments.metric)
     comparison = compare(studies, arguments.at, arguments.reach)
     console = Console(highlight=False)
-    for table in tables(comparison):
+    for table in make_tables(comparison):
         console.print(table)
-    for sentence in sentences(comparison):
+    for sentence in write_sentences(comparison):
         console.print(to_text(sentence), soft_wrap=True)
     path = arguments.picture or _choose_folder(folders) / "compare.svg"
-    save(comparison, path)
+    save_comparison(comparison, path)
     console.print(to_text(f"Picture: {path}"), soft_wrap=True)
-    choices = policies(studies, evaluate=arguments.evaluate)
+    choices = ask_policies(studies, evaluate=arguments.evaluate)
     if choices:
-        console.print(policy_table(choices, comparison.metric))
+        console.print(make_policy_table(choices, comparison.metric))
     if arguments.json is not None:
         figures = {**asdict(comparison), "policies": [asdict(choice) for choice in choices]}
         write_output(arguments.json, json.dumps(figures, default=str, allow_nan=False))

@@ -88,7 +88,7 @@ def set_up(parts: Parts, place: int, threads: int, pipe: Connection) -> None:
     for library in ("OMP", "MKL", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     found = sorted(Path("/dev").glob("nvidia[0-9]*"))
-    device = take_device(place, devices(os.environ.get(DEVICES_VARIABLE), found))
+    device = take_device(place, list_devices(os.environ.get(DEVICES_VARIABLE), found))
     if device is not None:
         os.environ[DEVICES_VARIABLE] = device
     # Ctrl-C reaches all processes of a terminal; only the driver handles it.
@@ -108,7 +108,7 @@ def run_step(ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> R
     return _process_worker[0].run(ticket, number, step, tokens)
 
 
-def devices(visible: str | None, found: Sequence[object]) -> list[str]:
+def list_devices(visible: str | None, found: Sequence[object]) -> list[str]:
     """Return CUDA's names of the GPUs that workers may use.
 
     Args:

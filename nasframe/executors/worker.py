@@ -27,7 +27,7 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Errors of a disk that cannot be written, which are not the child's fault."""
 
 
-def child_seed(seed: int, key: Hashable) -> int:
+def derive_child_seed(seed: int, key: Hashable) -> int:
     """Derive a child's seed from ``evaluator.seed`` and its canonical key; equal everywhere."""
     digest = hashlib.sha256(repr((seed, key)).encode()).digest()
     return int.from_bytes(digest[:7], "big")
@@ -132,7 +132,7 @@ class Worker:
         context = Context(
             folder=self._parts.folder,
             device="auto",
-            seed=child_seed(self._parts.evaluator.seed, self.space.canonical(architecture)),
+            seed=derive_child_seed(self._parts.evaluator.seed, self.space.canonical(architecture)),
             report=report_plain,
             cancelled=cancelled,
             weights=weights_path(self._parts.folder, number) if keep else None,

@@ -13,7 +13,7 @@ from nasframe.errors import NasframeError
 from nasframe.storage.network_folder import WEIGHTS_FILE, is_detector
 from nasframe.storage.weights import load_weights, weights_path
 from nasframe.study.result import load
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 from nasframe.zoo.lookup import ImageInputs, look_up_network
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def describe_network(
 
 def draw_export_inputs(kind: str, data_config: Any, count: int) -> tuple[Any, ...]:
     """Draw ``count`` random inputs of a network, the same for equal counts."""
-    with seeded(count, CPU):
+    with seed_generators(count, CPU):
         if kind == "image":
             return (torch.randn(count, *data_config["input_size"]),)
         return torch.randint(len(data_config["vocabulary"]), (STEPS, count)), None

@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger as LightningLogger
 
 from nasframe.api.parts import Logger
 from nasframe.storage.files import write_atomically
-from nasframe.training.trainer import quiet
+from nasframe.training.trainer import silence_lightning
 
 _TRACKING = "MLFLOW_TRACKING_URI"
 
@@ -31,7 +31,7 @@ class LightningCurves(Logger):
 
     def start(self, settings: Mapping[str, Any]) -> int:
         """Open the run, and log the settings of a new one; return the last step logged before."""
-        with quiet():
+        with silence_lightning():
             last = self._read_last_step()
             self._logger = self._open()
             if not last:
@@ -40,7 +40,7 @@ class LightningCurves(Logger):
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write a row."""
-        with quiet():
+        with silence_lightning():
             self._logger.log_metrics(dict(values), step=step)
             self._logger.save()
 

@@ -1,4 +1,4 @@
-"""The command ``nasframe-report DIR --draw WHICH``: a picture of an architecture."""
+"""The command ``nasframe-report DIR --draw WHICH``: draw one architecture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
 from nasframe.registry.restore import draw_architecture, restore_space
-from nasframe.report.comparison.studies import find
+from nasframe.report.comparison.studies import find_studies
 from nasframe.storage import journal
 from nasframe.storage.files import write_output
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.result import read_result
 
 
-def draw(folders: list[Path], which: str, path: Path | None) -> Path:
+def draw_to_file(folders: list[Path], which: str, path: Path | None) -> Path:
     """Draw an architecture of a study's space into an SVG file.
 
     Args:
@@ -23,12 +23,12 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
         path: the file; by default in the study's folder.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        NasframeError: if there is no such trial or architecture, or it cannot be drawn.
+        NasframeError: if the trial or architecture does not exist, or cannot be drawn.
     """
-    studies = find(folders)
+    studies = find_studies(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
     header = next(journal.read_journal(studies[0]), None)
@@ -50,7 +50,7 @@ def _find_architecture(folder: Path, which: str) -> Architecture:
         if int(which) not in trials:
             raise NasframeError(f"--draw {which}: {folder} has no trial {which}")
         return trials[int(which)].architecture
-    words = which.split("-")
-    if not all(word.isdecimal() for word in words):
+    tokens = which.split("-")
+    if not all(token.isdecimal() for token in tokens):
         raise NasframeError(f"--draw {which}: must be a trial's number, or tokens as 3-0-1")
-    return Architecture(tuple(map(int, words)))
+    return Architecture(tuple(map(int, tokens)))

@@ -24,8 +24,8 @@ from nasframe.retraining.config import Strategy, TrainerConfig
 from nasframe.retraining.distributed import select_batches
 from nasframe.retraining.module import EpochRow, FullModule, derive_epoch_seed
 from nasframe.storage.files import write_atomically
-from nasframe.training.evaluator import precision_of
-from nasframe.training.trainer import fit as train
+from nasframe.training.evaluator import choose_precision
+from nasframe.training.trainer import fit_module as train
 
 CHECKPOINT = "checkpoint"
 ONE_DEVICE = TrainerConfig()
@@ -205,7 +205,7 @@ def _choose_precision(
     """Choose the precision; asking several GPUs would initialize CUDA before the fork."""
     if together.devices > 1 and device.type == "cuda" and recipe.precision is Precision.auto:
         return "bf16-mixed"
-    return precision_of(recipe.precision, device)
+    return choose_precision(recipe.precision, device)
 
 
 def _trainer_options(recipe: RecipeConfig, folder: Path, together: TrainerConfig) -> dict[str, Any]:

@@ -49,8 +49,8 @@ from nasframe.storage.network_folder import (
     write_json,
 )
 from nasframe.storage.weights import describe_task, save_weights
-from nasframe.training.devices import check_environment, find_device, seeded
-from nasframe.training.evaluator import laid_out, smooth_labels
+from nasframe.training.devices import check_environment, find_device, seed_generators
+from nasframe.training.evaluator import set_memory_format, smooth_labels
 from nasframe.training.optimizer import check_optimizer
 
 SETTINGS_FILE, CURVES_FILE, CARD_FILE = "retrain.json", "curves.csv", "README.md"
@@ -145,7 +145,7 @@ def _choose_networks(config: RetrainConfig, task: Task) -> list[SelectedNetwork]
     if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise NasframeError(f"dir={folder} holds something else: choose another dir")
     networks = select_networks(config, task)
-    with seeded(config.seed, torch.device("cpu")):
+    with seed_generators(config.seed, torch.device("cpu")):
         for network in networks:  # errors surface before the folder is created
             _run_once(_build_network(config, task, network)[0], task, network.name)
     return networks
@@ -246,7 +246,7 @@ class _FullTraining:
             # Processes can only be forked before CUDA is initialized.
             single = self.config.trainer.devices == 1
             place = self.device if single else torch.device("cpu")
-            with threads(self.config.threads), seeded(self.config.seed, place):
+            with threads(self.config.threads), seed_generators(self.config.seed, place):
                 self._train(folder, tell)
         remove_checkpoint(folder)
         metrics: EpochRow = read_json(folder / NETWORK_FILE)["metrics"]
@@ -255,7 +255,7 @@ class _FullTraining:
     def _train(self, folder: Path, tell: Callable[[int, Sequence[EpochRow]], None]) -> None:
         recipe = self.config.recipe
         network, frozen = _build_network(self.config, self.task, self.network)
-        network = laid_out(network, channels_last=recipe.channels_last)
+        network = set_memory_format(network, channels_last=recipe.channels_last)
 
         def on_epoch(rows: list[EpochRow]) -> None:
             write_atomically(folder / CURVES_FILE, _format_csv(rows))
@@ -353,7 +353,7 @@ def _test(
         return {}
     state: Any = None
     total: Any = None
-    with threads(config.threads), seeded(config.seed, device):
+    with threads(config.threads), seed_generators(config.seed, device):
         network = load_final_network(folder).to(device)
         with torch.inference_mode():
             for batch in batches:

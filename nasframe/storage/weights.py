@@ -72,7 +72,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
             texts = file.metadata() or {}
         metadata = {name: json.loads(text) for name, text in texts.items() if name != "format"}
     except FileNotFoundError:
@@ -116,9 +116,9 @@ def load_weights(
     state = {k: v for k, v in state.items() if k in own or not k.startswith(optional)}
     for name in [*own, *state]:
         here, there = (tuple(d[name].shape) if name in d else None for d in (own, state))
-        if here and there and here[0] == outputs != there[0] and here[1:] == there[1:]:
-            state[name] = own[name]
-        elif here and there and here != there and name.startswith(fresh):
+        if (here and there and here[0] == outputs != there[0] and here[1:] == there[1:]) or (
+            here and there and here != there and name.startswith(fresh)
+        ):
             state[name] = own[name]
         elif here != there:
             raise NasframeError(

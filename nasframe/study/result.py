@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasframe.api.drawing import Drawing
 from nasframe.api.types import Trial, TrialState
 from nasframe.errors import NasframeError, format_error
-from nasframe.executors.worker import child_seed
+from nasframe.executors.worker import derive_child_seed
 from nasframe.registry.options import restore_config
 from nasframe.registry.restore import draw_architecture, restore_objective, restore_space
 from nasframe.storage import journal
@@ -217,7 +217,7 @@ def candidates(folder: Path | str, count: int) -> list[Candidate]:
         key = space.canonical(trial.architecture)
         if key not in found:
             epochs = trial.metrics.get("epochs")
-            seed = child_seed(config["evaluator"]["seed"], key)
+            seed = derive_child_seed(config["evaluator"]["seed"], key)
             number = int(epochs) if isinstance(epochs, int | float) else None
             found[key] = Candidate(trial, key, number, seed)
     return list(found.values())[:count]

@@ -14,7 +14,7 @@ from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData, Labelled
 from nasframe.tasks.image_task import ImageTask
-from nasframe.tasks.split import stratified, validation_count
+from nasframe.tasks.split import count_validation, split_stratified
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def make_arrays_task(path: Path, validation: float, augmentation: Augmentation) 
 
 def _load(path: Path, y_N: NDArray[np.int64], count: int) -> ImageData:
     x_NHWC = _read_images(path, "x_train")
-    train, validation = stratified(y_N, count)
+    train, validation = split_stratified(y_N, count)
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
 
 
@@ -113,7 +113,7 @@ def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def _count_validation(path: Path, y_N: NDArray[np.int64], validation: float) -> int:
     try:
-        return validation_count(y_N, validation)
+        return count_validation(y_N, validation)
     except NasframeError as error:
         raise NasframeError(f"{path}: {error}") from error
 

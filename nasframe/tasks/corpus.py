@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 UNKNOWN, END = "<unk>", "<eos>"
-LARGEST = 2**30
+MAX_TEXT_BYTES = 2**30
 """Maximum size in bytes of a text in a zip file: a tiny archive could fill the memory."""
 
 TOPICS = ("debugger", "specialnames", "compound")
@@ -126,10 +126,12 @@ def _unzip(path: Path) -> bytes:
     """Return the only file in an archive, without writing to disk."""
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) != 1 or members[0].file_size > LARGEST:
+        if len(members) != 1 or members[0].file_size > MAX_TEXT_BYTES:
             sizes = ", ".join(f"{m.filename} ({m.file_size:,} bytes)" for m in members[:3])
             found = sizes or "nothing"
-            raise NasframeError(f"it must hold one text of at most {LARGEST:,} bytes, not {found}")
+            raise NasframeError(
+                f"it must hold one text of at most {MAX_TEXT_BYTES:,} bytes, not {found}"
+            )
         return archive.read(members[0])
 
 

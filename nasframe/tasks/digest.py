@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 
-def digest(tensors: Iterable[Tensor], text: str = "") -> str:
+def compute_digest(tensors: Iterable[Tensor], text: str = "") -> str:
     """Compute the SHA-256 of a text and of tensors in main memory, with shapes and types."""
     result = hashlib.sha256(text.encode())
     for tensor in tensors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from nasframe.tasks.image_data import ImageData, Labelled
-from nasframe.tasks.split import stratified
+from nasframe.tasks.split import split_stratified
 
 _VALIDATION_COUNT = 359
 _TEST_COUNT = 360
@@ -17,15 +17,15 @@ _TEST_COUNT = 360
 def load_digits() -> ImageData:
     """Load 1,078 training and 359 validation images, without the 360 test images."""
     x_NHWC, y_N = _load_all()
-    rest, _ = stratified(y_N, _TEST_COUNT)
-    train, validation = (rest[part] for part in stratified(y_N[rest], _VALIDATION_COUNT))
+    rest, _ = split_stratified(y_N, _TEST_COUNT)
+    train, validation = (rest[part] for part in split_stratified(y_N[rest], _VALIDATION_COUNT))
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[validation], y_N[validation])
 
 
 def load_test_digits() -> Labelled:
     """Load the 360 test images."""
     x_NHWC, y_N = _load_all()
-    _, test = stratified(y_N, _TEST_COUNT)
+    _, test = split_stratified(y_N, _TEST_COUNT)
     return x_NHWC[test], y_N[test]
 
 

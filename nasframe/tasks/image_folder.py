@@ -15,7 +15,7 @@ from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData, Labelled
 from nasframe.tasks.image_task import ImageTask
 from nasframe.tasks.loading import read_image
-from nasframe.tasks.split import stratified, validation_count
+from nasframe.tasks.split import count_validation, split_stratified
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def list_folder(path: Path, validation: float) -> ImageFolder:
     if len(folders) < 2:
         raise NasframeError(f"{root}: found {len(folders)} folders; it needs one for each class")
     files, y_N = _list_images(folders)
-    parts = stratified(y_N, _count_validation(folders, y_N, validation))
+    parts = split_stratified(y_N, _count_validation(folders, y_N, validation))
     names = _TEST_FOLDERS if root != path else ()
     test = next((path / name for name in names if _list_classes(path / name)), None)
     return ImageFolder(folders, files, y_N, *parts, test)
@@ -135,7 +135,7 @@ def _is_image(file: Path) -> bool:
 
 def _count_validation(folders: list[Path], y_N: NDArray[np.int64], validation: float) -> int:
     try:
-        return validation_count(y_N, validation)
+        return count_validation(y_N, validation)
     except NasframeError as error:
         names = ", ".join(folder.name for folder in folders)
         raise NasframeError(f"{folders[0].parent}: {error} (classes: {names})") from error

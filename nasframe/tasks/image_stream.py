@@ -5,6 +5,7 @@ Shapes: N images of a batch, H x W pixels, C channels.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ class PhotographTask(Classification):
         seeds = torch.randint(2**31, (count,), generator=generator).tolist()
         samples = list(zip(self._folder.train[order].tolist(), seeds, strict=True))
         ends = np.linspace(0, count, self.train_steps(batch_size) + 1).astype(int).tolist()
-        batches = [samples[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        batches = [samples[a:b] for a, b in itertools.pairwise(ends)]
         images = _ImageDataset(self._folder.files, self._folder.y_N, self._training_transform, None)
         return self._load_batches(images, batches, device)
 

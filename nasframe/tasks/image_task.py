@@ -17,7 +17,7 @@ from torch import Tensor
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.classification import Classification
-from nasframe.tasks.digest import digest
+from nasframe.tasks.digest import compute_digest
 from nasframe.tasks.image_data import ImageData, Labelled
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class ImageTask(Classification):
     def fingerprint(self) -> str:
         """Return a digest of the stored images and labels for training and validation."""
         data = self._prepared[0]
-        return digest(getattr(data, name) for name in data.__slots__)
+        return compute_digest(getattr(data, name) for name in data.__slots__)
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator

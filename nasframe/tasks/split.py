@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split_stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split indices into a remainder and about ``count`` selected indices, both ascending.
 
     The examples are shuffled, sorted by label and selected at equal distances: each class gives its
@@ -30,7 +30,7 @@ def stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDAr
     return np.flatnonzero(~taken), np.flatnonzero(taken)
 
 
-def validation_count(labels: NDArray[Any], fraction: float) -> int:
+def count_validation(labels: NDArray[Any], fraction: float) -> int:
     """Return the number of validation examples.
 
     Raises:

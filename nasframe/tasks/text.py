@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from nasframe.api.parts import Task
 from nasframe.tasks.corpus import Corpus
-from nasframe.tasks.digest import digest
+from nasframe.tasks.digest import compute_digest
 from nasframe.tasks.level import Level
 
 State: TypeAlias = Tensor | tuple["State", ...] | None
@@ -72,7 +72,9 @@ class TextTask(Task):
     def fingerprint(self) -> str:
         """Return a digest of the tokens, the length of the training text and the vocabulary."""
         corpus = self._corpus
-        return digest([corpus.tokens_N], f"{corpus.training} {corpus.level} {corpus.vocabulary}")
+        return compute_digest(
+            [corpus.tokens_N], f"{corpus.training} {corpus.level} {corpus.vocabulary}"
+        )
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator

@@ -14,7 +14,7 @@ from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData, Labelled
 from nasframe.tasks.image_task import ImageTask
-from nasframe.tasks.split import stratified, validation_count
+from nasframe.tasks.split import count_validation, split_stratified
 
 DATASETS: dict[str, tuple[str, tuple[int, int, int], int]] = {
     "CIFAR10": ("cifar-10-batches-py/data_batch_5", (3, 32, 32), 10),
@@ -52,7 +52,7 @@ def make_torchvision_task(
 
 def _load(name: str, root: Path, download: bool, validation: float) -> ImageData:
     x_NHWC, y_N = _get_arrays(_open(name, root, download))
-    train, rest = stratified(y_N, validation_count(y_N, validation))
+    train, rest = split_stratified(y_N, count_validation(y_N, validation))
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[rest], y_N[rest])
 
 

@@ -36,7 +36,8 @@ class ExporterContract(PartContract):
         assert not wrong, f"suffixes must start with a dot: {wrong}"
         assert len(set(exporter.suffixes)) == len(exporter.suffixes), "two suffixes are equal"
         unknown = set(exporter.kinds) - {"image", "sequence"}
-        assert exporter.kinds and not unknown, f"kinds must be image or sequence, not {unknown}"
+        assert exporter.kinds, f"kinds must be image or sequence, not {unknown}"
+        assert not unknown, f"kinds must be image or sequence, not {unknown}"
 
     def test_its_files_give_the_networks_outputs(self, tmp_path: Path) -> None:
         from nasframe.export.write import export_network

@@ -73,20 +73,22 @@ class SearchSpaceContract(PartContract):
             wanted = tuple(range(target, target + len(places)))
             assert places == wanted, f"links into {target} are at {places}, not at {wanted}"
             sources = [link.source for link in members]
-            ordered = sources == sorted(set(sources)) and 0 <= sources[0] and sources[-1] < target
+            ordered = sources == sorted(set(sources)) and sources[0] >= 0 and sources[-1] < target
             assert ordered, f"sources of links into {target} must be earlier and sorted: {sources}"
 
     def test_the_same_settings_give_the_same_choices(self) -> None:
         one, other = self._space(), self._space()
         assert one.choices == other.choices, "built again, it has other choices"
-        assert one.kinds == other.kinds and set(one.kinds) <= set(TASKS), f"kinds are {one.kinds}"
+        assert one.kinds == other.kinds, f"kinds are {one.kinds}"
+        assert set(one.kinds) <= set(TASKS), f"kinds are {one.kinds}"
 
     def test_keys_are_plain(self) -> None:
         """The text of a key seeds its child, so it must be the same everywhere."""
         space = self._space()
         for architecture in self._architectures():
             key = space.canonical(architecture)
-            assert space.canonical(architecture) == key and hash(key) is not None
+            assert space.canonical(architecture) == key
+            assert hash(key) is not None
             try:
                 plain = ast.literal_eval(repr(key)) == key
             except (ValueError, SyntaxError):
@@ -105,7 +107,8 @@ class SearchSpaceContract(PartContract):
         space = self._space()
         for architecture in self._architectures():
             text = space.describe(architecture)
-            assert isinstance(text, str) and text.isprintable(), f"not one line: {text!r:.200}"
+            assert isinstance(text, str), f"not one line: {text!r:.200}"
+            assert text.isprintable(), f"not one line: {text!r:.200}"
             drawing = space.draw(architecture)
             assert isinstance(drawing, Drawing), f"draw returned {drawing!r:.80}"
 

@@ -36,7 +36,8 @@ class TaskContract(PartContract):
     def test_it_says_what_it_is(self) -> None:
         task = self.config().build()
         assert task.kind in ("image", "sequence", "detection"), f"kind is {task.kind!r}"
-        assert task.outputs >= 1 and all(size >= 1 for size in task.input_shape)
+        assert task.outputs >= 1
+        assert all(size >= 1 for size in task.input_shape)
         assert task.provides, "it provides no metrics"
         json.dumps(dict(task.data_config))  # it is stored with the weights
 

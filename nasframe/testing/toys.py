@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -64,7 +65,7 @@ class ToySpace(SearchSpace):
 
         widths = [math.prod(task.input_shape), *(4 + token for token in architecture.tokens)]
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(widths[-1], task.outputs))
 
@@ -102,7 +103,7 @@ class ToyTask(Task):
     input_shape = (1, 8, 8)
     outputs = 10
     provides = ("val_accuracy",)
-    data_config = {"mean": [0.5]}
+    data_config = {"mean": [0.5]}  # noqa: RUF012 (read only)
 
     def fingerprint(self) -> str:
         """Return a constant."""

@@ -33,7 +33,7 @@ def find_device(name: str, setting: str = "evaluator.device") -> torch.device:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seed_generators(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global generators of the CPU and the device; restore them after the block."""
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng([device] if on_gpu else []):

@@ -20,7 +20,7 @@ from nasframe.errors import ChildError, NasframeError
 from nasframe.registry.calls import describe_failure, describe_part
 from nasframe.storage.weights import describe_task, save_weights
 from nasframe.training.compile import compile_apart
-from nasframe.training.devices import check_environment, find_device, seeded
+from nasframe.training.devices import check_environment, find_device, seed_generators
 from nasframe.training.optimizer import check_optimizer
 
 
@@ -81,7 +81,7 @@ class TrainEvaluator(Evaluator):
         device = find_device(self._device)
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else f"{device.type} {cpu_name()}"
-        return f"{name}, {precision_of(self._config.precision, device)}"
+        return f"{name}, {choose_precision(self._config.precision, device)}"
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Train the child and return its metrics; ``train_seconds`` include validation.
@@ -92,10 +92,10 @@ class TrainEvaluator(Evaluator):
         """
         name = self._device if context.device == "auto" else context.device
         device = find_device(name)
-        with threads(self._threads), seeded(context.seed, device):
+        with threads(self._threads), seed_generators(context.seed, device):
             network = self._build(architecture)
             history: list[dict[str, float]] = []
-            with compiled(network) if self._compile else nullcontext():
+            with compile_network(network) if self._compile else nullcontext():
                 seconds = self._fit(network, device, context, history)
         if context.weights is not None:
             save_weights(network, context.weights, self._metadata(architecture))
@@ -114,7 +114,7 @@ class TrainEvaluator(Evaluator):
             raise ChildError(f"{name} must return an nn.Module, not {network!r:.80}")
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise ChildError(f"{name} returned a network without trainable weights")
-        return laid_out(network, channels_last=self._config.channels_last)
+        return set_memory_format(network, channels_last=self._config.channels_last)
 
     def _fit(
         self,
@@ -125,7 +125,7 @@ class TrainEvaluator(Evaluator):
     ) -> float:
         """Train, append the metrics of each epoch to ``history``, and return the seconds."""
         from nasframe.training.module import TrainingModule
-        from nasframe.training.trainer import fit
+        from nasframe.training.trainer import fit_module
 
         config, task = self._config, self._task
 
@@ -144,13 +144,13 @@ class TrainEvaluator(Evaluator):
         )
         generator = torch.Generator().manual_seed(context.seed)
         start = time.perf_counter()
-        fit(
+        fit_module(
             child,
             config,
             training=partial(task.train_batches, config.batch_size, device, generator),
             validation=partial(task.validation_batches, config.batch_size, device),
             device=device,
-            precision=precision_of(config.precision, device),
+            precision=choose_precision(config.precision, device),
         )
         return time.perf_counter() - start
 
@@ -173,7 +173,7 @@ class TrainEvaluator(Evaluator):
 
 
 @contextmanager
-def compiled(network: nn.Module) -> Iterator[None]:
+def compile_network(network: nn.Module) -> Iterator[None]:
     """Compile a network inside the block; its compiled graphs are freed afterwards.
 
     Raises:
@@ -192,7 +192,9 @@ def compiled(network: nn.Module) -> Iterator[None]:
         del vars(network)["forward"]
 
 
-def precision_of(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+def choose_precision(
+    precision: Precision, device: torch.device
+) -> Literal["32-true", "bf16-mixed"]:
     """Return Lightning's name of a precision; ``auto`` is bfloat16 on GPUs that support it."""
     if precision is Precision.auto:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -217,7 +219,7 @@ def smooth_labels(task: Task, share: float, owner: str) -> None:
         raise NasframeError(f"{owner}.label_smoothing={share}: this task has no labels; use 0")
 
 
-def laid_out(network: nn.Module, *, channels_last: bool) -> nn.Module:
+def set_memory_format(network: nn.Module, *, channels_last: bool) -> nn.Module:
     """Set the memory format of a network's weights and images."""
     if channels_last:
         return network.to(memory_format=torch.channels_last)

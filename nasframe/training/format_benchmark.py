@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from nasframe._support.system import threads
-from nasframe.training.devices import find_device, seeded
+from nasframe.training.devices import find_device, seed_generators
 
-FORMATS = {
+BENCHMARK_FORMATS = {
     "float32 channels_first": (torch.float32, torch.contiguous_format),
     "float32 channels_last": (torch.float32, torch.channels_last),
     "bfloat16 channels_last": (torch.bfloat16, torch.channels_last),
@@ -39,8 +39,8 @@ def measure_formats(device: str = "auto", seconds: float = 2.0) -> dict[str, flo
         seconds: duration of the measurement, after a warm-up.
     """
     place = find_device(device)
-    with threads(1), seeded(0, place):
-        steps = {name: _BenchmarkStep(place, *how) for name, how in FORMATS.items()}
+    with threads(1), seed_generators(0, place):
+        steps = {name: _BenchmarkStep(place, *how) for name, how in BENCHMARK_FORMATS.items()}
         times: dict[str, list[float]] = {name: [] for name in steps}
         for step in steps.values():
             step.run()

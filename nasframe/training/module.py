@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Task
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
+from nasframe.training.schedules import compute_factor
 
 
 class Cancelled(Exception):
@@ -67,7 +67,7 @@ class TrainingModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimizer and its schedule."""
         optimizer = make_optimizer(self.network, self._config)
-        schedule = LambdaLR(optimizer, partial(factor, self._config, steps=self._steps))
+        schedule = LambdaLR(optimizer, partial(compute_factor, self._config, steps=self._steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

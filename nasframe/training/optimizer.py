@@ -14,7 +14,7 @@ from timm.optim import (  # type: ignore[attr-defined]
 from torch import nn
 
 from nasframe.errors import NasframeError, nearest
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 
 if TYPE_CHECKING:
     from nasframe.api.optimization import OptimizationConfig
@@ -65,7 +65,7 @@ def check_optimizer(config: OptimizationConfig, owner: str) -> None:
         near = nearest(config.optimizer, known)
         raise NasframeError(f"{owner}.optimizer={config.optimizer} is not known; {near}")
     try:
-        with seeded(0, torch.device("cpu")):
+        with seed_generators(0, torch.device("cpu")):
             network = nn.Linear(2, 2)
         optimizer = make_optimizer(network, config)
         network(torch.ones(1, 2)).sum().backward()

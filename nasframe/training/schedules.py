@@ -16,7 +16,7 @@ from collections.abc import Callable
 from nasframe.api.optimization import OptimizationConfig, Schedule
 
 
-def factor(config: OptimizationConfig, step: int, steps: int) -> float:
+def compute_factor(config: OptimizationConfig, step: int, steps: int) -> float:
     """Return the factor of ``config.lr`` at a step.
 
     Args:

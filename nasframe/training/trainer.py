@@ -28,7 +28,7 @@ LIGHTNING_LOGGERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Epochs:
+class EpochLoader:
     """A data loader for Lightning; ``begin`` returns the batches of one epoch."""
 
     begin: Callable[[], Iterable[Any]]
@@ -37,11 +37,11 @@ class Epochs:
         return iter(self.begin())
 
 
-BARE: Mapping[str, Any] = MappingProxyType({"barebones": True})
+BAREBONES: Mapping[str, Any] = MappingProxyType({"barebones": True})
 """Trainer settings without logger, checkpoints, progress bar, summary and sanity check."""
 
 
-def fit(
+def fit_module(
     module: TrainingModule,
     config: OptimizationConfig,
     *,
@@ -50,7 +50,7 @@ def fit(
     device: torch.device,
     precision: Literal["32-true", "bf16-mixed"],
     checkpoint: Path | None = None,
-    more: Mapping[str, Any] = BARE,
+    more: Mapping[str, Any] = BAREBONES,
 ) -> None:
     """Train a network and validate it after each epoch; then drop the network from ``module``.
 
@@ -64,14 +64,16 @@ def fit(
         checkpoint: the file to resume from.
         more: further settings of the Trainer; they override those of one device.
     """
-    with quiet():
+    with silence_lightning():
         trainer = Trainer(
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip or None,
             precision=precision,
             **{**make_device_settings(device), **more},
         )
-        _fit_and_clean_up(trainer, module, Epochs(training), Epochs(validation), checkpoint)
+        _fit_and_clean_up(
+            trainer, module, EpochLoader(training), EpochLoader(validation), checkpoint
+        )
 
 
 def make_device_settings(device: torch.device) -> dict[str, Any]:
@@ -86,8 +88,8 @@ def make_device_settings(device: torch.device) -> dict[str, Any]:
 def _fit_and_clean_up(
     trainer: Trainer,
     module: TrainingModule,
-    training: Epochs,
-    validation: Epochs,
+    training: EpochLoader,
+    validation: EpochLoader,
     checkpoint: Path | None,
 ) -> None:
     """Fit; leave no process or tensor behind, and let Ctrl-C raise ``KeyboardInterrupt``."""
@@ -108,7 +110,7 @@ def _fit_and_clean_up(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_lightning() -> Iterator[None]:
     """Silence Lightning's tips and banners in this thread, but not those of the user's own fits."""
     # Not ``catch_warnings``: it would undo changes of other threads. Repeating it is harmless.
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

@@ -1,5 +1,6 @@
-"""The best architectures so far (Abolafia et al., "Neural Program Synthesis with Priority Queue
-Training", 2018: the queue).
+"""The best architectures so far.
+
+This is the queue of Abolafia et al., "Neural Program Synthesis with Priority Queue Training", 2018.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from nasframe import (
 from nasframe._support.system import count_cores, cpu_name
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
+from nasframe.training.schedules import compute_factor
 
 SPACES = {
     "nasnet_small": option("search_space", "nasnet_small"),
@@ -83,7 +83,7 @@ def by_hand(space: SearchSpaceConfig, task: Task, config: TrainConfig, seed: int
         child.train()
         for x, y in task.train_batches(config.batch_size, device, generator):
             for group in optimizer.param_groups:
-                group["lr"] = config.lr * factor(config, step, steps)
+                group["lr"] = config.lr * compute_factor(config, step, steps)
             optimizer.zero_grad()
             with precision:
                 loss = F.cross_entropy(child(x), y)

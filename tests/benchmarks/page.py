@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import sync_playwright
 
 from nasframe import Architecture, Proposal, StudyConfig, Trial, option
-from nasframe.report.study.command import report
+from nasframe.report.study.command import report_studies
 from nasframe.storage import events, header
 from nasframe.storage.journal import Journal
 
@@ -77,7 +77,7 @@ def main() -> None:
         study(folder, trials)
         page = folder / "report.html"
         start = time.perf_counter()
-        report(
+        report_studies(
             [folder],
             metrics=None,
             reference=None,

@@ -18,10 +18,10 @@ import psutil
 
 sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
-from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
+from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study
 
-from nasframe import Trial, option, run  # noqa: E402
-from nasframe.study.observer import Observer  # noqa: E402
+from nasframe import Trial, option, run
+from nasframe.study.observer import Observer
 
 CHOICES, OPTIONS = 50, 13
 

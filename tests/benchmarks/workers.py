@@ -19,10 +19,10 @@ from statistics import median
 
 sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
-from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
+from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study
 
-from nasframe import ExecutorConfig, StudyConfig, Trial, option, run  # noqa: E402
-from nasframe.study.observer import Observer  # noqa: E402
+from nasframe import ExecutorConfig, StudyConfig, Trial, option, run
+from nasframe.study.observer import Observer
 
 CONTENDERS = {
     "serial, one thread": (option("executor", "serial"), 1),

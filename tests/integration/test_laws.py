@@ -111,7 +111,7 @@ def test_each_setting_is_documented(item: Option) -> None:
 
 
 def contract(kind: type, item: Option) -> Any:
-    """The contract of an option; test_kit.py holds one of each class to all of it."""
+    """The contract of an option; tests of contracts hold one of each class to all of it."""
     return type("It", (kind,), {"config": lambda self: config(item), "drawn": 1})()
 
 
@@ -130,7 +130,9 @@ def test_nasframe_search_spaces(item: Option) -> None:
     loss, _ = task.loss(network, batch, None)
     loss.backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    assert loss.isfinite() and gradients and all(g.isfinite().all() for g in gradients)
+    assert loss.isfinite()
+    assert gradients
+    assert all(g.isfinite().all() for g in gradients)
 
 
 @pytest.mark.parametrize("item", named("task"))
@@ -215,7 +217,8 @@ def test_nasframe_meters(item: Option) -> None:
     """Each meter says what it gives; that it does is in its contract."""
     space = option("search_space", "nasnet_small").build()
     meter = config(item).build(space, option("task", "digits").build())
-    assert isinstance(meter, Meter) and meter.provides
+    assert isinstance(meter, Meter)
+    assert meter.provides
 
 
 @pytest.mark.parametrize("item", named("stopper"))
@@ -247,7 +250,8 @@ def test_nasframe_recipes(item: Option, tmp_path: Path) -> None:
         folder=tmp_path,
         on_epoch=lambda rows: None,
     )
-    assert [row["epoch"] for row in rows] == [1, 2] and rows[-1]["val_accuracy"] > 0.5
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[-1]["val_accuracy"] > 0.5
 
 
 @pytest.mark.parametrize("item", named("detector"))
@@ -259,7 +263,8 @@ def test_nasframe_detectors(item: Option) -> None:
     box = torch.tensor([[8.0, 8.0, 40.0, 40.0]])
     targets = [{"boxes": box, "labels": torch.tensor([label])} for label in (1, 2)]
     losses = detector.train()(images, targets)
-    assert losses and all(loss.isfinite() for loss in losses.values())
+    assert losses
+    assert all(loss.isfinite() for loss in losses.values())
     found = detector.eval()(images)
     assert [sorted(one) for one in found] == [["boxes", "labels", "scores"]] * 2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +40,7 @@ def build_reference() -> tuple[nn.Module, tuple[Tensor]]:
     """Build the reference network in evaluation mode, and its input of shape (1, 3, 224, 224)."""
     import timm
 
-    with seeded(0, CPU):
+    with seed_generators(0, CPU):
         network = timm.create_model(REFERENCE).eval()
         return network, (torch.randn(1, 3, 224, 224),)
 
@@ -61,7 +61,7 @@ def draw_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
             return torch.randn(shape)
         return torch.randint(task.outputs, shape)
 
-    with seeded(0, CPU):
+    with seed_generators(0, CPU):
         return tuple(draw(value) for value in task.example())
 
 

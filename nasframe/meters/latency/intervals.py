@@ -9,6 +9,7 @@ interval wide.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,4 +61,4 @@ def split_into_blocks(values: Sequence[float]) -> list[Sequence[float]]:
     """Split values into at most 17 consecutive blocks of nearly equal length."""
     blocks = min(BLOCKS, len(values))
     edges = [len(values) * i // blocks for i in range(blocks + 1)]
-    return [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[a:b] for a, b in itertools.pairwise(edges)]

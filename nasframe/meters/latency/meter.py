@@ -11,7 +11,7 @@ from nasframe.meters.latency.inputs import CPU, build_reference, draw_inputs
 from nasframe.meters.latency.runtimes import Runtime, join_words
 from nasframe.meters.latency.timing import LATENCY_METRICS, TimedRun, measure_pairs
 from nasframe.storage.locks import exclusive_lock
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,5 +73,5 @@ def build_seeded(
     space: SearchSpace, architecture: Architecture, task: Task, seed: int
 ) -> nn.Module:
     """Build the network in evaluation mode, with seeded weights."""
-    with seeded(seed, CPU):
+    with seed_generators(seed, CPU):
         return space.build(architecture, task).eval()

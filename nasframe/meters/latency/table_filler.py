@@ -17,7 +17,7 @@ from nasframe.meters.latency.interleaved import measure_in_turns
 from nasframe.meters.latency.intervals import Interval
 from nasframe.meters.latency.timing import TimedRun, measure_pairs
 from nasframe.storage.locks import exclusive_lock
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 
 if TYPE_CHECKING:
     from nasframe.meters.latency.runtimes import Runtime
@@ -140,7 +140,7 @@ class TableFiller:
             NasframeError: if the block cannot be run.
         """
         try:
-            with seeded(0, CPU):
+            with seed_generators(0, CPU):
                 module = block.build().eval()
                 inputs = (torch.randn(self._batch, *block.input_shape),)
             return self._runtime.prepare(module, inputs)

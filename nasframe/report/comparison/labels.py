@@ -1,4 +1,4 @@
-"""Parts of a stored configuration, as a person would write them."""
+"""Human-readable labels and command lines from stored configurations."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nasframe.registry.options import GROUPS, SEVERAL, Option, options
 from nasframe.registry.serialization import TYPE, to_plain, type_name
 
 
-def named(group: str, part: Mapping[str, Any]) -> str:
-    """A part as a person would write it: the nearest option, and the settings that differ from it.
+def label_part(group: str, part: Mapping[str, Any]) -> str:
+    """Return a human-readable label: the nearest option and the settings that differ from it.
 
-    A part that no installed plugin offers goes by the name of its class, with all its settings.
+    A part that no installed plugin offers is labelled by its class, with all its settings.
     """
     name, different = _find_nearest(group, part)
     words = [f"{key}={value}" for key, value in different.items()]
     return f"{name}({', '.join(words)})" if words else name
 
 
-def words(config: Mapping[str, Any]) -> list[str]:
-    """The words of the command line that give a stored configuration, its folder aside."""
+def format_overrides(config: Mapping[str, Any]) -> list[str]:
+    """Return the command-line words that reproduce a stored configuration, without its folder."""
     found = []
     for key, value in config.items():
         if key in SEVERAL:
@@ -49,7 +49,7 @@ def _format_settings(prefix: str, different: Mapping[str, Any]) -> list[str]:
 
 
 def _format_value(value: Any) -> str:
-    """A value in Hydra's words."""
+    """Format a value in Hydra's override syntax."""
     if isinstance(value, list):
         return f"[{','.join(map(_format_value, value))}]"
     if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def _format_value(value: Any) -> str:
 
 
 def _find_nearest(group: str, part: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The option that differs in the fewest settings, and those."""
+    """Find the option with the fewest differing settings; return its name and these settings."""
     unknown = part[TYPE].partition(":")[2].removesuffix("Config")
     bases = [(option.name, _list_settings(option)) for option in _find_options(group, part)]
     return min(
@@ -84,14 +84,14 @@ def _find_options(group: str, part: Mapping[str, Any]) -> list[Option]:
     return [o for o in options() if o.group == group and type_name(o.type) == part[TYPE]]
 
 
-def completed(group: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stored part with today's defaults for settings that are newer than its journal."""
+def complete_part(group: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add today's defaults for settings that are newer than the part's journal."""
     newer = next(map(_list_defaults, _find_options(group, part)), {})
     return {**newer, **part}
 
 
 def _list_settings(option: Option) -> dict[str, Any]:
-    """Return the plain settings of an option without the mandatory ones."""
+    """Return the settings of an option as plain values, without required settings."""
     return _list_defaults(option) if isinstance(option.node, type) else to_plain(option.node)
 
 

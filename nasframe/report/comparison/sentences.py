@@ -1,24 +1,24 @@
-"""What a comparison says, in sentences that claim no more than it shows."""
+"""The conclusions of a comparison as sentences that claim no more than it shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nasframe.report.comparison.statistics import SIGNIFICANCE, Estimate, pairs_needed
-from nasframe.report.comparison.types import Comparison, Difference, Row
+from nasframe.report.comparison.statistics import SIGNIFICANCE, Estimate, count_pairs_needed
+from nasframe.report.comparison.types import Comparison, ContenderRow, Difference
 
 BASELINE = "random"
-"""The controller against which the others are held, if it is there."""
+"""The controller to compare others with, if present."""
 
 
-def ranked(comparison: Comparison) -> list[Row]:
-    """The contenders by what they have found at the last mark, the best first."""
+def rank_contenders(comparison: Comparison) -> list[ContenderRow]:
+    """Return the contenders by their result at the last mark, the best first."""
     sign = 1 if comparison.lower else -1
     return sorted(comparison.rows, key=lambda r: sign * r.best[comparison.marks[-1]].mean)
 
 
-def sentences(comparison: Comparison) -> list[str]:
-    """What was compared, how the contenders differ, and for what it holds."""
+def write_sentences(comparison: Comparison) -> list[str]:
+    """Write the terms of a comparison, the differences of contenders, and their scope."""
     return [*_explain_terms(comparison), *_explain_differences(comparison)]
 
 
@@ -35,9 +35,10 @@ def _explain_terms(comparison: Comparison) -> Iterator[str]:
             f"the longest study has {comparison.longest}."
         )
     if comparison.over:
+        ended = _format_count(comparison.over, "study", "studies")
         yield (
-            f"{_format_count(comparison.over, 'study', 'studies')} ended before "
-            f"{comparison.budget} trials without further new networks: the last value stays."
+            f"{ended} ended before {comparison.budget} trials, having found no new networks: "
+            "the last value counts from there on."
         )
     if comparison.empty:
         first, more = comparison.empty[0], len(comparison.empty) - 1
@@ -46,7 +47,7 @@ def _explain_terms(comparison: Comparison) -> Iterator[str]:
 
 def _explain_differences(comparison: Comparison) -> Iterator[str]:
     if len(comparison.rows) < 2:
-        yield "There is one contender: nothing to compare it with."
+        yield "There is only one contender: nothing to compare it with."
         return
     for pair in _choose_pairs(comparison):
         difference = next((d for d in comparison.differences if {d.first, d.second} == pair), None)
@@ -61,8 +62,8 @@ def _explain_differences(comparison: Comparison) -> Iterator[str]:
 
 
 def _choose_pairs(comparison: Comparison) -> list[set[str]]:
-    """Each contender with the baseline, the best first; then the best two."""
-    rows = ranked(comparison)
+    """Pair each contender with the baseline, the best first; then the best two."""
+    rows = rank_contenders(comparison)
     baselines = [row for row in comparison.rows if row.controller == BASELINE]
     baseline = (baselines or comparison.rows)[0]
     pairs = [{row.label, baseline.label} for row in rows if row is not baseline]
@@ -83,20 +84,20 @@ def _explain_difference(comparison: Comparison, pair: Difference) -> str:
     if pair.p < SIGNIFICANCE and apart:
         return f"{better} over {other} at {mark} trials: {figures}."
     text = f"{better} and {other} at {mark} trials: no difference can be concluded: {figures}."
-    if pair.p < SIGNIFICANCE:  # two tests that see the same seeds differently
-        return f"{text} By p there is one, but the interval includes 0: more seeds would tell."
+    if pair.p < SIGNIFICANCE:  # the two tests disagree
+        return f"{text} p is below {SIGNIFICANCE}, but the interval includes 0: run more seeds."
     if pair.least_p < SIGNIFICANCE:
         return text
     comparisons = len(comparison.differences)
     among = f" among {comparisons} comparisons" if comparisons > 1 else ""
     return (
         f"{text} {seeds[0].upper()}{seeds[1:]} cannot show a difference at the 5 % level with this "
-        f"test{among}: {pairs_needed(comparisons)} are needed."
+        f"test{among}: {count_pairs_needed(comparisons)} are needed."
     )
 
 
 def _format_difference(difference: Estimate, sign: int, in_points: bool) -> str:
-    """A difference with its interval: ``+0.31 points (95 % interval +0.20 to +0.42)``."""
+    """Format a difference and its interval: ``+0.31 points (95 % interval +0.20 to +0.42)``."""
     mean = sign * difference.mean
     text = _format_signed(mean, in_points) + (" points" if in_points else "")
     if difference.margin is None:
@@ -119,14 +120,14 @@ def _format_count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def number(value: float) -> str:
-    """A value as tables show it."""
+def format_value(value: float) -> str:
+    """Format a value for a table."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
-def with_margin(value: Estimate | None) -> str:
-    """A mean and half its interval; a dash if there is none."""
+def format_estimate(value: Estimate | None) -> str:
+    """Format a mean with half its interval; a dash if there is no mean."""
     if value is None:
         return "-"
-    margin = "" if value.margin is None else f" ± {number(value.margin)}"
-    return f"{number(value.mean)}{margin}"
+    margin = "" if value.margin is None else f" ± {format_value(value.margin)}"
+    return f"{format_value(value.mean)}{margin}"

@@ -1,9 +1,9 @@
-"""The charts of the page, in Vega-Lite; their data are put in by the page itself.
+"""The charts of the page in Vega-Lite; the page's script adds their data.
 
-``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in minutes and
-``state``; ``best_trial`` and ``best_elapsed`` the best reward so far where it has risen, in the
-order of that field; ``trained`` and ``front`` have each metric, too; ``shares`` how often each
-option of one choice was proposed.
+The data set ``trials`` has a row for each trial: ``study``, ``trial``, ``reward``, ``elapsed`` in
+minutes and ``state``. ``best_trial`` and ``best_elapsed`` have the rows that raise the best reward,
+in the order of that field. ``trained`` and ``front`` also have each metric. ``shares`` counts how
+often each option of one choice was proposed.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from nasframe.report.comparison.chart import picture
+from nasframe.report.comparison.chart import draw_comparison
 from nasframe.report.comparison.types import Comparison
 from nasframe.report.study.types import Findings
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
-"""Told apart with any colour vision (Okabe & Ito 2008), on white and on black."""
+"""Distinct with any colour vision (Okabe & Ito 2008), on white and on black."""
 HEIGHT = 280
 
 
 class Course(NamedTuple):
-    """Against what rewards are drawn: a field of the rows, and its title."""
+    """The x axis of a chart of rewards: a field of the rows, and its title."""
 
     field: str
     title: str
@@ -34,12 +34,12 @@ class Course(NamedTuple):
 COURSES = {"trials": Course("trial", "trials"), "time": Course("elapsed", "minutes")}
 
 
-def specifications(
+def make_specifications(
     studies: Sequence[str], findings: Mapping[Path, Findings], comparison: Comparison | None
 ) -> dict[str, dict[str, Any]]:
-    """The charts by their names; those of a front and a comparison only if there is one."""
+    """Make the charts by name; front and comparison only if there is one."""
     charts = {
-        **{name: _set_size(course(studies, name)) for name in COURSES},
+        **{name: _set_size(draw_course(studies, name)) for name in COURSES},
         "shares": _draw_shares(),
     }
     fronts = [found.front for found in findings.values() if found.front is not None]
@@ -47,7 +47,7 @@ def specifications(
         names = [goal.name for goal in fronts[0].goals]
         charts["front"] = _draw_front(studies, names[1], names[0])
     if comparison is not None:
-        charts["comparison"] = picture(comparison)
+        charts["comparison"] = draw_comparison(comparison)
     return {name: chart.to_dict() for name, chart in charts.items()}
 
 
@@ -55,25 +55,25 @@ def _set_size(chart: alt.Chart | alt.LayerChart) -> Any:
     return chart.properties(width="container", height=HEIGHT)
 
 
-def colours(studies: Sequence[str]) -> list[str]:
-    """A colour for each study; those of more than there are repeat."""
+def assign_colours(studies: Sequence[str]) -> list[str]:
+    """Assign a colour to each study; colours repeat if there are more studies."""
     return [COLOURS[place % len(COLOURS)] for place in range(len(studies))]
 
 
 def _make_colour(studies: Sequence[str], *, own_legend: bool = False) -> alt.Color:
-    """The page itself says which colour is whose."""
-    scale = alt.Scale(domain=list(studies), range=colours(studies))
+    """Encode studies as colours; without its own legend, as the page has one."""
+    scale = alt.Scale(domain=list(studies), range=assign_colours(studies))
     legend = alt.Legend(title=None, labelLimit=400) if own_legend else None
     return alt.Color("study:N", scale=scale, legend=legend)
 
 
-def course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
-    """Every reward, and the best one so far.
+def draw_course(studies: Sequence[str], name: str, *, own_legend: bool = False) -> alt.LayerChart:
+    """Draw every reward, and the best reward so far.
 
     Args:
-        studies: their names.
-        name: of ``COURSES``.
-        own_legend: whether the chart itself says which colour is whose.
+        studies: the names of the studies.
+        name: a name in ``COURSES``.
+        own_legend: whether the chart has a legend of the studies' colours.
     """
     field, title = COURSES[name]
     colour = _make_colour(studies, own_legend=own_legend)
@@ -110,7 +110,7 @@ def _draw_front(studies: Sequence[str], x: str, y: str) -> Any:
 
 
 def _escape_field(name: str) -> str:
-    """A metric's column, in Vega's words: dots and brackets would lead into an object."""
+    """Escape the column of a metric: Vega reads dots and brackets as paths into an object."""
     return "m_" + re.sub(r"([.\[\]\\])", r"\\\1", name)
 
 

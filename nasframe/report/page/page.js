@@ -17,7 +17,7 @@ function formatFigure(value) {
   return Math.abs(value) < 0.01 ? value.toPrecision(3) : value.toFixed(4);
 }
 
-// One object a trial, with the study's place and its metrics as columns of their own.
+// One object per trial, with the index of its study and a column for each metric.
 const ROWS = DATA.studies.flatMap((study, place) => {
   const columns = study.columns;
   return columns.trial.map((number, k) => {
@@ -32,10 +32,10 @@ const ROWS = DATA.studies.flatMap((study, place) => {
 const ROW_OF = new Map(ROWS.map((row) => [row.place + ":" + row.trial, row]));
 const trained = (row) => row.state === "trained" || (row.state === "stopped" && row.reward !== null);
 
-// Theme: the system's, or what was chosen on this page.
+// Theme: the system's, unless one was chosen on this page.
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 const load = (name) => { try { return sessionStorage.getItem(name); } catch { return null; } };
-const save = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* a file may have no storage */ } };
+const save = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* pages opened from a file may have no storage */ } };
 function getTheme() { return load("theme") || (SYSTEM.matches ? "dark" : "light"); }
 
 function makeConfig() {
@@ -49,8 +49,8 @@ const VIEWS = {};
 async function show(name, datasets) {
   const spec = DATA.charts[name];
   if (!spec) return;
-  const own = { ...spec.config, ...config() };
-  if (!datasets) delete own.autosize;  // panels side by side have their own sizes
+  const own = { ...spec.config, ...makeConfig() };
+  if (!datasets) delete own.autosize;  // panels side by side have fixed sizes
   const merged = { ...spec, datasets: datasets ?? spec.datasets, config: own };
   VIEWS[name]?.finalize();
   const made = await vegaEmbed("#chart-" + name, merged, { actions: { export: true, source: false, compiled: false, editor: false }, renderer: "canvas" });
@@ -115,7 +115,7 @@ function fillFrequent() {
   at("frequent").replaceChildren(head, body);
 }
 
-// The chosen architecture
+// The selected architecture
 function choose(place, number, scroll = false) {
   const row = ROW_OF.get(place + ":" + number), study = DATA.studies[place];
   if (!row) return;
@@ -131,7 +131,7 @@ function choose(place, number, scroll = false) {
     const link = makeElement("a", "Download the picture (SVG)", { download: "architecture-" + number + ".svg", href: URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })) });
     parts.push(drawing, link);
   } else {
-    parts.push(makeElement("p", "nasframe-report DIR --draw " + number + " draws this one.", { class: "hint" }));
+    parts.push(makeElement("p", "Draw this architecture: nasframe-report DIR --draw " + number, { class: "hint" }));
   }
   at("architecture").replaceChildren(...parts);
   chosen = row;
@@ -195,7 +195,7 @@ function fillTable() {
   at("next").disabled = page + 1 >= pages;
 }
 
-// What stands still
+// Summary, legend and settings
 function collectFacts(study, place) {
   const rows = ROWS.filter((row) => row.place === place);
   const count = (state) => rows.filter((row) => row.state === state).length;
@@ -206,8 +206,8 @@ function collectFacts(study, place) {
     trials: String(rows.length - count("duplicate")), duplicates: String(count("duplicate")),
     ...Object.fromEntries(["trained", "stopped", "rejected", "failed"].map((state) => [state, String(count(state))])),
     "best reward": best ? formatFigure(best.reward) : "none yet", "best trial": best ? String(best.trial) : "",
-    "the study ran for": formatTime(Math.max(...study.columns.elapsed)), "in training": formatTime(training), "in measuring": formatTime(Math.max(0, all - training)),
-    waiting: formatTime(sum(study.columns.waited)),
+    "study time": formatTime(Math.max(...study.columns.elapsed)), "training time": formatTime(training), "measuring time": formatTime(Math.max(0, all - training)),
+    "waiting time": formatTime(sum(study.columns.waited)),
   };
 }
 
@@ -255,7 +255,7 @@ function fillSettings() {
   for (const study of DATA.studies) {
     const box = makeElement("details"), list = makeElement("dl");
     box.append(makeElement("summary", "All settings of " + study.folder));
-    parts.push(makeElement("p", "The command that repeats it:"), makeElement("code", study.command));
+    parts.push(makeElement("p", "Command that repeats the study:"), makeElement("code", study.command));
     const versions = Object.entries(study.versions).map(([name, text]) => name + " " + text).join(", ");
     for (const [name, value] of Object.entries({ device: study.device, versions, ...study.config })) list.append(makeElement("dt", name), makeElement("dd", value));
     box.append(list);
@@ -286,7 +286,7 @@ function start() {
   search();
   const first = DATA.studies.findIndex((study) => study.best.length);
   if (first >= 0) choose(first, DATA.studies[first].best[0]);
-  at("foot").textContent = "Written by nasframe " + DATA.nasframe + "." + (DATA.refresh ? " This page reads itself again while the search goes on." : "");
+  at("foot").textContent = "Written by nasframe " + DATA.nasframe + "." + (DATA.refresh ? " This page reloads while the study runs." : "");
   drawCharts().then(() => { document.documentElement.dataset.ready = "true"; });
   if (DATA.refresh) {
     scrollTo(0, +(load("scroll") || 0));

@@ -1,11 +1,10 @@
-"""A study as rows: every trial with what became of it, and what the controller chose over time."""
+"""A study as rows: the outcome of every trial, and the options proposed over time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,26 @@ from nasframe.storage.events import Resumed, Told, read_events
 from nasframe.study.result import describe_outcome, get_last_values, rank_trials
 
 _BINS = 20
-"""Equal parts of a study, over which shares of options are shown."""
+"""The number of equal parts of a study in which proposed options are counted."""
 _BEST = 25
-"""Of so many networks the most frequent choices are told, as in the papers' figures."""
+"""The number of best networks whose options are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A trial.
+class TrialRow:
+    """A trial as a row of a table.
 
     Attributes:
-        trial: its number.
+        trial: the number of the trial.
         state: ``trained``, ``stopped`` early, ``failed``, ``rejected``, or a ``duplicate``.
-        reason: why it failed or was rejected; the trial that it duplicates.
-        reward: ``None`` if it has none.
-        elapsed: seconds that the study had run by then.
-        seconds: what its evaluation took.
-        waited: seconds for which it was begun, and neither measured nor trained.
-        metrics: single values by name; of a series the last one.
+        reason: why it failed or was rejected, or which trial it duplicates.
+        reward: its reward, or ``None``.
+        elapsed: seconds that the study had run when it ended.
+        seconds: seconds of its evaluation.
+        waited: seconds after its start in which it was neither measured nor trained.
+        metrics: single values by name; of a series the last value.
         architecture: its tokens, as text.
-        words: the architecture in words.
+        words: the architecture as text.
     """
 
     trial: int
@@ -59,10 +58,10 @@ class Shares:
     """How often each option of a choice was proposed.
 
     Attributes:
-        choice: its name.
-        options: in words.
-        counts: for each part of the study, of each option.
-        best: the same among the best networks.
+        choice: the name of the choice.
+        options: its options, as text.
+        counts: proposals of each option, in each part of the study.
+        best: the count of each option among the best networks.
     """
 
     choice: str
@@ -73,25 +72,25 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A study.
+    """A study with all its trials.
 
     Attributes:
-        folder: where it is.
+        folder: the study's folder.
         header: the first line of its journal: configuration, versions, device.
-        config: the configuration with which it went on last.
+        config: the configuration of its last run.
         rows: its trials, in the order of their numbers.
-        shares: of the choices; none if the plugin of the search space is missing.
+        shares: the shares of each choice; empty without the search space's plugin.
     """
 
     folder: Path
     header: Mapping[str, Any]
     config: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
     shares: tuple[Shares, ...]
 
 
-def record(folder: Path) -> Record:
-    """Read a study; it may still be running.
+def read_record(folder: Path) -> Record:
+    """Read the trials of a study, which may still be running.
 
     Raises:
         NasframeError: if it has no trial yet, or its journal is damaged.
@@ -104,29 +103,30 @@ def record(folder: Path) -> Record:
     if header is None or not told:
         raise NasframeError(f"{folder} has no trial yet")
     space = None
-    with suppress(NasframeError):  # without its plugin only tokens are told
+    with suppress(NasframeError):  # without its plugin only tokens are shown
         space = restore_space(header["config"])
     rows = tuple(_make_row(event, space) for event in told)
-    shares = () if space is None else tuple(_count_shares([event.trial for event in told], space))
+    trials = [event.trial for event in told]
+    shares = () if space is None else tuple(_count_shares(trials, space))
     changes = [event.changes for event in events if isinstance(event, Resumed)]
-    config = reduce(
-        lambda config, change: {**config, **_select_own(change)}, changes, header["config"]
-    )
+    config = dict(header["config"])
+    for change in changes:
+        config |= _select_own(change)
     return Record(folder, header, config, rows, shares)
 
 
 def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changed settings of the study itself, without those of its parts."""
+    """Select changes of the study itself; settings of another executor have dots."""
     return {key: value for key, value in changes.items() if "." not in key}
 
 
-def _make_row(event: Told, space: SearchSpace | None) -> Row:
+def _make_row(event: Told, space: SearchSpace | None) -> TrialRow:
     trial = event.trial
     state, reason = describe_outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
-    return Row(
+    return TrialRow(
         trial=trial.number,
         state=state,
         reason=reason,
@@ -141,7 +141,7 @@ def _make_row(event: Told, space: SearchSpace | None) -> Row:
 
 
 def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
-    """For N trials with C choices, some of them undecided."""
+    """Count options in N trials with C choices, some of which may be inactive."""
     best = {trial.number for trial in rank_trials(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):

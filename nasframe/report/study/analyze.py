@@ -1,4 +1,4 @@
-"""From a study's journal to what it found."""
+"""Analyze a study from its journal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nasframe.api.types import Architecture, Trial, TrialState
 from nasframe.errors import NasframeError
 from nasframe.registry.calls import blame_part, describe_part
 from nasframe.registry.restore import restore_objective, restore_space
-from nasframe.report.comparison.labels import named
-from nasframe.report.study.rescore import rescored
-from nasframe.report.study.types import Findings, Front, Network, Stopping
+from nasframe.report.comparison.labels import label_part
+from nasframe.report.study.rescore import rescore
+from nasframe.report.study.types import Findings, Front, Stopping, TrainedNetwork
 from nasframe.storage import journal
 from nasframe.study import pareto
 from nasframe.study.metrics import (
@@ -28,7 +28,7 @@ from nasframe.study.metrics import (
 from nasframe.study.result import get_common_values, rank_trials, read_result
 
 
-def inspect(
+def analyze_study(
     folder: Path,
     *,
     metrics: Sequence[str] | None = None,
@@ -36,18 +36,19 @@ def inspect(
     strict: bool = False,
     objective: ObjectiveConfig | None = None,
 ) -> Findings:
-    """Read a study; its journal stays as it is.
+    """Analyze a study; its journal is not changed.
 
     Args:
         folder: the study's folder.
-        metrics: of the Pareto front, as ``goals.parsed`` reads them; by default the usual ones.
-        reference: of the hypervolume, a value for each metric; by default the worst ones.
-        strict: whether it is a mistake if there is no front.
-        objective: under which the networks are scored once more.
+        metrics: the metrics of the Pareto front, as in ``--pareto``; by default the usual ones.
+        reference: the reference of the hypervolume, a value for each metric; by default the
+            worst values.
+        strict: whether a missing front is an error.
+        objective: another objective to score the networks under.
 
     Raises:
         NasframeError: if there is no trained network, the journal is damaged, a part of the study
-            cannot be built, or it does not have what is wanted.
+            cannot be built, or the study lacks a requested metric.
     """
     config, told = _read_study(folder)
     own = restore_objective(config)
@@ -62,13 +63,13 @@ def inspect(
         raise NasframeError(f"{folder} has no trained network: {counts}{last}")
     networks = _make_networks(trained, _make_describer(config))
     known = networks[0].metrics
-    rescoring = None if objective is None else rescored(trained, known, objective)
+    rescoring = None if objective is None else rescore(trained, known, objective)
     needs = (*own.needs, *(rescoring.needs if rescoring is not None else ()))
     wanted = choose_front_metrics(own.needs, known) if metrics is None else metrics
     front, without_front = _try_front(networks, wanted, reference, strict)
     return Findings(
         folder=folder,
-        objective=named("objective", config["objective"]),
+        objective=label_part("objective", config["objective"]),
         trials=len(new),
         failed=failed,
         rejected=rejected,
@@ -103,7 +104,7 @@ def _count_epochs(trials: Sequence[Trial], evaluator: Mapping[str, Any]) -> Stop
 
 
 def _make_describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
-    """Tells architectures in words; by their tokens if the plugin of the space is missing."""
+    """Return a function that describes architectures; by tokens without the space's plugin."""
     try:
         space = restore_space(config)
     except NasframeError:
@@ -118,13 +119,13 @@ def _make_describer(config: Mapping[str, Any]) -> Callable[[Architecture], str]:
 
 def _make_networks(
     trained: Sequence[Trial], describe: Callable[[Architecture], str]
-) -> tuple[Network, ...]:
+) -> tuple[TrainedNetwork, ...]:
     networks = []
     for place, (trial, values) in enumerate(
         zip(trained, get_common_values(trained), strict=True), 1
     ):
         assert trial.reward is not None
-        network = Network(
+        network = TrainedNetwork(
             number=trial.number,
             rank=place,
             reward=trial.reward,
@@ -137,7 +138,7 @@ def _make_networks(
 
 
 def _try_front(
-    networks: Sequence[Network],
+    networks: Sequence[TrainedNetwork],
     metrics: Sequence[str],
     reference: Sequence[float] | None,
     strict: bool,
@@ -151,7 +152,7 @@ def _try_front(
 
 
 def _compute_front(
-    networks: Sequence[Network], metrics: Sequence[str], reference: Sequence[float] | None
+    networks: Sequence[TrainedNetwork], metrics: Sequence[str], reference: Sequence[float] | None
 ) -> Front:
     goals = parse_goals(metrics, networks[0].metrics)
     signs_M = np.array([goal.sign for goal in goals])

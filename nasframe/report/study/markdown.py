@@ -1,22 +1,22 @@
-"""What studies found, as Markdown: for a pull request, a note, a README."""
+"""The report of studies as Markdown, for a pull request, a note or a README."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from nasframe.report.comparison.sentences import number
-from nasframe.report.study.text import figure
+from nasframe.report.comparison.sentences import format_value
+from nasframe.report.study.text import format_metric
 from nasframe.report.study.types import Findings
 
 
-def markdown(found: Iterable[Findings], sentences: Iterable[str], top: int) -> str:
-    """The text.
+def format_markdown(found: Iterable[Findings], sentences: Iterable[str], top: int) -> str:
+    """Format findings as Markdown.
 
     Args:
-        found: the studies.
-        sentences: what a comparison of them says.
-        top: the number of networks to show.
+        found: the findings of each study.
+        sentences: the conclusions of a comparison of the studies.
+        top: how many networks to show.
     """
     lines = [f"{_escape(sentence)}\n" for sentence in sentences]
     for findings in found:
@@ -34,8 +34,8 @@ def _format_study(findings: Findings, top: int) -> Iterator[str]:
     rows = [
         [
             str(network.number),
-            number(network.reward),
-            *(figure(network.metrics[name]) for name in findings.shown),
+            format_value(network.reward),
+            *(format_metric(network.metrics[name]) for name in findings.shown),
             network.words,
         ]
         for network in findings.networks[:top]
@@ -48,7 +48,7 @@ def _format_study(findings: Findings, top: int) -> Iterator[str]:
     networks = {network.number: network for network in findings.networks}
     names = [goal.name for goal in front.goals]
     points = [
-        [str(one), *(figure(networks[one].metrics[name]) for name in names)]
+        [str(one), *(format_metric(networks[one].metrics[name]) for name in names)]
         for one in front.numbers
     ]
     yield from _format_table(["trial", *names], points)
@@ -66,5 +66,5 @@ def _format_row(cells: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text on one line that Markdown takes for nothing else."""
+    """Join text into one line and escape Markdown syntax."""
     return re.sub(r"([\\`*_{}\[\]<>|#~!])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Networks under another objective than that of their study, without training anything."""
+"""Score the networks of a study under another objective, without training."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
 from nasframe.registry.calls import build_part
 from nasframe.registry.serialization import to_plain
-from nasframe.report.comparison.labels import named
+from nasframe.report.comparison.labels import label_part
 from nasframe.report.study.types import Rescored, Rescoring
 from nasframe.study.result import rank_trials
 from nasframe.study.scoring import score_trial
 
 
-def rescored(
+def rescore(
     trained: Sequence[Trial], metrics: Collection[str], config: ObjectiveConfig
 ) -> Rescoring:
-    """Judge and score trained trials as a study with this objective would.
+    """Score or reject trained trials as a study with this objective would.
 
     Args:
         trained: the trials.
-        metrics: common to all of them.
-        config: the objective's.
+        metrics: the metrics that all trials have.
+        config: the configuration of the objective.
 
     Raises:
         NasframeError: if the objective needs other metrics.
     """
-    name = named("objective", to_plain(config))
+    name = label_part("objective", to_plain(config))
     objective: Objective = build_part(config.build, Objective)
     for need in objective.needs:
         if need not in metrics:

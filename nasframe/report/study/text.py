@@ -1,4 +1,4 @@
-"""What one study found, on the terminal."""
+"""The report of one study on the terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from nasframe._support.text import to_text
-from nasframe.report.comparison.sentences import number
-from nasframe.report.study.types import Findings, Front, Network, Rescored, Rescoring
+from nasframe.report.comparison.sentences import format_value
+from nasframe.report.study.types import Findings, Front, Rescored, Rescoring, TrainedNetwork
 from nasframe.study.metrics import is_contended
 
 
-def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
-    """Tables, and lines between them.
+def format_findings(findings: Findings, top: int) -> Iterator[Table | Text]:
+    """Format findings as tables and lines of text.
 
     Args:
-        findings: what is shown.
-        top: of how many networks.
+        findings: the findings of a study.
+        top: how many networks to show.
     """
     yield to_text(
         f"{findings.folder}: {findings.trials} trials, {findings.failed} failed, "
@@ -35,8 +35,8 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         )
     if busy := sum(is_contended(network.metrics) for network in findings.networks):
         yield to_text(
-            f"{busy} latencies were measured while others kept the processor busy: hold "
-            "ratios against each other, or measure on a quiet machine"
+            f"{busy} latencies were measured while others kept the processor busy: compare "
+            "ratios, or measure on a quiet machine"
         )
     if findings.missed is not None:
         yield to_text(findings.missed)
@@ -50,31 +50,33 @@ def listing(findings: Findings, top: int) -> Iterator[Table | Text]:
         yield from _format_rescoring(findings, findings.rescoring, top)
 
 
-def _format_best(networks: Sequence[Network], shown: Sequence[str]) -> Iterator[Table | Text]:
+def _format_best(
+    networks: Sequence[TrainedNetwork], shown: Sequence[str]
+) -> Iterator[Table | Text]:
     yield from _format_title(f"The best {len(networks)}")
     table = _make_table(["trial", "reward", *shown])
     for network in networks:
-        metrics = (figure(network.metrics[name]) for name in shown)
-        table.add_row(str(network.number), number(network.reward), *metrics)
+        metrics = (format_metric(network.metrics[name]) for name in shown)
+        table.add_row(str(network.number), format_value(network.reward), *metrics)
     yield table
     yield from _format_architectures(networks)
 
 
-def _format_architectures(networks: Sequence[Network]) -> Iterator[Text]:
+def _format_architectures(networks: Sequence[TrainedNetwork]) -> Iterator[Text]:
     for network in networks:
         yield to_text(f"trial {network.number}  {network.words}")
 
 
-def _format_front(front: Front, networks: dict[int, Network]) -> Iterator[Table | Text]:
+def _format_front(front: Front, networks: dict[int, TrainedNetwork]) -> Iterator[Table | Text]:
     names = [goal.name for goal in front.goals]
     yield from _format_title(f"Pareto front: {', '.join(map(str, front.goals))}")
     table = _make_table(["trial", *names, "reward"])
     for one in front.numbers:
-        metrics = (figure(networks[one].metrics[name]) for name in names)
-        table.add_row(str(one), *metrics, number(networks[one].reward))
+        metrics = (format_metric(networks[one].metrics[name]) for name in names)
+        table.add_row(str(one), *metrics, format_value(networks[one].reward))
     yield table
     values = zip(names, front.reference, strict=True)
-    limits = ", ".join(f"{name} {figure(value)}" for name, value in values)
+    limits = ", ".join(f"{name} {format_metric(value)}" for name, value in values)
     worst = " (the worst values of these networks)" if front.worst else ""
     yield to_text(f"Hypervolume: {front.hypervolume:.6g}, with the reference {limits}{worst}")
 
@@ -92,8 +94,8 @@ def _format_rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Ite
             str(one.number),
             _format_reward(one),
             str(own.rank),
-            number(own.reward),
-            *(figure(own.metrics[name]) for name in findings.shown),
+            format_value(own.reward),
+            *(format_metric(own.metrics[name]) for name in findings.shown),
         )
     yield table
     yield from _format_architectures([networks[one.number] for one in best])
@@ -103,11 +105,11 @@ def _format_rescoring(findings: Findings, rescoring: Rescoring, top: int) -> Ite
 def _format_reward(network: Rescored) -> str:
     if network.rejected is not None:
         return "rejected"
-    return "failed" if network.reward is None else number(network.reward)
+    return "failed" if network.reward is None else format_value(network.reward)
 
 
 def _explain_unranked(findings: Findings, rescoring: Rescoring) -> Iterator[Text]:
-    """Who has no rank, and why."""
+    """Explain which networks have no rank, and why."""
     total = len(findings.networks)
     rejected = [one for one in rescoring.networks if one.rejected is not None]
     if rejected:
@@ -136,8 +138,8 @@ def _make_table(names: Sequence[str]) -> Table:
     return table
 
 
-def figure(value: float) -> str:
-    """A metric: whole if it is a count, with enough digits if it is small."""
+def format_metric(value: float) -> str:
+    """Format a metric: without decimals for a count, with more digits for a small value."""
     if value == int(value) and abs(value) >= 10:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if 0 < abs(value) < 0.01 else number(value)
+    return f"{value:.3g}" if 0 < abs(value) < 0.01 else format_value(value)

@@ -38,10 +38,12 @@ def test_a_broken_plugin_does_not_hide_the_others(toy: Shell) -> None:
     distribution(toy.path, "broken", {"bad": "bad_plugin"}, bad_plugin="import no_such_module")
     done = toy("nasframe-plugins", COLUMNS="120")
     assert done.returncode == 1
-    assert "broken" in done.stdout and "controller=toy, toy_fast" in done.stdout
+    assert "broken" in done.stdout
+    assert "controller=toy, toy_fast" in done.stdout
     assert "Problem: plugin 'bad' (broken 1.0) fails to import: ModuleNotFoundError" in done.stderr
     blocked = toy("nasframe-plugins", NASFRAME_BLOCK="bad")
-    assert blocked.returncode == 0 and "Skipped by NASFRAME_BLOCK: bad" in blocked.stdout
+    assert blocked.returncode == 0
+    assert "Skipped by NASFRAME_BLOCK: bad" in blocked.stdout
 
 
 def test_plugins_that_do_not_go_together_are_a_problem(toy: Shell) -> None:
@@ -75,13 +77,15 @@ def test_a_wrong_or_missing_requirement_is_a_problem(
         file.writelines(f"Requires-Dist: {text}\n" for text in needs)
     monkeypatch.syspath_prepend(str(tmp_path))
     rich, missing = find_requirement_problems("hydra-odd-sweeper")
-    assert "needs rich<1, but " in rich and "pip install 'rich<1'" in rich
+    assert "needs rich<1, but " in rich
+    assert "pip install 'rich<1'" in rich
     assert "needs not-there>=2, but none is installed" in missing
 
 
 def test_extras_are_those_for_users() -> None:
     found = list_extras()
-    assert found["ray"] == ["ray"] and "test" not in found
+    assert found["ray"] == ["ray"]
+    assert "test" not in found
 
 
 def test_a_module_that_does_not_import_is_a_problem(

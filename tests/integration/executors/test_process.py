@@ -14,7 +14,7 @@ from places import HELPERS
 from toys import toy_study
 
 from nasframe import option, run
-from nasframe.executors.process_worker import devices, take_device
+from nasframe.executors.process_worker import list_devices, take_device
 
 UNGUARDED = """
 import sys
@@ -55,7 +55,7 @@ def test_workers_of_joblib_have_workers_of_their_own(tmp_path: Path) -> None:
 def test_the_user_says_which_gpus_there_are(
     visible: str | None, found: int, names: list[str]
 ) -> None:
-    assert devices(visible, range(found)) == names
+    assert list_devices(visible, range(found)) == names
 
 
 HOLDER = """

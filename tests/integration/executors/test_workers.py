@@ -130,7 +130,8 @@ def test_steps_run_at_the_same_time(name: str, tmp_path: Path) -> None:
     for number in (1, 0):
         work.executor.reply(number, True)
         result = work.next()
-        assert isinstance(result, Result) and result.number == number
+        assert isinstance(result, Result)
+        assert result.number == number
     work.executor.close()
 
 
@@ -177,7 +178,8 @@ def test_a_killed_driver_takes_its_workers_along_and_the_study_goes_on(tmp_path:
         driver.kill()
         driver.wait()
         gone, alive = psutil.wait_procs(workers, timeout=20)
-        assert len(gone) == 2 and not alive
+        assert len(gone) == 2
+        assert not alive
     assert start("killed").wait() == 0
     assert journal_events(tmp_path / "killed")[1:] == journal_events(tmp_path / "whole")[1:]
 

@@ -37,7 +37,8 @@ def test_nasframe_exporters(item: Option) -> None:
     """Each exporter says what it writes; that it does is in its contract."""
     exporter = option("exporter", item.name).build()
     assert isinstance(exporter, Exporter)
-    assert exporter.suffixes and set(exporter.kinds) <= {"image", "sequence"}
+    assert exporter.suffixes
+    assert set(exporter.kinds) <= {"image", "sequence"}
 
 
 def _contract(item: Option) -> type:
@@ -127,14 +128,16 @@ def test_mistakes_with_a_format_are_a_line(third: Shell) -> None:
     results = third.each("nasframe-export", [("moon", *words) for words in mistakes])
     for done, (words, reason) in zip(results, mistakes.items(), strict=True):
         assert (done.returncode, done.stdout) == (2, ""), words
-        assert reason in done.stderr and done.stderr.count("\n") <= 2, done.stderr
+        assert reason in done.stderr, done.stderr
+        assert done.stderr.count("\n") <= 2, done.stderr
     assert not list((third.cwd / "moon").glob("model*"))
 
 
 def test_a_broken_plugin_is_a_line(third: Shell) -> None:
     distribution(third.path, "broken", {"bad": "bad_plugin"}, bad_plugin="import no_such_module")
     done = third("nasframe-export", "--help")
-    assert done.returncode == 2 and "NASFRAME_BLOCK=bad" in done.stderr
+    assert done.returncode == 2
+    assert "NASFRAME_BLOCK=bad" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -148,7 +151,8 @@ def test_a_missing_extra_is_a_line(third: Shell) -> None:
     )
     command = [sys.executable, "-P", "-c", code]
     done = subprocess.run(command, cwd=third.cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
     assert "the package onnxscript: pip install 'nasframe[onnx]'" in done.stderr
 
 
@@ -165,7 +169,8 @@ def test_a_new_exporter_passes_its_tests_and_exports(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(site)}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     tests = subprocess.run(command, cwd=made, env=env, capture_output=True, text=True, check=False)
-    assert tests.returncode == 0 and " passed" in tests.stdout, tests.stdout
+    assert tests.returncode == 0, tests.stdout
+    assert " passed" in tests.stdout, tests.stdout
     (tmp_path / "work").mkdir()
     search(tmp_path / "work" / "it")
     run = Shell(tmp_path / "work", site, {})
@@ -219,7 +224,7 @@ class Faulty(Exporter):
             r"it: cannot be written as f: Faulty .* raised RuntimeError: no ink \(",
         ),
         ("nothing", r"Faulty.write \(.*\) wrote no it.it"),
-        ("shape", r"gives \(1, 1\), not \(1, 4\)"),
+        ("shape", r"gives outputs of shape \(1, 1\), not \(1, 4\)"),
         ("other", "away from the network's; it is removed"),
         ("text", "the outputs must be a tensor, not 'logits'"),
         ("kinds", "--to f is for networks of the kind pictures"),

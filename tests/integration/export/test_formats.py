@@ -93,7 +93,8 @@ def test_an_onnx_file_needs_neither_torch_nor_nasframe(final: Path, tmp_path: Pa
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     wanted = json.loads((final / "network.json").read_text())["metrics"]["test_accuracy"]
-    assert float(done.stdout) == pytest.approx(wanted, abs=1e-9) and wanted > 0.5
+    assert float(done.stdout) == pytest.approx(wanted, abs=1e-9)
+    assert wanted > 0.5
     batch = onnx.load(tmp_path / "it.onnx").graph.input[0].type.tensor_type.shape.dim[0]
     assert batch.dim_param == "batch"
 
@@ -105,7 +106,8 @@ def test_every_format_has_the_networks_outputs(study: Path, tmp_path: Path) -> N
     wanted = network(x)
     for name in FORMATS:
         done = write(name, given, tmp_path / "it")
-        assert done.error < 1e-5 and done.path.is_file(), name
+        assert done.error < 1e-5, name
+        assert done.path.is_file(), name
     program = torch.export.load(tmp_path / "it.pt2").module()
     torch.testing.assert_close(program(x), wanted)
     state, about = read_weights(tmp_path / "it.safetensors")
@@ -213,7 +215,8 @@ def test_nasframe_export_writes_beside_the_network(final: Path, tmp_path: Path) 
     run_ = shell(tmp_path)
     done = run_("nasframe-export", str(final), "--to", "onnx,source")
     assert (done.returncode, done.stderr) == (0, "")
-    assert (final / "model.onnx").is_file() and (final / "model.py").is_file()
+    assert (final / "model.onnx").is_file()
+    assert (final / "model.py").is_file()
     assert "ms on" in done.stdout.splitlines()[-1]
 
 
@@ -246,6 +249,9 @@ def test_mistakes_are_a_line(study: Path, tmp_path: Path) -> None:
     for done, (words, reason) in zip(
         run_.each("nasframe-export", mistakes), mistakes.items(), strict=True
     ):
-        assert done.returncode == 2 and done.stdout == "", words
-        assert reason in done.stderr and "Traceback" not in done.stderr, done.stderr
-    assert not list(run_.cwd.iterdir()) and not (study / "model.onnx").exists()
+        assert done.returncode == 2, words
+        assert done.stdout == "", words
+        assert reason in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+    assert not list(run_.cwd.iterdir())
+    assert not (study / "model.onnx").exists()

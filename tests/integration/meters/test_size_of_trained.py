@@ -16,4 +16,5 @@ def test_the_meter_agrees_with_the_evaluator() -> None:
     trainer = option("evaluator", "train", epochs=1, batch_size=512).build(space, task)
     measured = meter.measure(architecture, context)
     trained = trainer.evaluate(architecture, context)
-    assert measured["parameters"] == trained["parameters"] and measured["macs"] > 0
+    assert measured["parameters"] == trained["parameters"]
+    assert measured["macs"] > 0

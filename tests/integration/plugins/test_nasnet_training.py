@@ -126,7 +126,7 @@ def large_digits(tmp_path: Path) -> Iterator[Any]:
     digits = load_digits()
     x = np.kron(digits.images[:700] / 16, np.ones((1, 2, 2)))
     np.savez(tmp_path / "digits.npz", x_train=x, y_train=digits.target[:700])
-    yield option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
+    return option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
 
 
 def test_a_child_learns_with_auxiliary_classifier_and_drop_path(
@@ -159,7 +159,8 @@ def test_a_study_with_all_that_belongs_to_the_training(large_digits: Any, tmp_pa
         trials=2,
     )
     best = nasframe.run(study).best
-    assert best is not None and best.metrics["macs"]
+    assert best is not None
+    assert best.metrics["macs"]
     network = nasframe.load(tmp_path / "study")
     right = total = 0
     for x_NCHW, y_N in large_digits.validation_batches(64, torch.device("cpu")):

@@ -30,8 +30,8 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.study.analyze import inspect
-from nasframe.report.study.text import listing
+from nasframe.report.study.analyze import analyze_study
+from nasframe.report.study.text import format_findings
 from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.testing import journal_events
 
@@ -190,7 +190,8 @@ def test_decisions_follow_the_order_of_the_reports(
     )
     run(config)
     then, again = journaled(tmp_path)
-    assert then == again and not all(then)
+    assert then == again
+    assert not all(then)
     lines = (tmp_path / JOURNAL_FILE).read_text().splitlines(keepends=True)
     (tmp_path / JOURNAL_FILE).write_text("".join(lines[: len(lines) // 2]))
     trials = [trial for trial in run(config).trials if trial.duplicate_of is None]
@@ -286,7 +287,7 @@ def test_the_report_and_the_terminal_tell_what_was_saved(
     told = capsys.readouterr().out
     assert told.count("stopped after epoch") == len(stopped)
     assert f"0 failed, {len(stopped)} stopped early, " in told
-    line = str(list(listing(inspect(tmp_path), 3))[1])
+    line = str(list(format_findings(analyze_study(tmp_path), 3))[1])
     figures = f"{len(stopped)} stopped early: {epochs} of 64 epochs were trained"
     assert line == f"{figures}, {1 - epochs / 64:.0%} saved"
 
@@ -308,7 +309,8 @@ def test_a_real_child_is_stopped_in_the_course_that_it_would_have_taken(tmp_path
 
     whole, short = real("a", "none"), real("b", "asha")
     ends = {trial.stopped for trial in short.values()}
-    assert 1 in ends and None in ends
+    assert 1 in ends
+    assert None in ends
     for number, trial in short.items():
         epochs = trial.stopped or 3
         for name in ("val_accuracy_epochs", "val_loss_epochs"):

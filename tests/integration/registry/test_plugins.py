@@ -85,7 +85,9 @@ def test_two_plugins_that_offer_one_option(tmp_path: Path) -> None:
     distribution(tmp_path, "copies", {"copy": "copy_plugin"}, copy_plugin=copy)
     error = listing(tmp_path).stderr
     assert "is offered by two plugins" in error
-    assert "'copy'" in error and "'toy'" in error and "NASFRAME_BLOCK=" in error
+    assert "'copy'" in error
+    assert "'toy'" in error
+    assert "NASFRAME_BLOCK=" in error
     assert listing(tmp_path, NASFRAME_BLOCK="copy").returncode == 0
 
 

@@ -17,11 +17,14 @@ def test_the_command_draws_trials_and_tokens(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, f"Picture: it/architecture-{which}.svg\n")
         ElementTree.parse(run_.cwd / "it" / f"architecture-{which}.svg")
     done = run_("nasframe-report", "it", "--draw", "2", "--picture", "here.svg")
-    assert done.returncode == 0 and (run_.cwd / "here.svg").is_file()
+    assert done.returncode == 0
+    assert (run_.cwd / "here.svg").is_file()
     for which, reason in {
         "99": "it has no trial 99",
         "a-b": "must be a trial's number, or tokens as 3-0-1",
         "9-9-9-9-9-9": "--draw 9-9-9-9-9-9: ",
     }.items():
         done = run_("nasframe-report", "it", "--draw", which)
-        assert done.returncode == 2 and reason in done.stderr and done.stderr.count("\n") == 1
+        assert done.returncode == 2
+        assert reason in done.stderr
+        assert done.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,7 +24,7 @@ from nasframe import NasframeError, option, read_result, run
 from nasframe.cli.overrides import make_config
 from nasframe.cli.report import main
 from nasframe.report.study import chart
-from nasframe.report.study.analyze import inspect
+from nasframe.report.study.analyze import analyze_study
 from nasframe.report.study.types import Findings
 from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study import metrics, pareto
@@ -197,7 +197,7 @@ def test_usual_metrics() -> None:
 
 @pytest.mark.parametrize("names", [("val_accuracy", "latency_ms"), METRICS[1:4], METRICS])
 def test_the_front_of_a_real_study_by_brute_force(phone: Path, names: tuple[str, ...]) -> None:
-    found = inspect(phone, metrics=names)
+    found = analyze_study(phone, metrics=names)
     new = [t for t in read_result(phone).trials if t.duplicate_of is None]
     costs = {t.number: [SIGNS.get(n, 1) * float(t.metrics[n]) for n in names] for t in new}  # type: ignore[arg-type]
     expected = {n for n, a in costs.items() if not any(dominates(b, a) for b in costs.values())}
@@ -211,11 +211,12 @@ def test_the_front_of_a_real_study_by_brute_force(phone: Path, names: tuple[str,
         w * SIGNS.get(n, 1) for w, n in zip(worst, names, strict=True)
     )
     volume = pareto.compute_hypervolume(np.array(list(costs.values())), worst)
-    assert found.front.worst and found.front.hypervolume == pytest.approx(volume)
+    assert found.front.worst
+    assert found.front.hypervolume == pytest.approx(volume)
 
 
 def test_a_study_is_summed_up(phone: Path) -> None:
-    found = inspect(phone)
+    found = analyze_study(phone)
     result = read_result(phone)
     duplicates = sum(t.duplicate_of is not None for t in result.trials)
     assert duplicates > 0
@@ -234,8 +235,9 @@ def test_a_study_is_summed_up(phone: Path) -> None:
 
 
 def test_the_hypervolume_of_a_given_reference(phone: Path) -> None:
-    found = inspect(phone, reference=[0.5, 10.0])
-    assert found.front is not None and not found.front.worst
+    found = analyze_study(phone, reference=[0.5, 10.0])
+    assert found.front is not None
+    assert not found.front.worst
     inside = [
         (n.metrics["val_accuracy"], n.metrics["latency_ms"])
         for n in found.networks
@@ -247,15 +249,16 @@ def test_the_hypervolume_of_a_given_reference(phone: Path) -> None:
         reached = max(reached, accuracy)
     assert found.front.hypervolume == pytest.approx(area)
     with pytest.raises(NasframeError, match="--reference needs 2 values: of val_accuracy, latency"):
-        inspect(phone, reference=[0.5], strict=True)
+        analyze_study(phone, reference=[0.5], strict=True)
 
 
 def test_what_was_not_trained_is_in_no_front(tmp_path: Path) -> None:
     values = {"val_accuracy": [0.5, 0.6, 0.9, 0.7, 0.6], "latency_ms": [1.0, 2.0, 0.1, 0.1, 2.0]}
     good, better, rejected, failed, twin = trials(0.5, 0.6, 0.0, None, 0.6, **values)
     rejected, twin = replace(rejected, rejected="too large"), replace(twin, duplicate_of=1)
-    found = inspect(journal(tmp_path, [twin, failed, better, rejected, good]))
-    assert found.front is not None and found.front.numbers == (1, 0)
+    found = analyze_study(journal(tmp_path, [twin, failed, better, rejected, good]))
+    assert found.front is not None
+    assert found.front.numbers == (1, 0)
     assert (found.trials, found.failed, found.rejected, found.duplicates) == (4, 1, 1, 1)
 
 
@@ -265,41 +268,42 @@ def test_of_a_series_the_last_value_counts(tmp_path: Path) -> None:
         "parameters": [1, 2],
         "x": [(), (1.0,)],
     }
-    found = inspect(
+    found = analyze_study(
         journal(tmp_path, trials(0.5, 0.6, **series)), metrics=["val_accuracy_epochs", "parameters"]
     )
-    assert found.front is not None and found.front.numbers == (1, 0)
+    assert found.front is not None
+    assert found.front.numbers == (1, 0)
     assert set(found.networks[0].metrics) == {"val_accuracy_epochs", "parameters"}, "not x"
 
 
 def test_a_study_may_have_no_front(tmp_path: Path) -> None:
     folder = journal(tmp_path, trials(0.5, 0.6, val_accuracy=[0.5, 0.6]))
-    found = inspect(folder)
+    found = analyze_study(folder)
     assert found.front is None
     assert found.without_front == (
         "a Pareto front takes two different metrics or more, not val_accuracy; "
         "there is val_accuracy"
     )
     with pytest.raises(NasframeError, match="takes two different metrics"):
-        inspect(folder, strict=True)
+        analyze_study(folder, strict=True)
 
 
 def test_without_a_trained_network_there_is_nothing_to_report(tmp_path: Path) -> None:
     failed, rejected = trials(None, 0.0)
     folder = journal(tmp_path / "a", [failed, replace(rejected, rejected="too large")])
     with pytest.raises(NasframeError, match="no trained network: of 2 trials 1 failed, 1 were rej"):
-        inspect(folder)
+        analyze_study(folder)
     torn = tmp_path / "torn"
     torn.mkdir()
     (torn / JOURNAL_FILE).write_text('{"event":"stu')
     with pytest.raises(NasframeError, match="torn has no trial yet"):
-        inspect(torn)
+        analyze_study(torn)
 
 
 def test_without_the_plugin_of_its_space_a_network_goes_by_its_tokens(tmp_path: Path) -> None:
     folder = journal(tmp_path, trials(0.5, val_accuracy=[0.5]))
     edited(folder, search_space={"type": "gone:Space"})
-    assert inspect(folder).networks[0].words == "0-0-0-0-0-0"
+    assert analyze_study(folder).networks[0].words == "0-0-0-0-0-0"
 
 
 # Another objective
@@ -323,7 +327,7 @@ def test_rescored_as_a_study_with_that_objective_would(
     second = study(tmp_path / "second", name, **{f"objective__{k}": v for k, v in values.items()})
     told = read_result(second).trials
     assert [t.architecture for t in told] == [t.architecture for t in read_result(first).trials]
-    found = inspect(first, objective=option("objective", name, **values)).rescoring
+    found = analyze_study(first, objective=option("objective", name, **values)).rescoring
     assert found is not None
     new = {t.number: t for t in told if t.duplicate_of is None}
     assert {one.number for one in found.networks} == set(new)
@@ -348,20 +352,23 @@ def test_what_meters_reject_is_rejected_again_for_the_same_reason(tmp_path: Path
     rejected = {number: t.rejected for number, t in told.items() if t.rejected}
     assert 0 < len(rejected) < len(told)
     limited = option("objective", "accuracy", max_parameters=3e5)
-    found = inspect(all_, objective=limited).rescoring
+    found = analyze_study(all_, objective=limited).rescoring
     assert found is not None
     assert {one.number: one.rejected for one in found.networks if one.rejected} == rejected
     assert {one.number: one.reward for one in found.networks} == {
         n: t.reward for n, t in told.items()
     }
-    again = inspect(few, objective=option("objective", "accuracy", power=2.0))
-    assert again.rescoring is not None and again.rejected == len(rejected)
+    again = analyze_study(few, objective=option("objective", "accuracy", power=2.0))
+    assert again.rescoring is not None
+    assert again.rejected == len(rejected)
     assert {one.number for one in again.rescoring.networks} == told.keys() - rejected.keys()
 
 
 def test_an_objective_may_fail_for_some_networks(tmp_path: Path) -> None:
     told = trials(0.5, 0.6, val_accuracy=[0.5, 0.6], latency_ms=[2.0, 0.0])
-    found = inspect(journal(tmp_path, told), objective=option("objective", "accuracy_latency"))
+    found = analyze_study(
+        journal(tmp_path, told), objective=option("objective", "accuracy_latency")
+    )
     assert found.rescoring is not None
     good, bad = found.rescoring.networks
     assert (good.number, good.rank, bad.number, bad.rank, bad.reward) == (0, 1, 1, None, None)
@@ -373,7 +380,7 @@ def test_a_metric_that_the_study_lacks_is_no_part_of_a_reward(tmp_path: Path) ->
     folder = journal(tmp_path, trials(0.5, val_accuracy=[0.5], parameters=[9]))
     complaint = "needs latency_ms, which the study does not have; there is parameters, val_accuracy"
     with pytest.raises(NasframeError, match=complaint):
-        inspect(folder, objective=option("objective", "accuracy_latency"))
+        analyze_study(folder, objective=option("objective", "accuracy_latency"))
 
 
 # Settings
@@ -463,12 +470,12 @@ def test_a_preset_keeps_its_settings() -> None:
 def drawn(found: Findings) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
     """The picture's description, and the data of its layers."""
     assert found.front is not None
-    spec = chart.picture(found, found.front).to_dict()
+    spec = chart.draw_front(found, found.front).to_dict()
     return spec, [spec["datasets"][layer["data"]["name"]] for layer in spec["layer"]]
 
 
 def test_the_picture_shows_all_networks_and_the_front(phone: Path) -> None:
-    found = inspect(phone)
+    found = analyze_study(phone)
     assert found.front is not None
     spec, (grey, line, blue, named) = drawn(found)
     values = {
@@ -477,13 +484,14 @@ def test_the_picture_shows_all_networks_and_the_front(phone: Path) -> None:
     }
     assert grey == list(values.values())
     assert line == blue == [values[number] for number in found.front.numbers]
-    assert all(point in blue for point in named) and len(named) > 3
+    assert all(point in blue for point in named)
+    assert len(named) > 3
     titles = [spec["layer"][0]["encoding"][axis]["title"] for axis in "xy"]
     assert titles == ["latency_ms", "val_accuracy"]
 
 
 def test_numbers_in_the_picture_do_not_overlap_and_are_within_it(phone: Path) -> None:
-    spec, (*_, named) = drawn(inspect(phone))
+    spec, (*_, named) = drawn(analyze_study(phone))
     encoding = spec["layer"][0]["encoding"]
     x, y = (encoding[axis]["scale"]["domain"] for axis in "xy")
     places = [
@@ -498,27 +506,28 @@ def test_numbers_in_the_picture_do_not_overlap_and_are_within_it(phone: Path) ->
 def test_networks_that_are_far_off_do_not_squeeze_the_others(tmp_path: Path) -> None:
     accuracy = [0.1, *(0.9 + i / 1000 for i in range(30))]
     told = trials(*accuracy, val_accuracy=accuracy, parameters=range(1, 32))
-    spec, (grey, *_, named) = drawn(inspect(journal(tmp_path / "far", told)))
-    assert len(grey) == 31 and spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] > 0.85
+    spec, (grey, *_, named) = drawn(analyze_study(journal(tmp_path / "far", told)))
+    assert len(grey) == 31
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][0] > 0.85
     assert spec["title"]["text"] == "Pareto front of 31 networks; 1 of them beyond the axes"
     assert 0 not in [point["trial"] for point in named]
-    spec, _ = drawn(inspect(journal(tmp_path / "near", told[1:])))
+    spec, _ = drawn(analyze_study(journal(tmp_path / "near", told[1:])))
     assert spec["title"]["text"] == "Pareto front of 30 networks"
     accuracy = [0.1, *[0.9] * 30]
     told = trials(*accuracy, val_accuracy=accuracy, parameters=range(31, 0, -1))
-    _, (*_, named) = drawn(inspect(journal(tmp_path / "ties", told)))
+    _, (*_, named) = drawn(analyze_study(journal(tmp_path / "ties", told)))
     assert [point["trial"] for point in named] == [30], "of equally accurate ones the smallest"
 
 
 @pytest.mark.parametrize("ways", [("max", "min"), ("max", "max"), ("min", "min"), ("min", "max")])
 def test_the_line_is_the_border_of_what_is_dominated(phone: Path, ways: tuple[str, str]) -> None:
     """Just beyond its corner no network lies, and just behind it one does."""
-    found = inspect(phone, metrics=[f"val_accuracy:{ways[0]}", f"latency_ms:{ways[1]}"])
+    found = analyze_study(phone, metrics=[f"val_accuracy:{ways[0]}", f"latency_ms:{ways[1]}"])
     spec, (grey, line, *_) = drawn(found)
     after = spec["layer"][1]["mark"]["interpolate"] == "step-after"
     points = sorted(line, key=lambda point: point["x"])
     sign = {"max": 1, "min": -1}
-    for left, right in zip(points, points[1:], strict=False):
+    for left, right in pairwise(points):
         corner = {"y": (left if after else right)["y"], "x": (right if after else left)["x"]}
         inner = [
             p
@@ -535,7 +544,7 @@ def test_the_line_is_the_border_of_what_is_dominated(phone: Path, ways: tuple[st
 
 
 def test_a_front_of_three_metrics_has_no_line(phone: Path) -> None:
-    spec, layers = drawn(inspect(phone, metrics=METRICS[2:]))
+    spec, layers = drawn(analyze_study(phone, metrics=METRICS[2:]))
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["circle", "circle", "text"]
     assert len(layers[0]) == 150
 
@@ -651,10 +660,12 @@ def test_several_studies_are_reported_one_by_one(tmp_path: Path, command: Comman
 def test_a_study_without_a_front_is_reported(tmp_path: Path, command: Command) -> None:
     folder = journal(tmp_path / "s", trials(0.5, val_accuracy=[0.5]))
     status, out, _ = command(folder)
-    assert status == 0 and "No Pareto front: a Pareto front takes two different metrics" in out
+    assert status == 0
+    assert "No Pareto front: a Pareto front takes two different metrics" in out
     assert not (folder / "pareto.svg").exists()
     status, out, err = command(folder, "--picture", tmp_path / "a.svg")
-    assert (status, out) == (2, "") and "takes two different metrics" in err
+    assert (status, out) == (2, "")
+    assert "takes two different metrics" in err
 
 
 def test_a_mistyped_option_is_told_with_the_nearest_one(command: Command) -> None:
@@ -672,11 +683,13 @@ def test_names_from_a_journal_are_shown_as_they_are(tmp_path: Path, command: Com
     page = tmp_path / "a.html"
     status, out, _ = command(folder, "--pareto", f"val_accuracy,{evil}:min", "--picture", page)
     assert status == 0
-    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in out and "\x1b" not in out
+    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in out
+    assert "\x1b" not in out
     assert "<script>alert" not in page.read_text()
     status, _, err = command(folder, "--pareto", "val_accuracy,x")
     assert status == 2
-    assert "there is [red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in err and "\x1b" not in err
+    assert "there is [red]x[/red]\N{REPLACEMENT CHARACTER}[31m" in err
+    assert "\x1b" not in err
 
 
 @pytest.mark.parametrize(

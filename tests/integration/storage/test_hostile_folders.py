@@ -92,7 +92,7 @@ def use(folder: Path) -> str:
     pictures = ["--picture", str(folder / "picture.svg"), "--json", str(folder / "all.json")]
     for words in ([str(folder), *pictures], ["--compare", str(folder), *pictures]):
         with (
-            patch("nasframe.report.comparison.chart.write"),  # each takes half a second
+            patch("nasframe.report.comparison.chart.write_chart"),  # each takes half a second
             patch("sys.argv", ["nasframe-report", *words]),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),

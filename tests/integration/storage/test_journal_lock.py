@@ -19,7 +19,7 @@ def test_the_second_writer_is_refused_and_the_file_not_touched(tmp_path: Path) -
         f"Journal(Path({str(tmp_path)!r}))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert "another process is at work in" in done.stderr
+    assert "another process is using" in done.stderr
     assert list(read_journal(tmp_path)) == [HEADER]
     log.close()
     Journal(tmp_path).close()

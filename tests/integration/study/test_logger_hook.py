@@ -30,7 +30,7 @@ from nasframe import (
     run,
 )
 from nasframe.registry.options import Option, options
-from nasframe.report.study.analyze import inspect
+from nasframe.report.study.analyze import analyze_study
 from nasframe.retraining import RetrainConfig
 from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.testing import LoggerContract
@@ -164,7 +164,8 @@ def test_two_loggers_have_the_same_rows(tmp_path: Path) -> None:
     table, board = read_csv(tmp_path), read_tensorboard(tmp_path)
     assert [step for step, _ in table] == list(range(1, 10))
     for (step, row), (other, values) in zip(table, board, strict=True):
-        assert step == other and values == pytest.approx(row)
+        assert step == other
+        assert values == pytest.approx(row)
 
 
 @pytest.mark.parametrize("fails", ["start", "log", "close", "step"])
@@ -177,7 +178,8 @@ def test_a_logger_that_fails_is_left_out_and_the_others_stay(fails: str, tmp_pat
     (note,) = notes[0].texts
     assert note.startswith("logger=mine failed: Lines.start" if fails in ("start", "step") else "")
     assert ("gave 'no step', no step" if fails == "step" else "is down (") in note
-    assert note.endswith(". Its curves end here; the rest continues") and "\n" not in note
+    assert note.endswith(". Its curves end here; the rest continues")
+    assert "\n" not in note
     assert LOG.count(f"{fails}: close") == (fails == "close")
     assert [step for step, _ in read_csv(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
@@ -238,7 +240,7 @@ def test_a_study_with_a_logger_of_one_word_is_resumed(
         for changed in (["none", "tensorboard"], ["tensorboard", word]):
             event = {"event": "resumed", "changes": {"logger": changed}, "time": 0}
             file.write(json.dumps(event) + "\n")
-    assert len(read_result(tmp_path).trials) == inspect(tmp_path).trials == 15
+    assert len(read_result(tmp_path).trials) == analyze_study(tmp_path).trials == 15
     parts = {name: option("logger", name) for name in loggers}
     notes = Notes()
     old = config(tmp_path, controller="evolution", trials=20, logger=parts)

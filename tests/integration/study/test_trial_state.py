@@ -26,9 +26,9 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.comparison.studies import read as compared
-from nasframe.report.page.trials import record
-from nasframe.report.study.analyze import inspect
+from nasframe.report.comparison.studies import read_study as compared
+from nasframe.report.page.trials import read_record
+from nasframe.report.study.analyze import analyze_study
 from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.study.observer import Observer
 from nasframe.study.result import candidates, rank_trials
@@ -76,7 +76,8 @@ def test_the_floor_is_below_every_reward(rewards: list[float]) -> None:
     floor = RewardFloor()
     for reward in rewards:
         floor.tell(reward)
-    assert floor.reward is not None and math.isfinite(floor.reward)
+    assert floor.reward is not None
+    assert math.isfinite(floor.reward)
     lowest = min(rewards)
     assert floor.reward < lowest or lowest == -1.7976931348623157e308
 
@@ -171,12 +172,13 @@ def test_a_rejected_network_never_beats_a_negative_reward(tmp_path: Path) -> Non
     trained = [t for t in result.trials if t.state is TrialState.TRAINED]
     assert max(t.reward for t in trained if t.reward is not None) < 0
     assert {t.reward for t in result.trials if t.state is TrialState.REJECTED} == {None}
-    assert result.best is not None and result.best.state is TrialState.TRAINED
+    assert result.best is not None
+    assert result.best.state is TrialState.TRAINED
     fine = {t.number for t in trained}
     assert {t.number for t in result.top(99)} <= fine
     assert {one.trial.number for one in candidates(tmp_path, 99)} <= fine
     assert {t.number for t in result.pareto("val_accuracy", "latency_ms")} <= fine
-    found = inspect(tmp_path)
+    found = analyze_study(tmp_path)
     assert {network.number for network in found.networks} <= fine
     assert found.rejected == sum(
         t.state is TrialState.REJECTED and t.duplicate_of is None for t in result.trials
@@ -194,7 +196,7 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
     for trial in rejected:
         assert f"trial {trial.number:>3}  rejected: {trial.rejected}\n" in out
     assert f"{len(rejected)} rejected, " in out
-    rows = {row.trial: row for row in record(tmp_path).rows}
+    rows = {row.trial: row for row in read_record(tmp_path).rows}
     told = read_result(tmp_path).dataframe()
     for trial in rejected:
         row = rows[trial.number]
@@ -210,7 +212,8 @@ def test_the_journal_has_no_reward_for_a_rejected_network(tmp_path: Path) -> Non
     run(limited(tmp_path))
     told = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     rejected = [event for event in told if "rejected" in event]
-    assert rejected and not any("reward" in event for event in rejected)
+    assert rejected
+    assert not any("reward" in event for event in rejected)
 
 
 # Journals of before
@@ -239,7 +242,8 @@ def test_rejected_trials_of_an_older_journal_have_no_reward(tmp_path: Path) -> N
     assert '"reward":0.0,"rejected":"too large"' in (tmp_path / JOURNAL_FILE).read_text()
     told = read_result(tmp_path)
     assert [trial.reward for trial in told.trials] == [-0.5, None]
-    assert told.best is not None and told.best.number == 0
+    assert told.best is not None
+    assert told.best.number == 0
 
 
 def test_an_older_study_is_resumed_with_a_note(tmp_path: Path) -> None:

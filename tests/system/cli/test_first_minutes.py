@@ -77,7 +77,7 @@ def test_what_is_printed(first: tuple[Path, str]) -> None:
 
 
 def test_the_command_that_is_offered_goes_on(first: tuple[Path, str], tmp_path: Path) -> None:
-    folder, output = first
+    _folder, output = first
     command = next(line for line in output.splitlines() if line.startswith("Resume: "))
     words = shlex.split(command)[1:]
     assert words[0] == "nasframe"
@@ -195,7 +195,7 @@ def test_the_controller_is_all_that_is_swapped(first: tuple[Path, str], tmp_path
 def test_nothing_succeeds(tmp_path: Path) -> None:
     """Every child diverges: the study ends by itself, and says why."""
     process = start(tmp_path, "dir=e", "evaluator.lr=1e30", "max_failures=2")
-    output, errors = process.communicate(timeout=200)
+    output, _errors = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "2 trials in a row failed, the last with FloatingPointError: training loss" in output
     assert [event["reward"] for event in told(tmp_path / "e") if "reward" in event] == []

@@ -188,7 +188,8 @@ def test_as_many_trials_as_fit(cluster: Cluster, tmp_path: Path) -> None:
             time.sleep(1.1)
             assert work.run(1, CHILD).error is None
             seen.append(work.executor.capacity)
-            assert seen[-1] <= capacity and len(seen) < 20
+            assert seen[-1] <= capacity
+            assert len(seen) < 20
         work.executor.close()
 
     fits(1)
@@ -258,7 +259,8 @@ def test_a_node_without_the_plugin_is_told(
     module.unlink()
     executor.submit(0, Step.TRAIN, CHILD)
     result = wait_for_message(executor)
-    assert isinstance(result, Result) and result.fatal
+    assert isinstance(result, Result)
+    assert result.fatal
     assert "could not start: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
     executor.close()
 

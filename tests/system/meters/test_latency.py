@@ -4,6 +4,7 @@ machine that is simulated, locks and load with real processes, and ``nasframe-la
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import math
 import random
@@ -381,7 +382,7 @@ def holder(path: Path, seconds: float) -> subprocess.Popen[str]:
 def test_processes_measure_one_after_the_other(tmp_path: Path) -> None:
     holders = [holder(tmp_path / "lock", 0.3) for _ in range(3)]
     spans = sorted(tuple(map(float, p.communicate(timeout=60)[0].split())) for p in holders)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_threads_measure_one_after_the_other(tmp_path: Path) -> None:
@@ -432,7 +433,8 @@ def test_names_stand_for_published_networks_and_for_timms() -> None:
     mobile = look_up_network("nasnet_a:cells=4,filters=44,skip_reduction=null")
     assert mobile.inputs.example()[0].shape == (1, 3, 224, 224)
     assert sum(p.numel() for p in mobile.make().parameters()) == 5_289_978
-    assert not ours.make().training and not theirs.make().training
+    assert not ours.make().training
+    assert not theirs.make().training
 
 
 @pytest.mark.parametrize(
@@ -475,7 +477,8 @@ def test_nasframe_latency_compares_networks_in_both_runtimes(console: Shell) -> 
     for row in rows:
         assert 0 < row["latency_ms_low"] <= row["latency_ms"] <= row["latency_ms_high"]
         assert row["latency_ratio_low"] <= row["latency_ratio"] <= row["latency_ratio_high"]
-    assert "torch 2." in rows[0]["device"] and "ONNX Runtime" in rows[1]["device"]
+    assert "torch 2." in rows[0]["device"]
+    assert "ONNX Runtime" in rows[1]["device"]
     assert rows[0]["latency_ratio"] < 1, "64 pixels against the reference's 224"
     for words in ("mnasnet_small", "2.03M", rows[0]["device"], "95 %", "mobilenetv3_small_100"):
         assert words in done.stdout
@@ -495,5 +498,6 @@ def test_nasframe_latency_compares_networks_in_both_runtimes(console: Shell) -> 
 def test_mistakes_on_the_command_line_are_told(console: Shell, words: str, said: str) -> None:
     done = console("nasframe-latency", *words.split())
     assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
     assert done.stdout == ""

@@ -78,11 +78,14 @@ def measured(meter: str, **settings: Any) -> tuple[Metrics, str | None]:
 )
 def test_a_network_for_images_is_measured(meter: str, settings: dict[str, Any], words: str) -> None:
     metrics, device = measured(meter, **settings)
-    assert device is not None and words in device
+    assert device is not None
+    assert words in device
     assert tuple(metrics) == LATENCY_METRICS
     for name in ("latency_ms", "latency_ratio"):
         low, value, high = (metrics[name + bound] for bound in ("_low", "", "_high"))
-        assert isinstance(low, float) and isinstance(value, float) and isinstance(high, float)
+        assert isinstance(low, float)
+        assert isinstance(value, float)
+        assert isinstance(high, float)
         assert 0 < low <= value <= high
     assert metrics["latency_runs"] >= 2  # type: ignore[operator]
     assert {metrics["latency_converged"], metrics["latency_contended"]} <= {0, 1}
@@ -113,7 +116,8 @@ def test_inputs_are_random_and_always_the_same() -> None:
     assert torch.equal(x_NCHW, draw_inputs(Images((3, 8, 8)), 5)[0])
     text = option("task", "text").build()
     x_TB, state = draw_inputs(text, 7)
-    assert x_TB.shape == (1, 7) and state is None
+    assert x_TB.shape == (1, 7)
+    assert state is None
     assert 0 <= x_TB.min() <= x_TB.max() < text.outputs
     assert len(x_TB.unique()) > 1
 
@@ -186,8 +190,10 @@ def test_a_network_that_cannot_be_measured_fails_its_trial_alone(
         meters={meter: option("meters", meter, **QUICK)},
     )
     trials = {t.architecture.tokens[0]: t for t in run(study).trials if t.duplicate_of is None}
-    assert trials[0].error is None and trials[0].reward is not None
-    assert trials[1].error is not None and trials[1].error.startswith(f"meter {meter}: ")
+    assert trials[0].error is None
+    assert trials[0].reward is not None
+    assert trials[1].error is not None
+    assert trials[1].error.startswith(f"meter {meter}: ")
     assert "shapes cannot be multiplied" in trials[1].error
 
 
@@ -216,7 +222,8 @@ def test_a_study_measures_in_several_ways_and_an_objective_takes_one(console: Sh
         accuracy, ms = trial.metrics["val_accuracy"], trial.metrics["onnx.latency_ms"]
         assert trial.reward == pytest.approx(accuracy * (ms / 5) ** -0.07)  # type: ignore[operator]
         assert set(trial.devices) == {"torch", "onnx"}, "the size is the same on any device"
-        assert "batch 2" in trial.devices["torch"] and "batch 1" in trial.devices["onnx"]
+        assert "batch 2" in trial.devices["torch"]
+        assert "batch 1" in trial.devices["onnx"]
     again = console("nasframe", *space_words(), *words.replace("trials=2", "trials=3").split())
     assert (again.returncode, again.stderr) == (0, "")
     assert read_result(console.cwd / "one").trials[:2] == trials
@@ -443,5 +450,6 @@ def test_every_network_of_a_study_is_compiled_and_none_runs_as_it_is() -> None:
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_a_gpu_is_measured_by_its_own_clock(precision: str) -> None:
     metrics, device = measured("torch", device="cuda", precision=precision)
-    assert device is not None and torch.cuda.get_device_name() in device
+    assert device is not None
+    assert torch.cuda.get_device_name() in device
     assert metrics["latency_ms"] > 0  # type: ignore[operator]

@@ -219,7 +219,8 @@ def test_what_changes_steadily_cancels_in_the_ratio() -> None:
     subjects = [slowing(seconds) for seconds in (0.002, 0.004, 0.001)]
     found = machine.measure(9, *subjects, reference=slowing(0.01))
     assert [ratio.median for _, ratio in found] == pytest.approx([0.2, 0.4, 0.1], rel=0.02)
-    assert all(ratio.width < 1e-9 for _, ratio in found) and machine.now > 0.3
+    assert all(ratio.width < 1e-9 for _, ratio in found)
+    assert machine.now > 0.3
 
 
 def test_noisy_networks_take_the_time_that_they_are_given() -> None:
@@ -290,7 +291,11 @@ def test_a_table_that_is_not_finished_says_how_to_go_on() -> None:
         ({}, Images((1, 8, 8), 11), "outputs=10, and this study has 11"),
         ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and this study has 'stem 1-16 "),
         ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and this study has 'head 8-24-10"),
-        ({"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]}, DIGITS, "and here 'conv 3x3"),
+        (
+            {"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]},
+            DIGITS,
+            "and this study has 'conv 3x3",
+        ),
     ],
 )
 def test_other_networks_are_refused(changes: dict[str, Any], task: Images, said: str) -> None:
@@ -381,7 +386,7 @@ def test_damage_is_told(tmp_path: Path, lines: list[Any], said: str) -> None:
 
 
 def test_a_table_that_is_missing_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match="make one with: nasframe-latency --table .*nowhere"):
+    with pytest.raises(NasframeError, match="write it with: nasframe-latency --table .*nowhere"):
         option("meters", "table", path=tmp_path / "nowhere").build(space(**TINY), DIGITS)
 
 
@@ -416,7 +421,8 @@ def test_an_interrupted_filling_measures_the_rest(tmp_path: Path) -> None:
     file.close()
     file, filling = filler(tmp_path / "t", of)
     rest = filling.missing(networks, all_others=False)
-    assert rest and [b.key for b in rest] == [b.key for b in blocks[TURN:]]
+    assert rest
+    assert [b.key for b in rest] == [b.key for b in blocks[TURN:]]
     assert sum(filling.measure_blocks(rest[:2])) == 2
     assert list(filling.measure_networks([])) == []
     file.close()
@@ -476,10 +482,30 @@ def console(tmp_path: Path) -> Shell:
     return shell(tmp_path)
 
 
-OPTIONS = (
-    "--table t.jsonl --space mnasnet --set filters=[8] --set layers=[1] --set strides=[2] "
-    "--set stem=8 --set head=16 --size 8 --channels 1 --classes 10 --seconds 0.05"
-).split()
+OPTIONS = [
+    "--table",
+    "t.jsonl",
+    "--space",
+    "mnasnet",
+    "--set",
+    "filters=[8]",
+    "--set",
+    "layers=[1]",
+    "--set",
+    "strides=[2]",
+    "--set",
+    "stem=8",
+    "--set",
+    "head=16",
+    "--size",
+    "8",
+    "--channels",
+    "1",
+    "--classes",
+    "10",
+    "--seconds",
+    "0.05",
+]
 
 
 def test_nasframe_latency_makes_a_table_and_goes_on_with_it(

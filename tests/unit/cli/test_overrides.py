@@ -46,7 +46,8 @@ def test_lists(words: list[str], settings: tuple[list[int], ...]) -> None:
 
 def test_a_member_of_an_enum_is_one() -> None:
     config = make_config("search_space", "mnasnet", ["flavour=google", "flat=yes"])
-    assert config.flavour.name == "google" and config.flat is True
+    assert config.flavour.name == "google"
+    assert config.flat is True
 
 
 @pytest.mark.parametrize(
@@ -69,4 +70,5 @@ def test_mistakes_are_told_in_a_line(word: str, said: str) -> None:
     with pytest.raises(NasframeError) as caught:
         make_config("search_space", "mnasnet", [word])
     assert str(caught.value).startswith(said)
-    assert str(caught.value).count("\n") <= 1 and "bug" not in str(caught.value)
+    assert str(caught.value).count("\n") <= 1
+    assert "bug" not in str(caught.value)

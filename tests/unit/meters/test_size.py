@@ -96,7 +96,7 @@ def test_convolutions_and_linear_layers_are_counted_as_the_closed_form_says(
 
 
 @pytest.mark.parametrize(
-    "name, parameters, macs",
+    ("name", "parameters", "macs"),
     [("mnasnet_small", 2_030_264, 68e6), ("mnasnet_100", 4_383_312, 314e6)],
 )
 def test_published_networks_have_their_published_sizes(
@@ -361,7 +361,8 @@ def test_a_meter_that_fails_is_named_and_the_search_goes_on(
     trials = run(config).trials
     failed = [trial for trial in trials if trial.architecture.tokens[0] == 1]
     others = [trial for trial in trials if trial not in failed]
-    assert failed and others
+    assert failed
+    assert others
     assert {trial.error for trial in failed} == {f"meter phone: {error}"}
     assert all(trial.error is None and trial.reward is not None for trial in others)
     assert not any(line.startswith("1") for line in (tmp_path / "trained").read_text().split())

@@ -141,7 +141,8 @@ def test_skips_are_added(op: str, flavour: Flavour, size: int) -> None:
     for skip, stride in (("identity", 1), ("pool", 1), ("pool", 2)):
         layers = [Layer(op, 3, 2, s, 8, 8, stride) for s in ("none", skip)]
         plain, skipping = (make_layer(layer, flavour).eval() for layer in layers)
-        assert not has_skip(plain) and has_skip(skipping)
+        assert not has_skip(plain)
+        assert has_skip(skipping)
         values = plain.state_dict().values()
         skipping.load_state_dict(dict(zip(skipping.state_dict(), values, strict=True)))
         shortcut = x_NCHW if skip == "identity" else mean3x3(x_NCHW, stride)

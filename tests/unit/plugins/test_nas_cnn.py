@@ -148,9 +148,11 @@ def test_a_layer_is_convolution_norm_and_relu() -> None:
     assert isinstance(network, NASCNN)
     assert list(dict(network.layers[0].named_children())) == ["conv", "norm", "relu"]
     conv, norm, relu = network.layers[0]
-    assert isinstance(conv, nn.Conv2d) and conv.bias is None
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is None
     assert (conv.in_channels, conv.out_channels, conv.kernel_size) == (3, 64, (5, 7))
-    assert isinstance(norm, nn.BatchNorm2d) and (norm.eps, norm.momentum) == (1e-5, 0.1)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert (norm.eps, norm.momentum) == (1e-5, 0.1)
     assert isinstance(relu, nn.ReLU)
 
 

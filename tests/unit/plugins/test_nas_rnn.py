@@ -365,7 +365,8 @@ def test_bfloat16_computes_the_same_about() -> None:
     torch.testing.assert_close(logits.float(), exact, rtol=0.05, atol=0.02)
     assert {part.dtype for layer in state for part in layer} == {torch.float32}
     for parameter, wanted in zip(network.parameters(), gradients, strict=True):
-        assert wanted is not None and parameter.grad is not None
+        assert wanted is not None
+        assert parameter.grad is not None
         difference = (parameter.grad - wanted).norm() / wanted.norm()
         assert difference < 0.05
 
@@ -385,7 +386,8 @@ def test_two_halves_are_the_whole(drawn: tuple[int, Architecture]) -> None:
     assert logits.shape == (6, 2, 11)
     torch.testing.assert_close(torch.cat([first, second]), logits)
     torch.testing.assert_close(end, state)
-    assert len(state) == 2 and all(part.shape == (2, 3) for layer in state for part in layer)
+    assert len(state) == 2
+    assert all(part.shape == (2, 3) for layer in state for part in layer)
 
 
 def test_a_later_token_changes_no_earlier_logits() -> None:
@@ -395,7 +397,9 @@ def test_a_later_token_changes_no_earlier_logits() -> None:
     y[4, 1] = (y[4, 1] + 1) % 11
     one, other = (network(tokens, None)[0] for tokens in (x, y))
     same = (one == other).all(-1)
-    assert same[:4].all() and same[:, 0].all() and not same[4:, 1].any()
+    assert same[:4].all()
+    assert same[:, 0].all()
+    assert not same[4:, 1].any()
 
 
 DROPOUTS = ("dropout", "recurrent_dropout", "word_dropout")
@@ -449,7 +453,8 @@ def test_the_hidden_state_has_one_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TreeCell, "unroll", spy)
     network(torch.randint(11, (6, 3)), None)
     (mask,) = seen
-    assert mask is not None and mask.shape == (3, 16)
+    assert mask is not None
+    assert mask.shape == (3, 16)
     assert set(mask.unique().tolist()) == {0, 2}
     network.eval()(torch.randint(11, (6, 3)), None)
     assert seen[1] is None

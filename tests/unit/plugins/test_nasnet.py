@@ -511,7 +511,7 @@ def test_the_two_cells_have_their_own_part_of_the_key() -> None:
     space = NASNetConfig(blocks=1).build()
     normal, reduction = (1, 0, 3, 2, 0), (0, 1, 4, 5, 1)
     key = space.canonical(Architecture(normal + reduction))
-    assert key == (0, 1, 2, 3, 0) + reduction
+    assert key == (0, 1, 2, 3, 0, *reduction)
     assert key != space.canonical(Architecture(reduction + normal))
 
 

@@ -70,7 +70,8 @@ def test_kinds_that_only_their_plugin_knows_are_let_through() -> None:
     config = from_plain(plain, {type_name(Unusual): Unusual})
     assert isinstance(config, Unusual)
     assert (config.anything, config.flag, config.rate, config.table) == (3, 1, 2, {"type": 4})
-    assert list(config.pair) == [1, 2] and list(config.several) == [3]
+    assert list(config.pair) == [1, 2]
+    assert list(config.several) == [3]
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ def test_an_epoch_reads_the_ring_once_in_streams(
     batches = list(task.train_batches(batch_size, CPU, generator(seed)))
     lengths = [len(x) for x, _ in batches]
     assert len(batches) == task.train_steps(batch_size)
-    assert max(lengths) <= steps and max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= steps
+    assert max(lengths) - min(lengths) <= 1
     x_SB, y_SB = rounds(task, batch_size, seed)
     assert x_SB.shape == y_SB.shape == (-(-count // batch_size), batch_size)
     assert torch.equal(y_SB, (x_SB + 1) % count)  # each target is the token after its input
@@ -232,9 +233,11 @@ def test_the_state_is_carried_from_batch_to_batch_but_its_gradient_is_not(tmp_pa
     for batch in task.train_batches(9, CPU, generator()):
         loss, state = task.loss(module, batch, state)
         losses.append(loss.item())
-        assert not state[0].requires_grad and not state[1][0].requires_grad
+        assert not state[0].requires_grad
+        assert not state[1][0].requires_grad
         assert loss.requires_grad
-    assert losses[0] > 10 and max(losses[1:]) < 1e-6
+    assert losses[0] > 10
+    assert max(losses[1:]) < 1e-6
     assert measured(task, module, 3)["val_loss"] < 1e-6
     forgetful = [
         task.loss(module, b, None)[0].item() for b in task.train_batches(9, CPU, generator())
@@ -260,7 +263,8 @@ def test_validation_predicts_each_token_once_after_what_stands_before_it(
     predicted: list[int] = []
     read: list[list[int]] = []
     for x_TB, y_TB, begins in task.validation_batches(batch_size, CPU):
-        assert len(x_TB) <= steps and x_TB.shape[1] <= batch_size
+        assert len(x_TB) <= steps
+        assert x_TB.shape[1] <= batch_size
         if begins:
             read = [[] for _ in range(x_TB.shape[1])]
         for x, y in zip(x_TB, y_TB, strict=True):
@@ -421,7 +425,7 @@ def test_a_zip_file_with_one_text_is_as_good_as_the_text(tmp_path: Path) -> None
 def test_a_zip_file_that_cannot_be_used_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "LARGEST", 1000)
+    monkeypatch.setattr(corpus, "MAX_TEXT_BYTES", 1000)
     two = zipped(tmp_path / "two.zip", {"a.txt": "a" * 900, "b.txt": "b"})
     refused(
         r"two.zip: cannot be read: it must hold one text .* a.txt \(900 bytes\), b.txt \(1 bytes\)",
