@@ -1,4 +1,4 @@
-"""Finds the packages, so that a new plugin needs no line here; all else is in pyproject.toml."""
+"""Find the packages, so a new plugin needs no entry here; the rest is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

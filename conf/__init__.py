@@ -1,1 +1,1 @@
-"""The configuration files of the console scripts, read by Hydra as a package."""
+"""Hydra configuration files of the console scripts, as a package."""

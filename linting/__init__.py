@@ -1,1 +1,1 @@
-"""Import contracts of our own, which ``lint-imports`` loads from the checkout; not installed."""
+"""Custom import contracts, loaded by ``lint-imports`` from the checkout; not installed."""

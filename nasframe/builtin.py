@@ -1,4 +1,4 @@
-"""What the core itself offers: hooks, through the same door as any plugin."""
+"""Hooks for the core's own options, registered like those of any plugin."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from nasframe.training.config import TrainConfig
 
 @hookimpl
 def nasframe_tasks() -> Mapping[str, type[TaskConfig] | TaskConfig]:
-    """The core's tasks."""
+    """Offer the core's tasks."""
     return {
         "arrays": ArraysConfig,
         "cifar10": TorchvisionConfig(dataset=Dataset.CIFAR10),
@@ -55,13 +55,13 @@ def nasframe_tasks() -> Mapping[str, type[TaskConfig] | TaskConfig]:
 
 @hookimpl
 def nasframe_evaluators() -> Mapping[str, type[EvaluatorConfig]]:
-    """The core's evaluators."""
+    """Offer the core's evaluators."""
     return {"train": TrainConfig}
 
 
 @hookimpl
 def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
-    """The core's meters."""
+    """Offer the core's meters."""
     return {
         "command": CommandConfig,
         "onnx": OnnxConfig,
@@ -73,7 +73,7 @@ def nasframe_meters() -> Mapping[str, type[MeterConfig]]:
 
 @hookimpl
 def nasframe_loggers() -> Mapping[str, type[LoggerConfig]]:
-    """The core's loggers."""
+    """Offer the core's loggers."""
     return {
         "csv": CSVConfig,
         "mlflow": MLflowConfig,
@@ -84,25 +84,25 @@ def nasframe_loggers() -> Mapping[str, type[LoggerConfig]]:
 
 @hookimpl
 def nasframe_stoppers() -> Mapping[str, type[StopperConfig]]:
-    """The core's stoppers."""
+    """Offer the core's stoppers."""
     return {"none": NoStopperConfig}
 
 
 @hookimpl
 def nasframe_recipes() -> Mapping[str, type[RecipeConfig]]:
-    """The core's recipe."""
+    """Offer the core's recipe."""
     return {"small": RecipeConfig}
 
 
 @hookimpl
 def nasframe_executors() -> Mapping[str, type[ExecutorConfig]]:
-    """The core's executors."""
+    """Offer the core's executors."""
     return {"process": ProcessConfig, "ray": RayConfig, "serial": SerialConfig}
 
 
 @hookimpl
 def nasframe_exporters() -> Mapping[str, type[ExporterConfig]]:
-    """The core's export formats."""
+    """Offer the core's export formats."""
     return {
         "onnx": OnnxFileConfig,
         "source": SourceConfig,

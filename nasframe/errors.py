@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""Exceptions whose messages are written for users."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from difflib import get_close_matches
 
 
 class NasframeError(ValueError):
-    """A mistake in the configuration, the data or the environment, told in one or two lines.
+    """A mistake in the configuration, the data or the environment, explained in one or two lines.
 
     The command line prints the message without a traceback and ends with status 2.
     """
 
 
 class ChildError(Exception):
-    """What is wrong with one child, in words that need no name before them."""
+    """An error of one child; its message needs no class name before it."""
 
 
-def one_line(error: BaseException) -> str:
-    """An exception in one line of at most 400 characters; our own need no name before them."""
+def format_error(error: BaseException) -> str:
+    """Format an exception as one line of at most 400 characters; our own without a class name."""
     text = " ".join(str(error).split())
     if isinstance(error, NasframeError):
         return text
@@ -29,7 +29,7 @@ def one_line(error: BaseException) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A phrase that offers the nearest of the known names, or all of them."""
+    """Return a phrase that offers the nearest known names, or all of them."""
     names = sorted(known)
     near = get_close_matches(word, names, 3, 0.5)
     if near:

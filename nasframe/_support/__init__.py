@@ -1,1 +1,1 @@
-"""Text for people, and facts about this machine."""
+"""Human-readable text, and facts about this machine."""

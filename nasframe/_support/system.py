@@ -1,4 +1,4 @@
-"""The processor: what it is, and with how many of its threads torch computes."""
+"""The processor: its name, its cores, and the number of threads that torch uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 def threads(count: int) -> Iterator[None]:
     """Compute with ``count`` CPU threads inside the block, in the calling thread.
 
-    Results depend on it in the last bits.
+    The number changes results in their last bits.
     """
     import torch
 
@@ -24,18 +24,18 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def cores() -> int:
-    """Count the cores that this process may use: those of its affinity, within a container's quota.
+def count_cores() -> int:
+    """Count the cores that this process may use: its affinity, within a container's quota.
 
-    ``LOKY_MAX_CPU_COUNT`` limits them, too.
+    ``LOKY_MAX_CPU_COUNT`` is a further limit.
     """
-    import joblib  # it loads NumPy: a command that counts nothing does not wait for that
+    import joblib  # loads NumPy, which commands that count nothing should not wait for
 
     return int(joblib.cpu_count())
 
 
 def cpu_name() -> str:
-    """The processor's model, as far as the operating system tells."""
+    """Return the processor's model, as far as the operating system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
 """Configuration: one base dataclass for each kind of part, and the study's own.
 
 An option is a dataclass whose fields are its settings and whose ``build`` makes the part. The
-heavy imports are inside ``build``. Field types are those that OmegaConf can check: ``int``,
+heavy imports are inside ``build``. OmegaConf must be able to check field types: ``int``,
 ``float``, ``str``, ``bool``, ``Enum``, ``Path``, ``list``, ``dict``, and ``| None``.
 """
 
@@ -43,16 +43,16 @@ def setting(
     above: float | None = None,
     free: bool = False,
 ) -> Any:
-    """A dataclass field with bounds that are checked when the configuration is made.
+    """Make a dataclass field whose bounds are checked when the configuration is made.
 
     Args:
-        default: the value if none is given; a list or a dict is copied for each instance;
+        default: the default value; a list or a dict is copied for each instance;
             ``dataclasses.MISSING`` makes the setting mandatory.
-        least: the smallest value allowed.
-        most: the largest value allowed.
-        above: a value that must be exceeded.
-        free: whether a study may go on with another value, for settings of the study alone; and a
-            retraining, for those of a task, too.
+        least: the minimum.
+        most: the maximum.
+        above: a bound that the value must exceed.
+        free: whether a study may be resumed with another value (for settings of the study), or a
+            retraining (also for settings of a task).
     """
     metadata = {"least": least, "most": most, "above": above, "free": free}
     if isinstance(default, list | dict):
@@ -66,7 +66,7 @@ def setting(
 class Config:
     """Base of every configuration: numbers must be finite and within their bounds.
 
-    Where the default is a member of an Enum, its word will do.
+    Where the default is an Enum member, the name of a member is accepted, too.
     """
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ def _check_number(name: str, value: object, number: float, bounds: Any) -> None:
 
 
 class Precision(Enum):
-    """In which numbers a network computes; its weights are always float32."""
+    """The number format of a network's computation; its weights are always float32."""
 
     auto = "auto"
     float32 = "float32"
@@ -138,12 +138,11 @@ class DetectorConfig(Config, ABC):
         """Make the detector around a backbone, which it changes.
 
         Args:
-            network: a classifier of images of the task's size.
-            task: what is asked of the detector, which the task's own loss can call.
+            network: an image classifier for the task's size.
+            task: the detection task, whose own loss calls the detector.
 
         Returns:
-            The detector; its ``head_prefixes``, if any, are as those of a network, see
-            ``SearchSpace.build``.
+            The detector; it may have ``head_prefixes``, see ``SearchSpace.build``.
 
         Raises:
             NasframeError: if the network cannot be its backbone.
@@ -163,7 +162,7 @@ class ControllerConfig(Config, ABC):
         Args:
             choices: the search space's choices.
             seed: the study's seed.
-            active: how many choices, from the first, are decided for a proposal's number.
+            active: maps a proposal's number to how many choices, from the first, it decides.
         """
 
 
@@ -181,7 +180,7 @@ class EvaluatorConfig(Config, ABC):
     """Settings of an evaluator.
 
     Attributes:
-        seed: from which, with the architecture, each child's own seed is made.
+        seed: determines, with the architecture, each child's own seed.
     """
 
     seed: int = setting(0, least=0, most=2**63 - 1)
@@ -218,16 +217,16 @@ class LoggerConfig(Config, ABC):
         """Make the logger of one run; nothing is written before its ``start``.
 
         Args:
-            folder: of the run, where a logger keeps its files; its name is the run's.
+            folder: of the run and of the logger's files; its name is the run's name.
 
         Raises:
-            NasframeError: if the logger cannot be used, such as without its package.
+            NasframeError: if the logger cannot be used, for example if its package is missing.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a worker needs to build space, task, evaluator and meters on its side.
+    """The settings with which a worker builds its own space, task, evaluator and meters.
 
     Attributes:
         search_space: settings of the search space.
@@ -235,9 +234,9 @@ class Parts:
         evaluator: settings of the evaluator.
         meters: settings of the meters by name.
         folder: the study's folder.
-        keep_weights: whether children leave their trained weights in the folder.
-        trial_timeout: seconds after which a step of a trial has failed, if any.
-        retries: how often a step is tried again whose worker was lost.
+        keep_weights: whether children save their trained weights in the folder.
+        trial_timeout: seconds after which a step of a trial fails, if any.
+        retries: how often a step is repeated when its worker is lost.
         cache: the folder of evaluations that studies share, if any.
     """
 

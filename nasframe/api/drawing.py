@@ -6,6 +6,7 @@ on no background; arrows are grey: a picture can be read on white and on black.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Look(Enum):
-    """What a box is."""
+    """The kind of a box."""
 
     input = "input"
     operation = "operation"
@@ -64,8 +65,8 @@ class Drawing:
     """Boxes, and the arrows along which data flow.
 
     Attributes:
-        boxes: in an order in which arrows lead forward, if there is one.
-        arrows: names of the boxes where each begins and ends.
+        boxes: in an order in which arrows point forward, if possible.
+        arrows: the names of the two boxes that each connects.
 
     Raises:
         NasframeError: if two boxes have one name, or an arrow leads to none.
@@ -83,10 +84,10 @@ class Drawing:
                 raise NasframeError(f"a drawing has an arrow {arrow}, and no such box")
 
     def svg(self) -> str:
-        """A scalable picture, by itself: ``<svg ...``; its boxes have their names as tooltips.
+        """Render a self-contained picture, ``<svg ...``, with box names as tooltips.
 
         Raises:
-            NasframeError: if the package that lays it out cannot be used.
+            NasframeError: if Graphviz or its package cannot be used.
         """
         try:
             import pygraphviz
@@ -112,25 +113,25 @@ class Drawing:
         return text[text.index("<svg") :]
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the picture for a notebook."""
         return self.svg()
 
 
-def listed(choices: Sequence[Choice], tokens: Sequence[int]) -> Drawing:
-    """A drawing for any space: what was chosen, by the first parts of the choices' names."""
+def draw_choices(choices: Sequence[Choice], tokens: Sequence[int]) -> Drawing:
+    """Draw the chosen options, grouped by the first parts of the choices' names."""
     boxes = []
     for title, part in _parts(choices[: len(tokens)], tokens):
         lines = [f"{name} = {option}" for name, option in part]
         label = "\n".join([title, *lines] if title else lines)
         boxes.append(Box(title or "choices", label, Look.text))
-    pairs = zip(boxes, boxes[1:], strict=False)
+    pairs = itertools.pairwise(boxes)
     return Drawing(tuple(boxes), tuple((one.name, other.name) for one, other in pairs))
 
 
 def _parts(
     choices: Iterable[Choice], tokens: Iterable[int]
 ) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """What was chosen, by the first part of the choices' names."""
+    """Group the chosen options by the first part of the choices' names."""
     found: dict[str, list[tuple[str, Any]]] = {}
     for choice, token in zip(choices, tokens, strict=True):
         title, _, name = choice.name.rpartition(".")
@@ -143,7 +144,7 @@ def _look(box: Box) -> dict[str, Any]:
 
 
 def _label(text: str) -> str:
-    """Text that Graphviz takes for nothing else: no escape, no markup."""
+    """Escape a text for Graphviz: no escapes, no markup."""
     lines = [line[:LONGEST] for line in text.splitlines()]
     plain = "\\n".join(re.sub(r"[\x00-\x1f]", " ", line).replace("\\", "\\\\") for line in lines)
     return f"\u200b{plain}" if plain.startswith("<") else plain
@@ -151,7 +152,7 @@ def _label(text: str) -> str:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without what C libraries say of the machine's fonts."""
+    """Suppress messages of C libraries about fonts."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

@@ -1,4 +1,4 @@
-"""What each part of a study promises: one abstract class for each kind."""
+"""The abstract class of each kind of part: what it must do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nasframe.api.drawing import Drawing, listed
+from nasframe.api.drawing import Drawing, draw_choices
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class SearchSpace(ABC):
     """An ordered list of choices, and the way from an architecture to a network.
 
     Attributes:
-        choices: the decisions in the order in which a controller makes them.
+        choices: the decisions, in the order in which a controller makes them.
         kinds: the kinds of task that its networks fit.
     """
 
@@ -44,47 +44,47 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        """Make the untrained network; its weights come from torch's global generator.
+        """Build the untrained network; its weights come from torch's global generator.
 
         A network for images maps x_NCHW to logits (N, outputs). In training it may return
-        ``(logits, auxiliary_logits)``: the loss of the second counts ``auxiliary_weight``, an
-        attribute of the network, times. A network for sequences of tokens maps (x_TB, state) to
-        (logits (T, B, outputs), state); its first state is ``None``, and a state is a tensor or a
-        tuple of states. A module in it that has the attribute ``training_progress`` is told there,
-        before each training step, which part of all the steps was made: from 0 to below 1.
+        ``(logits, auxiliary_logits)``; the second loss is multiplied by the network's attribute
+        ``auxiliary_weight``. A network for token sequences maps (x_TB, state) to
+        (logits (T, B, outputs), state); the first state is ``None``, and a state is a tensor or a
+        tuple of states. Before each training step, the attribute ``training_progress`` of every
+        module that has one is set to the share of steps already made, from 0 to below 1.
 
-        A network may have two more attributes, tuples of beginnings of the names of weights:
-        ``training_only_prefixes`` of modules that only training needs, such as an auxiliary
-        classifier, which a file of weights may lack, and which is ``None`` in a backbone; and
-        ``head_prefixes`` of weights that depend on the number of classes, and start anew in a
-        training from weights of other classes.
+        A network may have two more attributes, tuples of prefixes of weight names:
+        ``training_only_prefixes`` for modules that only training needs, such as an auxiliary
+        classifier; a weight file may lack them, and in a backbone they are ``None``.
+        ``head_prefixes`` for weights that depend on the number of classes; they start from scratch
+        when training starts from weights for other classes.
         """
 
     def active(self, number: int) -> int:
-        """How many choices, from the first, are decided for proposal ``number``: all of them."""
+        """Return how many choices, from the first, proposal ``number`` decides; by default all."""
         return len(self.choices)
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """A key that architectures share when they are known to be the same network.
+        """Return a key, equal for architectures that are known to be the same network.
 
-        Children are seeded by its ``repr``: use tuples of numbers and strings.
+        Its ``repr`` seeds the child: use tuples of numbers and strings.
         """
         return architecture.tokens
 
     def blocks(self, architecture: Architecture, task: TaskShape) -> Sequence[Block] | None:
-        """The network as a chain of blocks, of which each is called with what the last one gave.
+        """Return the network as a chain of blocks, each fed with the output of the one before.
 
-        Of them latencies are put together, see the meter ``table``. ``None`` if it is no chain.
+        The meter ``table`` adds up their latencies. ``None`` if the network is not a chain.
         """
         return None
 
     def describe(self, architecture: Architecture) -> str:
-        """The architecture in words, on one line."""
+        """Return the architecture as one line of text."""
         return ", ".join(f"{k}={v}" for k, v in architecture.named(self.choices).items())
 
     def draw(self, architecture: Architecture) -> Drawing:
-        """What a picture of the architecture shows; by default a list of what was chosen."""
-        return listed(self.choices, architecture.tokens)
+        """Return the drawing of the architecture; by default a list of the chosen options."""
+        return draw_choices(self.choices, architecture.tokens)
 
     @property
     def size(self) -> int:
@@ -93,19 +93,19 @@ class SearchSpace(ABC):
 
 
 class Task(ABC):
-    """Data, and what is asked of it.
+    """Data and a question about them.
 
     Shapes are known at once; the data are read on first use. A batch is whatever the task's own
-    ``loss`` and ``tally`` understand: ``(x_NCHW, y_N)`` for images.
+    ``loss`` and ``tally`` accept: ``(x_NCHW, y_N)`` for images.
 
     Attributes:
         kind: ``image``, ``sequence`` or ``detection``.
         input_shape: the shape of one input, without the batch.
-        outputs: how many values the network gives.
+        outputs: the number of output values of the network.
         provides: the names of the metrics that ``metrics`` returns.
-        data_config: how inputs are prepared, in timm's words: ``input_size``, ``mean``, ``std``.
-        label_smoothing: the share of a label that ``loss`` spreads over all classes, set by who
-            trains; ``None`` where there are no classes.
+        data_config: the preparation of inputs, with timm's keys: ``input_size``, ``mean``, ``std``.
+        label_smoothing: the share of a label that ``loss`` spreads over all classes, set by the
+            training; ``None`` for tasks without classes.
     """
 
     kind: str
@@ -117,12 +117,12 @@ class Task(ABC):
     @property
     @abstractmethod
     def data_config(self) -> Mapping[str, Any]:
-        """How inputs are prepared, in plain values (may read the data)."""
+        """The preparation of inputs, in plain values; may read the data."""
 
     def fingerprint(self) -> str | None:
-        """A text that is another one if the data are, such as a digest of them.
+        """Return a text that changes with the data, such as a digest.
 
-        It may read the data. ``None`` if there is none: metrics are then put into no cache.
+        May read the data. ``None`` disables the cache.
         """
         return None
 
@@ -130,56 +130,56 @@ class Task(ABC):
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
     ) -> Iterable[Any]:
-        """One epoch of training batches on ``device``, shuffled and augmented by ``generator``."""
+        """Yield an epoch of batches on ``device``, shuffled and augmented by ``generator``."""
 
     @abstractmethod
     def train_steps(self, batch_size: int) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches in an epoch."""
 
     def train_examples(self) -> int:
-        """How many inputs an epoch of training reads, for the metric ``samples_per_second``."""
+        """Return the inputs in a training epoch, for the metric ``samples_per_second``."""
         return self.train_steps(batch_size=1)
 
     @abstractmethod
     def example(self) -> tuple[Any, ...]:
-        """Arguments with which a network can be called: one input of zeros, on torch's device."""
+        """Return arguments for a network: one input of zeros, on torch's default device."""
 
     @abstractmethod
     def validation_batches(self, batch_size: int, device: torch.device) -> Iterable[Any]:
-        """All validation batches on ``device``, in a fixed order, not augmented."""
+        """Yield all validation batches on ``device``, in a fixed order, without augmentation."""
 
     def test_batches(self, batch_size: int, device: torch.device) -> Iterable[Any] | None:
-        """All test batches, like those of validation; ``None`` if there is no test set.
+        """Return all test batches, prepared as in validation; ``None`` without a test set.
 
-        A search never reads them: they tell how good the final network is, once.
+        A search never reads them. The final network is tested on them once.
         """
         return None
 
     @abstractmethod
     def loss(self, module: nn.Module, batch: Any, state: Any) -> tuple[torch.Tensor, Any]:
-        """The mean training loss of one batch, and the state to carry to the next one."""
+        """Return the mean training loss of a batch, and the state for the next batch."""
 
     @abstractmethod
     def tally(self, module: nn.Module, batch: Any, state: Any) -> tuple[Any, Any]:
-        """What one validation batch gives to the metrics, and the state to carry to the next one.
+        """Return a validation batch's contribution to the metrics, and the state for the next one.
 
-        The first is what ``+`` adds up over batches: sums, as one float tensor; or a list with an
+        Contributions are added with ``+`` over batches: a float tensor of sums; or a list with an
         item for each input, where a metric needs them all.
         """
 
     @abstractmethod
     def metrics(self, tally: Sequence[Any]) -> dict[str, float]:
-        """The metrics of an epoch from the sums over its validation batches, or from the list."""
+        """Compute the metrics of an epoch from the added contributions of its batches."""
 
 
 class Controller(ABC):
     """Proposes architectures and learns from their rewards.
 
     ``ask`` changes nothing and draws from generators seeded by the study's seed and the numbers;
-    ``tell`` is the only change, and deterministic. So a controller is recovered by replay.
+    ``tell`` is the only change, and deterministic: replaying all trials restores a controller.
 
     Attributes:
-        batch: how many proposals it likes to be asked for at once.
+        batch: the preferred number of proposals per request.
     """
 
     batch: int
@@ -192,27 +192,27 @@ class Controller(ABC):
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn from trials, by their state.
 
-        One that has a reward (trained, or stopped) counts by it. A rejected one has none and ranks
-        below every trained one, whatever the sign and scale of their rewards; before any was
-        trained it teaches nothing. Any other one without a reward teaches nothing.
+        A trained or stopped trial counts by its reward. A rejected trial has none and ranks below
+        every trained one, whatever the sign and scale of rewards; before the first trained trial it
+        teaches nothing. Any other trial without a reward teaches nothing.
         """
 
     def argmax(self, number: int) -> tuple[int, ...] | None:
-        """The architecture that its policy holds most probable, for proposal ``number``.
+        """Return the tokens that the policy holds most probable, for proposal ``number``.
 
-        Each choice is the most probable one after those before it. ``None`` if it has no policy.
+        Each choice is the most probable one given the choices before it. ``None`` without a policy.
         """
         return None
 
 
 class Objective(ABC):
-    """Makes one reward of an architecture's metrics; higher is better.
+    """Computes one reward from an architecture's metrics; higher is better.
 
     Attributes:
         needs: the names of the metrics that it reads.
-        limits: those of them that ``rejects`` reads.
-        targets: those of them that are to be at most so much, for who is told that none is.
-        in_points: whether the reward is a share, as an accuracy is: a hundredth of it is a point.
+        limits: the needed metrics that ``rejects`` reads.
+        targets: maximum values of needed metrics; the user is warned when no network meets them.
+        in_points: whether the reward is a share, such as an accuracy: 0.01 is a point.
     """
 
     needs: tuple[str, ...]
@@ -222,13 +222,13 @@ class Objective(ABC):
 
     @abstractmethod
     def score(self, metrics: Metrics) -> float:
-        """The reward."""
+        """Compute the reward."""
 
     def rejects(self, metrics: Metrics) -> str | None:
-        """Why a network with these metrics is refused, or ``None`` if it is not.
+        """Return why a network with these metrics is rejected, or ``None`` to accept it.
 
-        It is asked when meters have measured the untrained network, which is not trained then, and
-        again with all metrics before ``score``. A refused network has no reward.
+        Called with the meters' metrics of the untrained network, which is then not trained, and
+        again with all metrics before ``score``. A rejected network has no reward.
         """
         return None
 
@@ -238,8 +238,8 @@ class Evaluator(ABC):
 
     Attributes:
         provides: the names of the metrics that it returns.
-        reports: the names of those that it reports after each epoch; none, if it is over at once.
-        epochs: after how many epochs a child has been trained to its end.
+        reports: the metrics that it reports after each epoch; empty if it does not report.
+        epochs: the number of epochs of a complete training.
     """
 
     provides: tuple[str, ...]
@@ -247,17 +247,16 @@ class Evaluator(ABC):
     epochs: int = 0
 
     def prepare(self) -> None:  # noqa: B027
-        """Make ready for the first evaluation: import what is heavy, read the data.
+        """Prepare the first evaluation: import heavy packages, read the data.
 
-        It is called once where evaluations run, and not in the driver, which starts sooner then.
-        What it raises is passed over: the first evaluation tells it.
+        Called once in the process that evaluates, not in the driver. Errors are ignored here; they
+        surface in the first evaluation.
         """
 
     def fingerprint(self) -> str | None:
-        """All that its metrics depend on beside settings, data and versions, such as the device.
+        """Return what its metrics depend on beside settings, data and versions, such as the device.
 
-        It is asked where evaluations run. ``None`` if this cannot be said, or a cache would save
-        nothing: metrics are then put into none.
+        Called in the process that evaluates. ``None`` disables the cache.
         """
         return None
 
@@ -265,8 +264,8 @@ class Evaluator(ABC):
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Measure the architecture.
 
-        An exception is a failed trial, but a ``NasframeError`` ends the study: it says that the
-        configuration or the data are at fault.
+        An exception fails the trial. A ``NasframeError`` ends the study: the configuration or the
+        data are at fault.
         """
 
 
@@ -275,8 +274,8 @@ class Meter(ABC):
 
     Attributes:
         provides: the names of the metrics that it returns.
-        device: where it measures, in words; ``None`` if its metrics do not depend on it. A study
-            has one device of each meter: metrics of two cannot be compared.
+        device: the name of its device; ``None`` if its metrics do not depend on one. A study uses
+            one device per meter, since metrics of two devices cannot be compared.
     """
 
     provides: tuple[str, ...]
@@ -284,75 +283,75 @@ class Meter(ABC):
 
     @abstractmethod
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Measure the untrained network; an exception is a failed trial."""
+        """Measure the untrained network; an exception fails the trial."""
 
 
 class Stopper(ABC):
-    """Ends children that are not worth the rest of their training.
+    """Ends the training of unpromising children early.
 
-    It lives in the driver. It is asked about the reports in the order in which they come, those
-    of several children at once in any order, and its answers are journaled. When a study goes on
-    it is asked all of that again: its answers must depend on what it was asked before alone.
+    It lives in the driver and is asked about each report in the order of arrival, which is
+    arbitrary among concurrent children; its answers are journaled. A resumed study asks it all of
+    this again: answers must depend only on earlier questions.
 
     Attributes:
-        fails: whether a child that it has ended is a failed trial; else its reward is what the
-            objective gives for the epoch that it has reached.
+        fails: whether a stopped child has no reward; else it has the objective's value for the
+            epoch that it reached.
     """
 
     fails: bool = False
 
     @abstractmethod
     def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
-        """Whether a child goes on; it is not asked after the last epoch.
+        """Return whether a child continues; not called after the last epoch.
 
         Args:
             number: of the trial.
-            epoch: after which its child waits for an answer, from 1.
-            reward: what the objective gives for the child as it is.
-            metrics: what the child has reported.
+            epoch: the epoch that has just ended, from 1; the child waits for the answer.
+            reward: the objective's value for the child as it is.
+            metrics: the child's report.
         """
 
 
 class Executor(ABC):
-    """Where evaluations run. Only numbers, steps and tokens go in; only plain values come out."""
+    """Runs evaluations. Numbers, steps and tokens go in; plain values come out."""
 
     @property
     @abstractmethod
     def capacity(self) -> int:
-        """How many steps can run at the same time, now: at least one."""
+        """The number of steps that can run at the same time, now: at least one."""
 
     @abstractmethod
     def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
-        """Begin a step of a trial."""
+        """Start a step of a trial."""
 
     @abstractmethod
     def wait(self) -> list[Report | Result]:
-        """Block until a running step has reported or ended, or until ``capacity`` has grown.
+        """Block until a running step reports or ends, or ``capacity`` grows.
 
-        In the last case the list may be empty.
+        The list may be empty in the last case.
         """
 
     @abstractmethod
     def reply(self, number: int, go_on: bool) -> None:
-        """Answer a ``Report``: whether the child goes on."""
+        """Answer a ``Report``: whether the child continues."""
 
     @abstractmethod
     def cancel(self, number: int) -> None:
-        """End a running step as soon as possible; no result of it is returned any more."""
+        """End a running step as soon as possible; its result is dropped."""
 
     @abstractmethod
     def close(self) -> None:
-        """End everything that runs and give all resources back."""
+        """End all running steps and release all resources."""
 
 
 class Exporter(ABC):
     """Writes a trained network into files, and opens such files to run them.
 
-    It writes where it is asked to. The core then compares the outputs of the opened files with the
-    network's on random inputs, and moves the files to their places only if they agree.
+    It writes to given paths. The core then compares the outputs of the opened files with the
+    network's on random inputs, and moves the files into place only if they agree.
 
     Attributes:
-        suffixes: the ending of each file that it writes, the main one first, such as ``.onnx``.
+        suffixes: the suffix of each file that it writes, the main file first, such as ``.onnx``.
         kinds: the kinds of task whose networks it can write.
     """
 
@@ -360,7 +359,7 @@ class Exporter(ABC):
     kinds: tuple[str, ...] = ("image",)
 
     def refuses(self, network: Exportable) -> str | None:
-        """Why it cannot write this network, on one line, or ``None`` if it can try."""
+        """Return, in one line, why it cannot write this network, or ``None`` if it can."""
         return None
 
     @abstractmethod
@@ -368,26 +367,25 @@ class Exporter(ABC):
         """Write the files.
 
         Args:
-            network: what is written.
-            paths: one for each of ``suffixes``, in a folder that is empty; their names are final.
+            network: the network to write.
+            paths: one for each of ``suffixes``, in an empty folder; their names are final.
         """
 
     @abstractmethod
     def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., torch.Tensor]:
-        """Read the files again.
+        """Open the written files.
 
         Args:
-            network: for what the files lack: of ``state_dict`` the layers. Its weights must not
-                be used.
-            paths: the files that ``write`` has written.
+            network: for what the files lack, such as the layers of ``state_dict``. Its weights must
+                not be used.
+            paths: the files from ``write``.
 
         Returns:
-            A function from the network's arguments, for any number of inputs, to the logits that
-            the files give.
+            A function from the network's arguments, for any batch size, to the files' logits.
         """
 
     def remarks(self, network: Exportable) -> Sequence[str]:
-        """Lines for the user once the files are in their places, such as a latency."""
+        """Return lines for the user once the files are in place, such as a latency."""
         return ()
 
 
@@ -395,9 +393,9 @@ class Logger(ABC):
     """Writes the curves of one run: rows of numbers, each with its step.
 
     A run is a study, with a row for each trial, or the training of one network, with a row for
-    each epoch. A run that was interrupted or killed is resumed by another logger of the same
-    settings and folder, and stays one run. A logger that raises is left out from then on, which is
-    said once; the study or the training continues.
+    each epoch. An interrupted or killed run is resumed by a logger with the same settings and
+    folder, and stays one run. A logger that raises is dropped with a single note; the study or the
+    training continues.
     """
 
     @abstractmethod
@@ -405,12 +403,12 @@ class Logger(ABC):
         """Open the run.
 
         Args:
-            settings: those of the study or the training, by ``group.name``, in plain values; for a
-                run that is new.
+            settings: of the study or the training, by ``group.name``, in plain values; for a new
+                run.
 
         Returns:
-            The last step that the run has already, or 0 if it is new or is written anew: all rows
-            with later steps follow, in the order of their steps.
+            The last step that the run already has, or 0 for a new or rewritten run. All rows with
+            later steps follow, in the order of steps.
         """
 
     @abstractmethod
@@ -418,9 +416,9 @@ class Logger(ABC):
         """Write a row.
 
         Args:
-            step: from 1, larger than that of the row before.
+            step: from 1, larger than in the row before.
             values: finite numbers by name; rows may have different names.
         """
 
     def close(self) -> None:  # noqa: B027
-        """End the run, for now: it may be resumed. Called only after ``start``."""
+        """End the run; it may be resumed later. Called only after ``start``."""

@@ -1,4 +1,4 @@
-"""How a network is trained in full: the settings of a recipe."""
+"""The settings with which a network is trained in full."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Part = TypeVar("Part", SearchSpaceConfig, TaskConfig)
 class RecipeConfig(OptimizationConfig):
     """A training setup. The defaults suit small networks on ``task=digits``.
 
-    The last ones are settings of the search space and of the task: null leaves them as they are.
+    The last settings belong to the search space and the task: null leaves theirs unchanged.
 
     Attributes:
-        accumulate: batches whose gradients make one step together; what is left at an epoch's end
-            makes a step of its own, in which each batch counts as in the others.
+        accumulate: batches whose gradients are added up for one step; the rest at an epoch's end
+            makes a step of its own, in which each batch has the same weight as in the others.
         ema: decay of the moving average of the weights, which is then validated and kept; null
             for none.
-        patience: epochs without a better validation metric, that by which networks are ranked,
-            after which the training ends; its last weights are kept. Null for never.
-        search_space: settings of the search space, or of a network that has a name; null leaves
-            one as it is.
+        patience: epochs without a better validation metric (the one for ranking) that end the
+            training; its last weights are kept. Null for no limit.
+        search_space: settings of the search space, or of a named network; null leaves one as it
+            is.
         pad: of the task: pixels around an image before a random crop.
         upsample: of the task: the side to which images are enlarged before a random crop.
         flip: of the task: mirror a random half of the images.
@@ -48,15 +48,15 @@ class RecipeConfig(OptimizationConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # Of a null nothing is kept: it says that the recipe says nothing.
+        # A null means that the recipe does not set it.
         self.search_space = self.of_space()
 
     def of_space(self) -> dict[str, Any]:
-        """What it says of the network, by name."""
+        """Return its settings of the search space, by name."""
         return {name: value for name, value in self.search_space.items() if value is not None}
 
     def space(self, config: SearchSpaceConfig) -> SearchSpaceConfig:
-        """A search space with what the recipe says of it.
+        """Apply the recipe's settings to a search space.
 
         Raises:
             NasframeError: if it has no such setting.
@@ -64,7 +64,7 @@ class RecipeConfig(OptimizationConfig):
         return _applied(config, "search space", "search_space.", self.of_space())
 
     def task(self, config: TaskConfig) -> TaskConfig:
-        """A task with what the recipe says of it.
+        """Apply the recipe's settings to a task.
 
         Raises:
             NasframeError: if it has no such setting.

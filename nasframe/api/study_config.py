@@ -26,22 +26,22 @@ class StudyConfig(Config):
     """One search.
 
     Attributes:
-        dir: the study's folder; the same folder again goes on with the study.
+        dir: the study's folder; the same folder again resumes the study.
         seed: of the controller; children have their own (``evaluator.seed``).
-        trials: how many trials to run; ``None`` for no limit, or for 30 if ``hours`` gives none.
-        hours: after how many hours of running no further trial is begun; ``None`` for no limit.
-        batch: how many proposals are asked for at once; ``None`` takes the controller's own.
+        trials: the number of trials; ``None`` for no limit, or for 30 without ``hours``.
+        hours: hours of running after which no further trial starts; ``None`` for no limit.
+        batch: proposals per request to the controller; ``None`` for the controller's own number.
         synchronous: tell a batch in the order of its numbers once it is complete.
-        keep: of how many of the best children the weights stay in the folder.
+        keep: the number of best children whose weights stay in the folder.
         enqueue: a file of architectures to evaluate first.
-        cache: a folder of evaluations that studies share: what one has trained, the others look
-            up. ``None`` for none.
-        trial_timeout: seconds that measuring a network may take, and training it; the trial fails
-            then. ``None`` for no limit.
-        retries: how often a trial is tried again whose worker was lost: killed, or crashed.
-        max_failures: the study ends after so many failed trials in a row.
-        max_duplicates: the study ends after so many proposals in a row without a new network.
-        logger: where curves of the study are written beside its journal, by name.
+        cache: a folder of evaluations that studies share: a network that one has trained, the
+            others look up. ``None`` for none.
+        trial_timeout: maximum seconds for measuring a network, and again for training it; a trial
+            that takes longer fails. ``None`` for no limit.
+        retries: how often a trial is repeated when its worker is killed or crashes.
+        max_failures: failed trials in a row that end the study.
+        max_duplicates: proposals in a row without a new network that end the study.
+        logger: loggers by name, which write curves beside the journal.
     """
 
     search_space: SearchSpaceConfig
@@ -76,7 +76,7 @@ class StudyConfig(Config):
             self.trials = 30
 
     def parts(self) -> Parts:
-        """What a worker needs of this."""
+        """Return the settings that a worker needs."""
         return Parts(
             search_space=self.search_space,
             task=self.task,

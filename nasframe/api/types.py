@@ -1,4 +1,4 @@
-"""What passes between the parts of a study: plain, immutable values."""
+"""The plain, immutable values that the parts of a study exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 Metrics: TypeAlias = Mapping[str, float | tuple[float, ...]]
-"""What is known of one architecture: numbers by name; a series has one value an epoch."""
+"""Measurements of one architecture: numbers by name; a series has one value per epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Choice:
     """One categorical decision of a search space.
 
     Args:
-        name: what is decided, unique in its space, for example ``normal.block0.left_op``.
-        options: what can be chosen; a token is an index into it.
+        name: unique in its space, for example ``normal.block0.left_op``.
+        options: the alternatives; a token is an index into them.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(Choice):
-    """One yes or no: whether what an earlier part of the network gives is fed to a later part.
+    """A yes-or-no choice: whether the output of an earlier part is an input of a later part.
 
-    A part has an *anchor*: a place in the list of choices, told by how many choices stand before
-    it. The links of one target stand together, at its anchor, in the order of their sources;
-    none of them is conditioned on another, so that all are drawn in one step (Zoph & Le 2017, 3.3).
+    A part has an *anchor*: the number of choices before it. The links of one target stand together,
+    at its anchor, in the order of their sources. None is conditioned on another, so all are drawn
+    in one step (Zoph & Le 2017, 3.3).
 
     Args:
         source: the anchor of the earlier part.
@@ -55,17 +55,17 @@ class Link(Choice):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A point of a search space: the index of the chosen option, for each active choice."""
+    """A point of a search space: for each active choice the index of its option."""
 
     tokens: tuple[int, ...]
 
     @property
     def key(self) -> str:
-        """The tokens as text, ``3-0-1``: how people name an architecture on a command line."""
+        """The tokens as text, ``3-0-1``: the form for command lines."""
         return "-".join(map(str, self.tokens))
 
     def named(self, choices: Sequence[Choice]) -> dict[str, Any]:
-        """The chosen options by the names of their choices."""
+        """Return the chosen options by the names of their choices."""
         return {
             choice.name: choice.options[token]
             for choice, token in zip(choices, self.tokens, strict=False)
@@ -74,21 +74,21 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a controller asked for: tokens, and numbers that it wants back with the result."""
+    """A controller's request: tokens, and numbers to be returned with the result."""
 
     tokens: tuple[int, ...]
     info: Mapping[str, float] = field(default_factory=dict)
 
 
 class TrialState(StrEnum):
-    """What became of a trial: its network was trained, or why it was not trained to its end.
+    """The outcome of a trial.
 
     Attributes:
         TRAINED: trained to its end; it has a reward.
-        STOPPED: ended early by the stopper; it has a reward unless the stopper ``fails`` it, and
-            is no failure in either case.
-        REJECTED: refused by the objective; it has no reward and ranks below all that have one.
-        FAILED: it raised an error, or has metrics or a reward that are no finite numbers.
+        STOPPED: ended early by the stopper; it has a reward unless the stopper ``fails`` it. It
+            never counts as a failure.
+        REJECTED: refused by the objective; it has no reward and ranks below every trained trial.
+        FAILED: it raised an error, or a metric or its reward is not a finite number.
     """
 
     TRAINED = "trained"
@@ -104,16 +104,16 @@ class Trial:
     Args:
         number: the proposal's number, from 0, in the order of asking.
         architecture: what was evaluated.
-        info: the numbers that the controller gave with its proposal; empty if a user enqueued it.
-        metrics: what meters and evaluator measured.
-        reward: what the objective made of the metrics; ``None`` if the trial failed, was rejected,
-            or was stopped by a stopper that fails what it stops.
+        info: numbers from the controller's proposal; empty for an enqueued architecture.
+        metrics: the results of meters and evaluator.
+        reward: the objective's value; ``None`` if the trial failed, was rejected, or was stopped
+            by a stopper that fails what it stops.
         seconds: how long measuring and training took.
         error: why the trial failed.
         rejected: why the objective refused it.
         duplicate_of: the number of the earlier proposal whose metrics these are.
-        devices: where its meters measured, by meter; of those alone whose metrics depend on it.
-        stopped: after which epoch the stopper has ended it; ``None`` if it has not.
+        devices: the device of each meter whose metrics depend on one.
+        stopped: the epoch after which the stopper ended it, or ``None``.
         cached: whether the evaluator's metrics come from a cache.
     """
 
@@ -132,7 +132,7 @@ class Trial:
 
     @property
     def state(self) -> TrialState:
-        """What became of it, once it is over; a duplicate has the state of the first one."""
+        """The outcome, once it is over; a duplicate has the state of the first trial."""
         if self.rejected is not None:
             return TrialState.REJECTED
         if self.stopped is not None:
@@ -141,32 +141,32 @@ class Trial:
 
 
 class TaskShape(Protocol):
-    """All that a search space may know of a task: enough to build a network for it."""
+    """The facts of a task that a search space may know: enough to build a network."""
 
     @property
     def kind(self) -> str:
-        """What the data are: ``image`` or ``sequence``."""
+        """The kind of data: ``image`` or ``sequence``."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one input without the batch: (channels, height, width) of an image.
 
-        A step of a sequence of tokens has the shape ().
+        One step of a token sequence has the shape ().
         """
 
     @property
     def outputs(self) -> int:
-        """How many values the network gives for each input: classes, or words of a vocabulary."""
+        """The number of output values for each input: classes, or words of a vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a network that is a chain of such parts.
+    """One link of a network that is a chain.
 
     Args:
-        key: all that its latency depends on, in words: its operation and sizes, and the shape of
-            its input. Blocks of equal keys do the same work.
-        build: makes it, untrained, with a batch before its input and output.
+        key: everything that its latency depends on, as text: operation, sizes, input shape. Blocks
+            with equal keys do the same work.
+        build: makes the untrained module; its input and output have a batch dimension.
         input_shape: the shape of its input without the batch.
     """
 
@@ -177,15 +177,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an evaluator or a meter is given beside the architecture.
+    """The surroundings of an evaluation, for an evaluator or a meter.
 
     Args:
         folder: the study's folder.
-        device: where to work: ``auto``, ``cpu``, ``cuda:1``.
+        device: the device to use: ``auto``, ``cpu``, ``cuda:1``.
         seed: the child's own seed: a stable hash of ``evaluator.seed`` and the canonical key.
-        report: tell the metrics reached after an epoch (from 1); false means: stop now.
-        cancelled: whether the study wants the child to end at once.
-        weights: where to leave the trained weights (safetensors), or ``None``.
+        report: sends the metrics after an epoch (from 1); false means: stop now.
+        cancelled: whether the child must end at once.
+        weights: the file for the trained weights (safetensors), or ``None``.
     """
 
     folder: Path
@@ -219,11 +219,11 @@ class Result:
     Args:
         number: of the trial.
         step: which step ended.
-        metrics: what it measured.
+        metrics: its results.
         seconds: how long it took.
         error: why it failed.
-        fatal: whether the study must end, as its configuration, data or disk is at fault.
-        devices: where meters measured, by meter; of those alone whose metrics depend on it.
+        fatal: whether the study must end because its configuration, data or disk is at fault.
+        devices: the device of each meter whose metrics depend on one.
         cached: whether the metrics come from a cache.
     """
 
@@ -239,16 +239,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Exportable:
-    """A trained network that is written into a file.
+    """A trained network to be exported.
 
     Attributes:
-        name: what it is called; of letters, digits and ``_.+-`` only, as it stands in files.
+        name: of letters, digits and ``_.+-`` only, since it appears in files.
         network: in evaluation mode, on the CPU.
-        kind: of the task that it was trained on.
-        data_config: how inputs are prepared, in plain values; see ``Task.data_config``.
+        kind: of its task.
+        data_config: the preparation of inputs in plain values; see ``Task.data_config``.
         example: arguments of the network: two random inputs. For images x_NCHW; for sequences
             x_TB and ``None``, the first state.
-        weights: the file from which it was read, if there is one.
+        weights: the file that it was read from, if any.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The six commands; the only wing that knows Hydra and argparse."""
+"""The six console scripts; the only package that imports Hydra and argparse."""

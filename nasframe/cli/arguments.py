@@ -1,4 +1,4 @@
-"""What the command lines without Hydra share: kinds of arguments, and how mistakes are told."""
+"""Argument types and error handling of the commands without Hydra."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from nasframe._support.text import complain
+from nasframe._support.text import print_error
 from nasframe.errors import NasframeError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells a mistake in a line, with the nearest option, instead of all options there are."""
+    """Reports a mistake in one line with the nearest option; argparse prints all options."""
 
     def error(self, message: str) -> NoReturn:
-        """End the process with 2."""
+        """Print the message and exit with status 2."""
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
-            message = f"there is no {unknown[1]}; {nearest(unknown[1], options)}"
-        complain(f"{self.prog}: {message} ({self.prog} --help tells all options)")
+            message = f"unknown option {unknown[1]}; {nearest(unknown[1], options)}"
+        print_error(f"{self.prog}: {message} ({self.prog} --help lists all options)")
         sys.exit(2)
 
 
-def guarded(program: str, command: Callable[[], None]) -> None:
-    """Run a command; the process ends with 2 after a mistake, and with 130 after Ctrl-C."""
+def run_command(program: str, command: Callable[[], None]) -> None:
+    """Run a command; exit with status 2 after a mistake and 130 after Ctrl-C."""
     try:
         command()
     except (NasframeError, OSError) as error:
-        complain(f"{program}: {error}")
+        print_error(f"{program}: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def count(text: str) -> int:
-    """A whole number of at least 1."""
+def parse_count(text: str) -> int:
+    """Parse a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be a whole number of at least 1")
     return int(text)
 
 
-def file(text: str) -> Path:
-    """A file that can be made: its folder is there."""
+def parse_output_path(text: str) -> Path:
+    """Parse the path of an output file; its folder must exist."""
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write {path} into")

@@ -1,4 +1,4 @@
-"""The console script ``nasframe-export``: trained networks as files that run elsewhere."""
+"""The console script ``nasframe-export``: trained networks as files for other runtimes."""
 
 from __future__ import annotations
 
@@ -11,64 +11,80 @@ from pathlib import Path
 from nasframe.api.config import ExporterConfig
 from nasframe.api.parts import Exporter
 from nasframe.cli import overrides
-from nasframe.cli.arguments import Parser, file, guarded
-from nasframe.cli.help import WIDTH, describe_settings, entry, summary
+from nasframe.cli.arguments import Parser, parse_output_path, run_command
+from nasframe.cli.help import HELP_WIDTH, describe_settings, format_entry, summarize_option
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.calls import built
+from nasframe.registry.calls import build_part
 from nasframe.registry.options import Option, options
 
-GROUP = "exporter"
+_GROUP = "exporter"
 
 
 def main() -> None:
-    """Run the command line; the status is 0, 2 (a mistake) or 130 (after Ctrl-C)."""
-    guarded("nasframe-export", _main)
+    """Run the command line; exit with status 0, 2 (a mistake) or 130 (after Ctrl-C)."""
+    run_command("nasframe-export", _main)
 
 
 def _main() -> None:
-    parser = _parser()
+    parser = _build_parser()
     arguments = parser.parse_args()
-    _export(arguments, _exporters(arguments.to, arguments.set))
+    _export(arguments, _build_exporters(arguments.to, arguments.set))
 
 
-def _parser() -> Parser:
+def _build_parser() -> Parser:
     parser = Parser(
         prog="nasframe-export",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.fill(
-            "Write a trained network in formats that run elsewhere. Each file is compared with the "
-            "network before it takes its place.",
-            WIDTH,
+            "Write a trained network in formats for other runtimes. The outputs of each file are "
+            "compared with the network's before the file replaces an old one.",
+            HELP_WIDTH,
         ),
-        epilog="\n".join(["formats of --to, and their settings:", *map(_entry, _formats())]),
+        epilog="\n".join(
+            ["formats of --to and their settings:", *map(_format_entry, _list_formats())]
+        ),
     )
     add = parser.add_argument
     add(
         "network",
         metavar="NETWORK",
         help="a folder of nasframe-retrain or of a study; FOLDER:NUMBER for a trial of a study; or "
-        "a network that a plugin publishes, as in NAME:classes=10, with --weights",
+        "a published network, as in NAME:classes=10, with --weights",
     )
-    add("--to", type=_names, default=["onnx"], help="a format, or several: FORMAT,FORMAT (onnx)")
-    add("--set", action="append", default=[], metavar="FORMAT.KEY=VALUE", help="of a format")
     add(
-        "--out", type=file, metavar="FILE", help="without its suffix (model in the folder, or NAME)"
+        "--to",
+        type=_parse_formats,
+        default=["onnx"],
+        help="one or several formats: FORMAT,FORMAT (onnx)",
     )
-    add("--weights", type=Path, metavar="FILE", help="of a published network")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FORMAT.KEY=VALUE",
+        help="a setting of a format",
+    )
+    add(
+        "--out",
+        type=parse_output_path,
+        metavar="FILE",
+        help="the output path without suffix (model in the folder, or NAME)",
+    )
+    add("--weights", type=Path, metavar="FILE", help="the weights of a published network")
     return parser
 
 
-def _formats() -> list[Option]:
-    return [item for item in options() if item.group == GROUP]
+def _list_formats() -> list[Option]:
+    return [item for item in options() if item.group == _GROUP]
 
 
-def _entry(item: Option) -> str:
+def _format_entry(item: Option) -> str:
     settings = describe_settings(item.type, f"{item.name}.")
-    return "\n".join(filter(None, [entry(item.name, summary(item)), settings]))
+    return "\n".join(filter(None, [format_entry(item.name, summarize_option(item)), settings]))
 
 
-def _names(text: str) -> list[str]:
-    known = [item.name for item in _formats()]
+def _parse_formats(text: str) -> list[str]:
+    known = [item.name for item in _list_formats()]
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in known:
@@ -76,11 +92,11 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _exporters(names: Iterable[str], words: Iterable[str]) -> dict[str, Exporter]:
-    """The exporters by name, with their settings.
+def _build_exporters(names: Iterable[str], words: Iterable[str]) -> dict[str, Exporter]:
+    """Build the exporters with their settings, by name.
 
     Raises:
-        NasframeError: if a setting is wrong or of no chosen format, or a package is missing.
+        NasframeError: if a setting is wrong, its format is not chosen, or a package is missing.
     """
     settings: dict[str, list[str]] = {name: [] for name in names}
     for word in words:
@@ -91,21 +107,21 @@ def _exporters(names: Iterable[str], words: Iterable[str]) -> dict[str, Exporter
             )
         settings[name].append(setting)
     configs: dict[str, ExporterConfig] = {
-        name: overrides.made(GROUP, name, given) for name, given in settings.items()
+        name: overrides.make_config(_GROUP, name, given) for name, given in settings.items()
     }
-    warnings.simplefilter("ignore")  # the exporters warn of themselves
-    return {name: built(config.build, Exporter) for name, config in configs.items()}
+    warnings.simplefilter("ignore")  # the exporters print their own remarks
+    return {name: build_part(config.build, Exporter) for name, config in configs.items()}
 
 
 def _export(arguments: argparse.Namespace, exporters: dict[str, Exporter]) -> None:
     from nasframe.export.networks import find_network
-    from nasframe.export.write import export
+    from nasframe.export.write import export_network
 
     network = find_network(arguments.network, arguments.weights)
     folder = Path(arguments.network)
     stem = arguments.out or (folder / "model" if folder.is_dir() else Path(network.name))
     for name, exporter in exporters.items():
-        done = export(name, exporter, network, stem)
+        done = export_network(name, exporter, network, stem)
         print(f"{done.path}: outputs differ by {done.error:.1e} at most", flush=True)
     for exporter in exporters.values():
         for line in exporter.remarks(network):

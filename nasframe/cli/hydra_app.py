@@ -1,7 +1,7 @@
-"""What the two programs that Hydra assembles share: how they begin and end.
+"""Start-up, errors, sweeps and exit of the two programs that use Hydra.
 
-Before Hydra reads the command line, its ConfigStore is filled with the options of every plugin.
-What a program does sees typed dataclasses only.
+Before Hydra reads the command line, its ConfigStore receives the options of every plugin. The
+programs themselves work on typed dataclasses only.
 """
 
 from __future__ import annotations
@@ -28,42 +28,40 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import Container, DictConfig, OmegaConf
-from omegaconf.errors import (
-    OmegaConfBaseException,
-)
+from omegaconf.errors import OmegaConfBaseException
 
-from nasframe._support.text import show
+from nasframe._support.text import print_long_text
 from nasframe.api.config import Config
 from nasframe.api.study_config import StudyConfig
 from nasframe.cli import setting_errors
-from nasframe.cli.errors import explain, first_line, say, tell
+from nasframe.cli.errors import explain, get_first_line, print_exception, report_error
 from nasframe.cli.short_keys import complete_keys
 from nasframe.errors import NasframeError
 from nasframe.executors.serial import THREAD
-from nasframe.registry.options import NONE, SEVERAL, groups, options
+from nasframe.registry.options import NONE, SEVERAL, find_groups, options
 from nasframe.storage.files import write_atomically
 from nasframe.storage.journal import BusyError
 
 Result = TypeVar("Result")
 
-FAILURE = "failure.json"
-"""Stands in the folder of a job of a sweep that failed: its overrides, and the error."""
+_FAILURE_FILE = "failure.json"
+"""The overrides and error of a failed sweep job, in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that Hydra assembles.
+    """A program with a Hydra command line.
 
     Attributes:
-        name: of the command.
-        what: its jobs, in a sweep.
+        name: the command.
+        what: the plural noun for its jobs in a sweep.
         config: the name of its file in ``nasframe.conf``.
         schema: the class of its configuration.
         budget: settings that are never part of a folder's name.
-        example: a setting, for messages.
-        help: makes the text of ``--help``.
-        task: runs one job; a function of a module, so that a launcher's worker finds it.
-        rank: a line for each job of a sweep that has a result, from the sweep's folder.
+        example: a setting for messages.
+        help: builds the text of ``--help``.
+        task: runs one job; a module-level function, so that a launcher's worker can import it.
+        rank: returns a line for each job with a result in a sweep's folder, best first.
     """
 
     name: str
@@ -77,23 +75,23 @@ class Program:
     rank: Callable[[Path], list[str]]
 
 
-def start(
+def run_program(
     program: Program, prepare: Callable[[list[str]], list[str]] = lambda words: words
 ) -> NoReturn:
-    """Run the command line; the status is 0, 1 (nothing succeeded), 2 (a mistake) or 130.
+    """Run the command line; exit with status 0, 1 (nothing succeeded), 2 (a mistake) or 130.
 
     Args:
-        program: what is run.
-        prepare: gives Hydra's words for those of the user.
+        program: the program to run.
+        prepare: converts the user's words to Hydra's.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints exceptions and exits by itself
-    sys.argv[1:] = sorted(sys.argv[1:], key=is_setting)  # Hydra wants settings after flags
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints exceptions and exits
+    sys.argv[1:] = sorted(sys.argv[1:], key=is_setting)  # Hydra requires settings after flags
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored in background jobs
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        if {"--help", "-h"} & set(sys.argv):  # Hydra's own takes time with the number of options
-            show(program.help())
+        if {"--help", "-h"} & set(sys.argv):  # Hydra's own help slows down with every option
+            print_long_text(program.help())
             sys.exit()
         if "--version" in sys.argv:
             print(f"{program.name} {version('nasframe')}")
@@ -105,32 +103,32 @@ def start(
         words = complete_keys([word for word in sys.argv[1:] if is_setting(word)])
         sys.argv[1:] = prepare([*flags, *words])
         if {"--multirun", "-m"} & set(sys.argv):
-            words = _deferred(sys.argv[1:], groups(program.schema))
-            sys.argv[1:] = [*words, _nameless(sys.argv[1:], program)]
+            words = _defer_settings(sys.argv[1:], find_groups(program.schema))
+            sys.argv[1:] = [*words, _exclude_keys(sys.argv[1:], program)]
         hydra.main("pkg://nasframe.conf", program.config, "1.3")(program.task)()
-    except Ended as ended:
+    except ProgramExit as ended:
         status = ended.status
     except KeyboardInterrupt:
-        Sweep.tell(program)
+        Sweep.print_summary(program)
         if Sweep.folder is not None:
-            print(f"Interrupted: the same command with dir={Sweep.folder} goes on")
+            print(f"Interrupted: run the same command with dir={Sweep.folder} to resume")
         status = 130
-    except SystemExit as stop:  # of Hydra: 2 is for a flag that it does not know
+    except SystemExit as stop:  # raised by Hydra; 2 means an unknown flag
         if stop.code == 2:
             print(f"Settings are given without dashes: {program.example}", file=sys.stderr)
         raise
     except Exception as error:
         Sweep.discard()
-        status = tell(program.name, error)
+        status = report_error(program.name, error)
     else:
-        status = Sweep.tell(program)
-    _leave(status)
+        status = Sweep.print_summary(program)
+    _exit(status)
 
 
-def _leave(status: int) -> NoReturn:
-    """End the process, even if a child is in the middle of a long step.
+def _exit(status: int) -> NoReturn:
+    """Exit, even if a child is in the middle of a long step.
 
-    Its thread cannot be ended, and the interpreter would abort on its way out.
+    A child's thread cannot be stopped, and the interpreter would abort during a normal exit.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -139,11 +137,11 @@ def _leave(status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _deferred(words: list[str], parts: Sequence[str]) -> list[str]:
-    """The words of a sweep, with the settings of options as sweeps of one value.
+def _defer_settings(words: list[str], parts: Sequence[str]) -> list[str]:
+    """Rewrite the settings of options as sweeps of one value, if a sweep is over options.
 
-    Hydra first composes a configuration without what is swept over: in a sweep over options it
-    would look for their settings in the default ones.
+    Hydra first composes a configuration without the swept values, and would look up the settings
+    in the default options.
     """
     parse = OverridesParser.create().parse_override
     found = {word: parse(word) for word in words if is_setting(word)}
@@ -158,10 +156,10 @@ def _deferred(words: list[str], parts: Sequence[str]) -> list[str]:
     return [word.replace("=", "=choice(", 1) + ")" if word in single else word for word in words]
 
 
-def _nameless(words: list[str], program: Program) -> str:
-    """For Hydra: which settings are no part of a folder's name, as a study may go on with others.
+def _exclude_keys(words: list[str], program: Program) -> str:
+    """Tell Hydra which settings are not part of a folder's name.
 
-    Those that are swept over are a part of it; budgets never are, as the larger one goes on.
+    These are budgets, and settings that may change when a study is resumed, unless swept over.
     """
     parse = OverridesParser.create().parse_override
     found = [parse(word) for word in words if is_setting(word)]
@@ -176,12 +174,12 @@ def _nameless(words: list[str], program: Program) -> str:
 
 
 def is_setting(word: str) -> bool:
-    """Whether a word of the command line is for Hydra's configuration."""
+    """Return whether a word of the command line changes Hydra's configuration."""
     return word.startswith("~") or ("=" in word and not word.startswith("-"))
 
 
-class Ended(SystemExit):
-    """The end of a job with a status other than 0; the user was told why."""
+class ProgramExit(SystemExit):
+    """Exit with a status other than 0, after the reason was printed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -189,27 +187,27 @@ class Ended(SystemExit):
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """End the job in order; a second SIGTERM must not disturb that, a second Ctrl-C ends it."""
-    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGTERM else _leave_at_once)
+    """Stop the job cleanly; a second SIGTERM is ignored, a second Ctrl-C exits at once."""
+    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGTERM else _exit_at_once)
     raise KeyboardInterrupt
 
 
-def _leave_at_once(signum: int, frame: FrameType | None) -> NoReturn:
-    """End the process without another word: what is in files is right at any moment."""
+def _exit_at_once(signum: int, frame: FrameType | None) -> NoReturn:
+    """Exit without output; files are consistent at any moment."""
     if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # shows the cursor, which the bar has hidden
+        os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # shows the cursor that the bar hid
     os._exit(130)
 
 
 def register_configs(schema: type[Config] = StudyConfig, name: str = "study_schema") -> None:
-    """Give Hydra the schema of a program and the options of every plugin for it.
+    """Register the schema of a program and the options of every plugin with Hydra.
 
     Raises:
         NasframeError: if a plugin cannot be used.
     """
     store = ConfigStore.instance()
     store.store(name=name, node=schema, provider="nasframe")
-    known = groups(schema)
+    known = find_groups(schema)
     for group in set(known) & set(SEVERAL):
         store.store(NONE, {}, group, group, "nasframe")
     for item in options():
@@ -220,15 +218,15 @@ def register_configs(schema: type[Config] = StudyConfig, name: str = "study_sche
             store.store(item.name, item.node, item.group, package, item.plugin)
         except OmegaConfBaseException as error:
             raise NasframeError(
-                f"plugin {item.plugin!r}: {item.group}={item.name}: {first_line(error)}\n"
+                f"plugin {item.plugin!r}: {item.group}={item.name}: {get_first_line(error)}\n"
                 f"Repair it, or skip it with NASFRAME_BLOCK={item.plugin}"
             ) from error
 
 
 def folder_name(overrides: str) -> str:
-    """A folder's name for the overrides of one study of a sweep.
+    """Return a folder name for the overrides of one study of a sweep.
 
-    It has no separators, is not too long, and differs for different overrides.
+    It has no separators, at most 129 characters, and differs for different overrides.
     """
     name = quote(overrides, safe="+") or "default"
     if len(name) <= 120:
@@ -236,15 +234,16 @@ def folder_name(overrides: str) -> str:
     return f"{name[:120]}-{sha256(overrides.encode()).hexdigest()[:8]}"
 
 
-# On import: all that a launcher's worker knows of a program is the module of its task.
+# On import: a launcher's worker imports only the module of a program's task.
 OmegaConf.register_new_resolver("nasframe.expanduser", os.path.expanduser, replace=True)
 OmegaConf.register_new_resolver("nasframe.folder_name", folder_name, replace=True)
 
 
 class Sweep(Callback):
-    """What the process that the user started knows of its sweep.
+    """The sweep of the process that the user started.
 
-    The jobs may run in other processes and on other machines: they leave word in their folders.
+    Jobs may run in other processes and on other machines; they report through files in their
+    folders.
     """
 
     folder: ClassVar[Path | None] = None
@@ -252,21 +251,21 @@ class Sweep(Callback):
     busy: ClassVar[bool] = False
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Note where the jobs will be; forget what failed in an earlier sweep."""
+        """Remember the sweep's folder; delete the failures of an earlier sweep."""
         folder = Sweep.folder = Path(config.hydra.sweep.dir)
         Sweep.made = [path for path in (folder, *folder.parents) if not path.exists()]
-        for old in folder.glob(f"*/{FAILURE}"):
+        for old in folder.glob(f"*/{_FAILURE_FILE}"):
             old.unlink()
 
     @classmethod
-    def tell(cls, program: Program) -> int:
-        """Say at the end of a sweep what was found and what failed; returns the exit status."""
+    def print_summary(cls, program: Program) -> int:
+        """Print the ranked results and the failures of a sweep; return the exit status."""
         if cls.folder is None:
             return 0
         print(f"The {program.what} in {cls.folder}, the best first:")
         for line in program.rank(cls.folder):
             print(line)
-        found = sorted(cls.folder.glob(f"*/{FAILURE}"))
+        found = sorted(cls.folder.glob(f"*/{_FAILURE_FILE}"))
         if found:
             print(f"{program.name}: {len(found)} failed:", file=sys.stderr)
         for path in found:
@@ -276,7 +275,7 @@ class Sweep(Callback):
 
     @classmethod
     def discard(cls) -> None:
-        """Remove what Hydra made for a sweep that never began."""
+        """Remove the files that Hydra created for a sweep that never started."""
         with suppress(OSError):
             if cls.folder and os.listdir(cls.folder) == ["multirun.yaml"]:
                 (cls.folder / "multirun.yaml").unlink()
@@ -284,41 +283,41 @@ class Sweep(Callback):
                 path.rmdir()
 
 
-def attempt(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
-    """Run a job of a sweep, which may fail without ending the others.
+def run_sweep_job(folder: Path, name: str, job: Callable[[], Result]) -> Result | None:
+    """Run a job of a sweep; a failure is reported and does not stop the other jobs.
 
     Args:
-        folder: where it leaves word of its failure.
-        name: its overrides.
-        job: what is run.
+        folder: the folder for the report of a failure.
+        name: the job's overrides.
+        job: the function to run.
     """
     try:
         return job()
     except Exception as error:
         message, _ = explain(error)
-        say(f"{name} failed: {message}", error)
-        if isinstance(error, BusyError):  # the folder is another sweep's
+        print_exception(f"{name} failed: {message}", error)
+        if isinstance(error, BusyError):  # another sweep uses the folder
             Sweep.busy = True
         else:
             text = json.dumps({"overrides": name, "error": message})
-            write_atomically(folder / FAILURE, text.encode())
+            write_atomically(folder / _FAILURE_FILE, text.encode())
         return None
 
 
-def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
-    """The values of a configuration by key, those of the groups as typed objects.
+def convert_values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
+    """Return the values of a configuration by key, with groups as typed objects.
 
     Raises:
-        NasframeError: if a value is out of bounds or a key unknown; the message has its full key.
+        NasframeError: if a value is out of bounds or a key unknown; the message has the full key.
     """
     found: dict[str, Any] = {item.name: cfg[item.name] for item in fields(schema)}
     nodes = {name: value for name, value in found.items() if isinstance(value, Container)}
-    plain = {name: value for name, value in nodes.items() if name not in groups(schema)}
+    plain = {name: value for name, value in nodes.items() if name not in find_groups(schema)}
     found |= {name: OmegaConf.to_object(value) for name, value in plain.items()}
     for key in cfg:
         if key not in found:
-            raise NasframeError(setting_errors.unknown_key(str(key), schema))
-    for group in groups(schema):
+            raise NasframeError(setting_errors.describe_unknown_key(str(key), schema))
+    for group in find_groups(schema):
         parts = cfg[group]
         if group in SEVERAL:
             found[group] = {name: _to_object(parts[name], f"{group}.{name}") for name in parts}
@@ -329,9 +328,9 @@ def values(cfg: DictConfig, schema: type[Config]) -> dict[str, Any]:
 
 def _to_object(node: DictConfig, key: str) -> Any:
     config = OmegaConf.get_type(node)
-    for name in map(str, node):  # with "+KEY=VALUE" OmegaConf lets anything in
-        if name not in setting_errors.settings(config):
-            raise NasframeError(setting_errors.unknown_key(f"{key}.{name}", config))
+    for name in map(str, node):  # with "+KEY=VALUE" OmegaConf accepts any key
+        if name not in setting_errors.setting_fields(config):
+            raise NasframeError(setting_errors.describe_unknown_key(f"{key}.{name}", config))
     try:
         return OmegaConf.to_object(node)
     except NasframeError as error:

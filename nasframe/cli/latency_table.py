@@ -1,4 +1,4 @@
-"""The command ``nasframe-latency --table``: a table of the blocks of a search space."""
+"""The command ``nasframe-latency --table``: the latencies of a search space's blocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nasframe.api.types import Architecture
 if TYPE_CHECKING:
     from nasframe.meters.latency.runtimes import Runtime
     from nasframe.meters.latency.table import Table
-    from nasframe.meters.latency.table_filler import Filler
-    from nasframe.zoo.lookup import Images
+    from nasframe.meters.latency.table_filler import TableFiller
+    from nasframe.zoo.lookup import ImageInputs
 
-DEFAULTS: dict[str, Any] = {
+_DEFAULTS: dict[str, Any] = {
     "size": 224,
     "channels": 3,
     "classes": 1000,
@@ -24,71 +24,71 @@ DEFAULTS: dict[str, Any] = {
     "device": "cpu",
     "runtime": "torch",
 }
-"""What a table is made for if nothing else is said."""
+"""The conditions of a table unless options change them."""
 
 
-def tabulate(arguments: argparse.Namespace, runtime: Runtime) -> None:
-    """Measure what a table lacks, and say what it is.
+def fill_table(arguments: argparse.Namespace, runtime: Runtime) -> None:
+    """Measure the missing blocks of a table and print its summary.
 
     Args:
-        arguments: of ``nasframe-latency --table``.
+        arguments: the parsed command line.
         runtime: runs the blocks.
     """
     from importlib.metadata import version
 
     from nasframe.api.parts import SearchSpace
-    from nasframe.cli.overrides import made
-    from nasframe.meters.latency.runtimes import in_words
-    from nasframe.meters.latency.table import SCHEMA, outline
+    from nasframe.cli.overrides import make_config
+    from nasframe.meters.latency.runtimes import join_words
+    from nasframe.meters.latency.table import SCHEMA, describe_networks
     from nasframe.meters.latency.table_file import TableFile
-    from nasframe.meters.latency.table_filler import Filler
-    from nasframe.registry.calls import built
+    from nasframe.meters.latency.table_filler import TableFiller
+    from nasframe.registry.calls import build_part
     from nasframe.study.enqueue import parse_architecture
-    from nasframe.zoo.lookup import Images
+    from nasframe.zoo.lookup import ImageInputs
 
-    config = made("search_space", arguments.space, arguments.set or ())
-    space = built(config.build, SearchSpace)
+    config = make_config("search_space", arguments.space, arguments.set or ())
+    space = build_part(config.build, SearchSpace)
     named = [parse_architecture(name, space.choices) for name in arguments.names]
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    channels, size, classes = ({**DEFAULTS, **given}[k] for k in ("channels", "size", "classes"))
-    task = Images((channels, size, size), classes)
+    channels, size, classes = ({**_DEFAULTS, **given}[k] for k in ("channels", "size", "classes"))
+    task = ImageInputs((channels, size, size), classes)
     header = {
         "table": SCHEMA,
         "nasframe": version("nasframe"),
-        "device": in_words(runtime.device, f"batch {arguments.batch}"),
-        "options": _options(arguments, task),
-        **outline(space, task),
+        "device": join_words(runtime.device, f"batch {arguments.batch}"),
+        "options": _format_options(arguments, task),
+        **describe_networks(space, task),
     }
     with closing(TableFile(arguments.table, header)) as file:
-        filler = Filler(file, space, task, runtime, arguments.batch, arguments.seconds)
+        filler = TableFiller(file, space, task, runtime, arguments.batch, arguments.seconds)
         _fill(filler, list(map(Architecture, named)), arguments.check)
-    _tell(file.table, arguments.check)
+    _print_summary(file.table, arguments.check)
 
 
-def _options(arguments: argparse.Namespace, task: Images) -> str:
-    """The options that go on with the same table, but for those that are so by default."""
+def _format_options(arguments: argparse.Namespace, task: ImageInputs) -> str:
+    """Format the options that continue the same table, without defaults."""
     channels, size, _ = task.input_shape
     values = {"size": size, "channels": channels, "classes": task.outputs}
     values |= {name: getattr(arguments, name) for name in ("batch", "threads", "device")}
     values["runtime"] = arguments.runtime[0]
     words = ["--space", arguments.space]
     for name, value in values.items():
-        if value != DEFAULTS[name]:
+        if value != _DEFAULTS[name]:
             words += [f"--{name}", str(value)]
     for setting in sorted(arguments.set or ()):
         words += ["--set", setting]
     return shlex.join(words)
 
 
-def _fill(filler: Filler, named: list[Architecture], check: int | None) -> None:
-    """Measure what is missing, behind a bar."""
+def _fill(filler: TableFiller, named: list[Architecture], check: int | None) -> None:
+    """Measure missing blocks and networks, with a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from nasframe.meters.latency.contention import MUCH, OtherLoad
-    from nasframe.meters.latency.table import FITTED
+    from nasframe.meters.latency.contention import CONTENDED_CORES, OtherLoad
+    from nasframe.meters.latency.table import FITTED_NETWORKS
 
-    numbers = range(FITTED + (check or 0))
+    numbers = range(FITTED_NETWORKS + (check or 0))
     networks = [*named, *map(filler.network, numbers)]
     blocks = filler.missing(networks, all_others=not named and check is None)
     rest = [number for number in numbers if number not in filler.table.networks]
@@ -102,26 +102,26 @@ def _fill(filler: Filler, named: list[Architecture], check: int | None) -> None:
             task = bar.add_task(title, total=count)
             for done in steps:
                 bar.advance(task, done)
-    if (blocks or rest) and (cores := load.cores()) > MUCH:
+    if (blocks or rest) and (cores := load.cores()) > CONTENDED_CORES:
         console.print(
-            f"Others kept {cores:.1f} cores busy: what was measured now is not to be trusted",
+            f"Other processes used {cores:.1f} cores: do not trust the new measurements",
             soft_wrap=True,
         )
 
 
-def _tell(table: Table, check: int | None) -> None:
-    """Print what the table is, and how good."""
-    from nasframe.meters.latency.table import FITTED
-    from nasframe.meters.latency.table_accuracy import agreement
+def _print_summary(table: Table, check: int | None) -> None:
+    """Print the table's size, device and accuracy."""
+    from nasframe.meters.latency.table import FITTED_NETWORKS
+    from nasframe.meters.latency.table_accuracy import compute_agreement
 
     line, reference_ms = table.line(), table.reference_ms
     print(f"{table.path}: {len(table.ratios)} blocks, measured on {table.header['device']}")
     print(
-        f"A latency is {line.constant:.3g} ms and {line.slope / reference_ms:.3f} times what the "
-        f"blocks take; that of the reference network is {reference_ms:.3g} ms"
+        f"A latency is {line.constant:.3g} ms and {line.slope / reference_ms:.3f} times the sum of "
+        f"the blocks; the reference network takes {reference_ms:.3g} ms"
     )
     if check is not None:
-        found = agreement(table, range(FITTED, FITTED + check))
+        found = compute_agreement(table, range(FITTED_NETWORKS, FITTED_NETWORKS + check))
         print(
             f"{check} random networks: rank correlation {found.rank:.3f} (with milliseconds "
             f"{found.rank_ms:.3f}), mean error {found.error:.1%}, bias {found.bias:+.1%}"

@@ -1,4 +1,4 @@
-"""Settings of an option from a command line, without Hydra."""
+"""Parse the settings of an option on a command line without Hydra."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def made(group: str, name: str, words: Sequence[str]) -> Any:
+def make_config(group: str, name: str, words: Sequence[str]) -> Any:
     """Make the config of an option.
 
     Args:
-        group: of the option.
-        name: of the option.
+        group: the option's group.
+        name: the option's name.
         words: its settings, each ``KEY=VALUE``; in a dictionary ``KEY.NAME=VALUE``. Values are
-            read as on the command line of ``nasframe``.
+            parsed as on the command line of ``nasframe``.
 
     Raises:
-        NasframeError: if there is no such option, setting or value.
+        NasframeError: if the option, a setting or a value is unknown.
     """
     known = {item.name: item for item in options() if item.group == group}
     if name not in known:
         raise NasframeError(f"{group}={name} is not known; {nearest(name, known)}")
-    settings = _read(known[name], words)
-    missing = _mandatory(known[name]) - settings.keys()
+    settings = _parse_settings(known[name], words)
+    missing = _find_mandatory(known[name]) - settings.keys()
     if missing:
         raise NasframeError(f"{group}={name} needs --set {min(missing)}=VALUE")
     return option(group, name, **settings)
 
 
-def _mandatory(item: Option) -> set[str]:
-    """The settings that must be given; a preset has them all."""
+def _find_mandatory(item: Option) -> set[str]:
+    """Return the settings without defaults; a preset has none."""
     if not isinstance(item.node, type):
         return set()
     return {f.name for f in fields(item.type) if f.default is f.default_factory is MISSING}
 
 
-def _read(item: Option, words: Sequence[str]) -> dict[str, Any]:
-    """The settings that words give, checked against the types of the option's config.
+def _parse_settings(item: Option, words: Sequence[str]) -> dict[str, Any]:
+    """Parse settings and check them against the types of the option's config.
 
     Raises:
-        NasframeError: naming the word.
+        NasframeError: if a setting or value is invalid; the message names it.
     """
     from omegaconf import OmegaConf
 
@@ -64,7 +64,7 @@ def _read(item: Option, words: Sequence[str]) -> dict[str, Any]:
             raise NasframeError(f"{item.group}={item.name} has no {name!r}; {nearest(name, known)}")
         given.append(name)
         try:
-            _set(config, key, _value(text))
+            _assign(config, key, _parse_value(text))
         except Exception as error:
             raise NasframeError(f"--set {explain(error)[0]}") from error
     values = OmegaConf.to_container(config, resolve=True)
@@ -72,18 +72,18 @@ def _read(item: Option, words: Sequence[str]) -> dict[str, Any]:
     return {name: values[name] for name in given}
 
 
-def _value(text: str) -> Any:
-    """The value of a word; an empty text is one, as on the command line of ``nasframe``."""
+def _parse_value(text: str) -> Any:
+    """Parse a value; an empty text is itself, as on the command line of ``nasframe``."""
     from omegaconf import OmegaConf
 
     return OmegaConf.from_dotlist([f"value={text}"]).value if text else text
 
 
-def _set(config: DictConfig, key: str, value: Any) -> None:
-    """Give a setting a value; names in a dictionary may have dots.
+def _assign(config: DictConfig, key: str, value: Any) -> None:
+    """Assign a value to a setting; names in a dictionary may contain dots.
 
     Raises:
-        Exception: of OmegaConf, if it is not of the setting's type.
+        Exception: from OmegaConf, if the value does not match the setting's type.
     """
     from omegaconf import DictConfig
 

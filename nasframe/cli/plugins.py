@@ -1,4 +1,4 @@
-"""The console script ``nasframe-plugins``: what is installed, whether it works; a new one."""
+"""The console script ``nasframe-plugins``: list and check plugins, or create one."""
 
 from __future__ import annotations
 
@@ -10,58 +10,60 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from nasframe.cli.arguments import Parser, guarded
-from nasframe.cli.scaffold import KINDS, make, usage
+from nasframe.cli.arguments import Parser, run_command
+from nasframe.cli.scaffold import KINDS, format_usage, write_package
 from nasframe.errors import NasframeError
-from nasframe.registry.options import Offers, networks, options, survey
-from nasframe.registry.plugins import Plugin, weight_problems
+from nasframe.registry.options import Offers, inspect_plugins, networks, options
+from nasframe.registry.plugins import Plugin, describe_heavy_plugins
 
 
 def main() -> None:
-    """Run the command line; the status is 1 if a plugin or the environment has a problem."""
-    parser = _parser()
+    """Run the command line; exit with status 1 if a plugin or the environment has a problem."""
+    parser = _build_parser()
     arguments = parser.parse_args()
     if (arguments.new is None) is not (arguments.kind is None):
-        parser.error("--new NAME goes with --kind")
+        parser.error("--new NAME and --kind must be combined")
     if arguments.new is not None:
-        guarded(parser.prog, partial(_make, arguments.new, arguments.kind))
+        run_command(parser.prog, partial(_create_plugin, arguments.new, arguments.kind))
         return
-    found = survey()
+    found = inspect_plugins()
     _print_plugins(found)
-    problems = plugin_problems(found)
+    problems = _find_problems(found)
     if arguments.doctor:
         from nasframe.cli import doctor
 
-        problems += doctor.examine()
+        problems += doctor.examine_environment()
     for problem in problems:
         print(f"Problem: {problem}", file=sys.stderr)
     sys.exit(1 if problems else 0)
 
 
-def _parser() -> Parser:
+def _build_parser() -> Parser:
     parser = Parser(
         prog="nasframe-plugins",
-        description="List the installed plugins of nasframe and what they offer; make a new one.",
+        description="List the installed plugins of nasframe and their options, or create a plugin.",
     )
     parser.add_argument(
         "--doctor",
         action="store_true",
-        help="examine versions, devices, disk and speed too, and say what to do (half a minute)",
+        help="also check versions, devices, disk and speed, and suggest fixes (half a minute)",
     )
-    parser.add_argument("--new", metavar="NAME", help="write the package of a new plugin here")
-    parser.add_argument("--kind", choices=KINDS, help="of which kind its part is")
+    parser.add_argument(
+        "--new", metavar="NAME", help="create the package of a new plugin in this folder"
+    )
+    parser.add_argument("--kind", choices=KINDS, help="the kind of its part")
     return parser
 
 
-def _make(name: str, kind: str) -> None:
-    folder = make(name, kind, Path())
+def _create_plugin(name: str, kind: str) -> None:
+    folder = write_package(name, kind, Path())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         print(path)
-    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\n{usage(name, kind)}")
+    print(f"\ncd {folder} && pip install -e '.[test]' && pytest\n{format_usage(name, kind)}")
 
 
-def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
-    """What keeps plugins from being used: each by itself, then all together."""
+def _find_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]:
+    """Find the problems of single plugins, or else of all plugins together."""
     broken = [str(state) for state in found.values() if isinstance(state, NasframeError)]
     if broken:
         return broken
@@ -70,7 +72,7 @@ def plugin_problems(found: Mapping[Plugin, Offers | NasframeError]) -> list[str]
         networks()
     except NasframeError as error:
         return [str(error)]
-    return weight_problems()
+    return describe_heavy_plugins()
 
 
 def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:
@@ -80,17 +82,17 @@ def _print_plugins(found: Mapping[Plugin, Offers | NasframeError]) -> None:
 
     table = Table("plugin", "distribution", "version", "offers")
     for plugin, state in found.items():
-        offers = "broken, see below" if isinstance(state, NasframeError) else _offers(state)
+        offers = "broken, see below" if isinstance(state, NasframeError) else _format_offers(state)
         cells = (plugin.name, plugin.distribution, plugin.version, offers)
         table.add_row(*map(Text, cells))
     console = Console()
     console.print(table)
     if blocked := os.environ.get("NASFRAME_BLOCK"):
-        console.print(Text(f"Left out by NASFRAME_BLOCK: {blocked}"))
+        console.print(Text(f"Skipped by NASFRAME_BLOCK: {blocked}"))
 
 
-def _offers(offers: Offers) -> str:
-    """One line for each group."""
+def _format_offers(offers: Offers) -> str:
+    """Format the offers with one line per group."""
     by_group = attrgetter("group")
     groups = groupby(sorted(offers.options, key=attrgetter("group", "name")), key=by_group)
     lines = [f"{group}={', '.join(o.name for o in items)}" for group, items in groups]

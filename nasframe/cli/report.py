@@ -1,4 +1,4 @@
-"""The console script ``nasframe-report``: what studies have found."""
+"""The console script ``nasframe-report``: reports and comparisons of studies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nasframe.cli.arguments import Parser, count, file, guarded
+from nasframe.cli.arguments import Parser, parse_count, parse_output_path, run_command
 
-PICTURES = (".svg", ".png", ".pdf", ".html")
-"""The kinds of picture, by the file's suffix."""
+_PICTURE_SUFFIXES = (".svg", ".png", ".pdf", ".html")
+"""The file suffixes of supported picture formats."""
 
-_OF_STUDIES = (
+_STUDY_OPTIONS = (
     "pareto",
     "reference",
     "objective",
@@ -28,37 +28,39 @@ _OF_STUDIES = (
     "watch",
     "page",
 )
-"""Options that go without ``--compare``."""
+"""Options that exclude ``--compare``."""
 
-_OF_COMPARISONS = ("at", "reach", "metric", "evaluate")
-"""Options that go with it."""
+_COMPARISON_OPTIONS = ("at", "reach", "metric", "evaluate")
+"""Options that require ``--compare``."""
 
 
 def main() -> None:
-    """Run the command line; the status is 0, 2 (a mistake) or 130 (after Ctrl-C)."""
-    parser = _parser()
+    """Run the command line; exit with status 0, 2 (a mistake) or 130 (after Ctrl-C)."""
+    parser = _build_parser()
     arguments = parser.parse_args()
-    _check(parser, arguments)
-    guarded(parser.prog, partial(_compare if arguments.compare else _report, arguments))
+    _check_combinations(parser, arguments)
+    run_command(parser.prog, partial(_compare if arguments.compare else _report, arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="nasframe-report",
-        description="Report what studies found: their best networks and Pareto fronts. "
-        "With --compare: which contender finds better networks, and how sure that is.",
+        description="Report the best networks and Pareto fronts of studies. With --compare: which "
+        "contender finds better networks, and how certain that is.",
     )
     _add_folders(parser)
-    _add_study(parser.add_argument_group("of studies").add_argument)
+    _add_study(parser.add_argument_group("without --compare").add_argument)
     _add_comparison(parser.add_argument_group("with --compare").add_argument)
     parser.add_argument(
         "--picture",
-        type=_picture,
+        type=_parse_picture,
         metavar="FILE",
-        help=f"where to draw the front or the curves: {', '.join(PICTURES)} (pareto.svg in each "
-        "study's folder; compare.svg in the folder, if there is one, else here)",
+        help=f"the picture of the front or the curves: {', '.join(_PICTURE_SUFFIXES)} "
+        "(pareto.svg in each study's folder; compare.svg in the folder if only one is given)",
     )
-    parser.add_argument("--json", type=file, metavar="FILE", help="write all figures for machines")
+    parser.add_argument(
+        "--json", type=parse_output_path, metavar="FILE", help="write all results as JSON"
+    )
     return parser
 
 
@@ -70,9 +72,15 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="DIR",
-        help="studies, or folders that hold studies at any depth",
+        help="studies, or folders that contain studies at any depth",
     )
-    add("--compare", nargs="+", type=Path, metavar="FOLDER", help="the same, compared")
+    add(
+        "--compare",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER",
+        help="compare the studies of these folders",
+    )
 
 
 def _add_study(add: Callable[..., Any]) -> None:
@@ -80,64 +88,98 @@ def _add_study(add: Callable[..., Any]) -> None:
         "--pareto",
         type=lambda text: text.split(","),
         metavar="NAME,NAME",
-        help="the metrics of the front; NAME:max or NAME:min says what is better "
-        "(what the objective needs, and the latency, else the parameters)",
+        help="the metrics of the front; NAME:max or NAME:min sets the better direction "
+        "(the metrics of the objective, and the latency, else the parameters)",
     )
     add(
         "--reference",
-        type=_numbers,
+        type=_parse_numbers,
         metavar="VALUE,VALUE",
-        help="up to where the hypervolume counts (the worst value of each metric)",
+        help="the reference point of the hypervolume (the worst value of each metric)",
     )
-    add("--objective", metavar="NAME", help="rank the networks under this objective, too")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of that one")
-    add("--draw", metavar="TRIAL", help="only draw this architecture: a trial, or tokens as 3-0-1")
+    add("--objective", metavar="NAME", help="also rank the networks under this objective")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the --objective",
+    )
+    add(
+        "--draw",
+        metavar="TRIAL",
+        help="only draw one architecture: a trial number, or tokens as 3-0-1",
+    )
     add(
         "--page",
-        type=file,
+        type=parse_output_path,
         metavar="FILE",
-        help="where to write the page (report.html in the folder, if there is one, else here)",
+        help="the HTML page to write (report.html in the folder if only one is given, else here)",
     )
-    add("--csv", type=file, metavar="FILE", help="write all trials as a table")
-    add("--markdown", type=file, metavar="FILE", help="write what is shown as Markdown")
+    add("--csv", type=parse_output_path, metavar="FILE", help="write all trials as a table")
+    add(
+        "--markdown",
+        type=parse_output_path,
+        metavar="FILE",
+        help="write the printed report as Markdown",
+    )
     add(
         "--watch",
-        type=_seconds,
+        type=_parse_seconds,
         nargs="?",
         const=5.0,
         metavar="SECONDS",
-        help="only write the page, again every 5 seconds, as long as a study runs",
+        help="only write the page, every 5 seconds, while a study runs",
     )
-    add("--top", type=count, default=10, metavar="N", help="show so many networks (10)")
+    add(
+        "--top",
+        type=parse_count,
+        default=10,
+        metavar="N",
+        help="the number of networks to show (10)",
+    )
 
 
 def _add_comparison(add: Callable[..., Any]) -> None:
     add(
-        "--at", type=_marks, metavar="N,N", help="at how many trials to compare; tested at the last"
+        "--at",
+        type=_parse_trial_counts,
+        metavar="N,N",
+        help="the numbers of trials to compare at; the test is at the last",
     )
-    add("--reach", type=_number, metavar="VALUE", help="tell how many trials it takes to get there")
-    add("--metric", help="compare this metric of the trials that are best by their reward")
-    add("--evaluate", action="store_true", help="evaluate policies' own choices never tried before")
+    add(
+        "--reach",
+        type=_parse_number,
+        metavar="VALUE",
+        help="report the number of trials to reach this value",
+    )
+    add("--metric", help="compare this metric of the trials with the best rewards")
+    add(
+        "--evaluate",
+        action="store_true",
+        help="evaluate policies' own choices that no trial has tried",
+    )
 
 
-def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Refuse options that do not go together."""
+def _check_combinations(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Reject options that exclude each other."""
     compared = bool(arguments.compare)
-    for name in _OF_STUDIES if compared else _OF_COMPARISONS:
+    for name in _STUDY_OPTIONS if compared else _COMPARISON_OPTIONS:
         if getattr(arguments, name) is not parser.get_default(name):
-            parser.error(f"--{name} goes {'without' if compared else 'with'} --compare")
+            how = "cannot be combined with" if compared else "requires"
+            parser.error(f"--{name} {how} --compare")
     if arguments.set and arguments.objective is None:
-        parser.error("--set goes with --objective NAME")
+        parser.error("--set requires --objective NAME")
 
 
-def _marks(text: str) -> list[int]:
-    marks = [int(word) if word.isdecimal() else 0 for word in text.split(",")]
-    if min(marks) < 1:
+def _parse_trial_counts(text: str) -> list[int]:
+    counts = [int(word) if word.isdecimal() else 0 for word in text.split(",")]
+    if min(counts) < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be numbers of trials, as 100,200,300")
-    return marks
+    return counts
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -147,44 +189,44 @@ def _number(text: str) -> float:
     return value
 
 
-def _seconds(text: str) -> float:
-    value = _number(text)
+def _parse_seconds(text: str) -> float:
+    value = _parse_number(text)
     if not 0.5 <= value <= 3600:
         raise argparse.ArgumentTypeError(f"{text}: must be from 0.5 to 3600 seconds")
     return value
 
 
-def _numbers(text: str) -> list[float]:
-    return [_number(word) for word in text.split(",")]
+def _parse_numbers(text: str) -> list[float]:
+    return [_parse_number(word) for word in text.split(",")]
 
 
-def _picture(text: str) -> Path:
-    if Path(text).suffix not in PICTURES:
-        raise argparse.ArgumentTypeError(f"{text}: must end in {', '.join(PICTURES)}")
-    return file(text)
+def _parse_picture(text: str) -> Path:
+    if Path(text).suffix not in _PICTURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text}: must end in {', '.join(_PICTURE_SUFFIXES)}")
+    return parse_output_path(text)
 
 
 def _report(arguments: argparse.Namespace) -> None:
     if arguments.draw is not None:
-        from nasframe.report.draw import draw
+        from nasframe.report.draw import draw_to_file
 
-        print(f"Picture: {draw(arguments.folders, arguments.draw, arguments.picture)}")
+        print(f"Picture: {draw_to_file(arguments.folders, arguments.draw, arguments.picture)}")
         return
-    page = arguments.page or _only(arguments.folders) / "report.html"
+    page = arguments.page or _choose_folder(arguments.folders) / "report.html"
     if arguments.watch is not None:
-        from nasframe.report.page.watch import watch
+        from nasframe.report.page.watch import watch_studies
 
-        watch(arguments.folders, page, arguments.watch, partial(print, flush=True))
+        watch_studies(arguments.folders, page, arguments.watch, partial(print, flush=True))
         return
-    from nasframe.cli.overrides import made
-    from nasframe.report.study.command import report
+    from nasframe.cli.overrides import make_config
+    from nasframe.report.study.command import report_studies
 
     chosen = arguments.objective
-    report(
+    report_studies(
         arguments.folders,
         metrics=arguments.pareto,
         reference=arguments.reference,
-        objective=None if chosen is None else made("objective", chosen, arguments.set),
+        objective=None if chosen is None else make_config("objective", chosen, arguments.set),
         top=arguments.top,
         picture=arguments.picture,
         figures=arguments.json,
@@ -194,38 +236,38 @@ def _report(arguments: argparse.Namespace) -> None:
     )
 
 
-def _only(folders: list[Path]) -> Path:
-    """The folder that was given, if it is one; or else this one."""
+def _choose_folder(folders: list[Path]) -> Path:
+    """Return the folder if only one was given, else the current one."""
     return folders[0] if len(folders) == 1 else Path()
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    """Show what is known at once; policies are asked last, as that takes longest."""
+    """Print the comparison at once; then query policies, which takes longest."""
     from rich.console import Console
 
-    from nasframe._support.text import plain
-    from nasframe.report.comparison.chart import save
+    from nasframe._support.text import to_text
+    from nasframe.report.comparison.chart import save_comparison
     from nasframe.report.comparison.compare import compare
-    from nasframe.report.comparison.groups import contest
-    from nasframe.report.comparison.policies import policies
-    from nasframe.report.comparison.sentences import sentences
-    from nasframe.report.comparison.tables import policy_table, tables
+    from nasframe.report.comparison.groups import read_contest
+    from nasframe.report.comparison.policies import ask_policies
+    from nasframe.report.comparison.sentences import write_sentences
+    from nasframe.report.comparison.tables import make_policy_table, make_tables
     from nasframe.storage.files import write_output
 
     folders = arguments.compare
-    studies = contest(folders, arguments.metric)
+    studies = read_contest(folders, arguments.metric)
     comparison = compare(studies, arguments.at, arguments.reach)
     console = Console(highlight=False)
-    for table in tables(comparison):
+    for table in make_tables(comparison):
         console.print(table)
-    for sentence in sentences(comparison):
-        console.print(plain(sentence), soft_wrap=True)
-    path = arguments.picture or _only(folders) / "compare.svg"
-    save(comparison, path)
-    console.print(plain(f"Picture: {path}"), soft_wrap=True)
-    choices = policies(studies, evaluate=arguments.evaluate)
+    for sentence in write_sentences(comparison):
+        console.print(to_text(sentence), soft_wrap=True)
+    path = arguments.picture or _choose_folder(folders) / "compare.svg"
+    save_comparison(comparison, path)
+    console.print(to_text(f"Picture: {path}"), soft_wrap=True)
+    choices = ask_policies(studies, evaluate=arguments.evaluate)
     if choices:
-        console.print(policy_table(choices, comparison.metric))
+        console.print(make_policy_table(choices, comparison.metric))
     if arguments.json is not None:
-        figures = {**asdict(comparison), "policies": [asdict(one) for one in choices]}
+        figures = {**asdict(comparison), "policies": [asdict(choice) for choice in choices]}
         write_output(arguments.json, json.dumps(figures, default=str, allow_nan=False))

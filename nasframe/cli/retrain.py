@@ -1,4 +1,4 @@
-"""The console script ``nasframe-retrain``: full training of what a search has found."""
+"""The console script ``nasframe-retrain``: full training of the best architectures."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from omegaconf import DictConfig
 
 from nasframe.api.recipe import RecipeConfig
 from nasframe.cli import help
-from nasframe.cli.errors import tell
+from nasframe.cli.errors import report_error
 from nasframe.cli.hydra_app import (
-    Ended,
     Program,
-    attempt,
+    ProgramExit,
+    convert_values,
     is_setting,
-    start,
-    values,
+    run_program,
+    run_sweep_job,
 )
 from nasframe.errors import NasframeError
-from nasframe.registry.options import restored
+from nasframe.registry.options import restore_config
 from nasframe.retraining import RetrainConfig
 from nasframe.retraining import retrain as run
 from nasframe.storage import journal
-from nasframe.storage.network_folder import NETWORK, read_json
+from nasframe.storage.network_folder import NETWORK_FILE, read_json
 
-FREE = ("settings.", "recipe.search_space.")
-"""The settings whose names nobody but a plugin knows."""
+_PLUGIN_KEYS = ("settings.", "recipe.search_space.")
+"""Prefixes of settings whose names only a plugin knows."""
 
 
 def retrain() -> None:
     """Run the command line."""
-    start(PROGRAM, _prepared)
+    run_program(_RETRAIN_PROGRAM, _prepare_words)
 
 
-def _prepared(words: list[str]) -> list[str]:
-    """Hydra's words; a study's own search space and task are options, and the default.
+def _prepare_words(words: list[str]) -> list[str]:
+    """Convert words to Hydra's; the study's search space and task become the default options.
 
     Raises:
-        NasframeError: if there is no such study, or something is missing without one.
+        NasframeError: if the study does not exist, or a setting is missing without a study.
     """
     parse = OverridesParser.create().parse_override
     found = [parse(word) for word in words if is_setting(word)]
     given = {override.key_or_group: override for override in found}
-    words = [f"++{word}" if word.startswith(FREE) else word for word in words]
+    words = [f"++{word}" if word.startswith(_PLUGIN_KEYS) else word for word in words]
     if "study" in given:
-        _offer(Path(str(given["study"].value())).expanduser())
+        _register_study_parts(Path(str(given["study"].value())).expanduser())
     elif not given.keys() & {"architectures", "network"}:
         raise NasframeError("give study=DIR, architectures=FILE or network=NAME")
     elif "task" not in given:
@@ -61,11 +61,11 @@ def _prepared(words: list[str]) -> list[str]:
         words.append("~search_space")
     elif "search_space" not in given:
         raise NasframeError("search_space is required: give search_space=NAME")
-    return [*words, *_nulls(given.keys())]
+    return [*words, *_null_recipe(given.keys())]
 
 
-def _nulls(given: Collection[str]) -> list[str]:
-    """What the user said of the space or the task holds; a recipe is to say nothing of it."""
+def _null_recipe(given: Collection[str]) -> list[str]:
+    """Override a recipe's settings of space and task where the user gives these settings."""
     own = {f"task.{item.name}" for item in fields(RecipeConfig) if item.default is None}
     of_task = [f"recipe.{key.partition('.')[2]}" for key in sorted(own & set(given))]
     of_space = [f"++recipe.{key}" for key in sorted(given) if key.startswith("search_space.")]
@@ -73,74 +73,76 @@ def _nulls(given: Collection[str]) -> list[str]:
     return [f"{word}=null" for word in words if word.lstrip("+") not in given]
 
 
-def _offer(study: Path) -> None:
-    header = next(journal.read(study), None)
+def _register_study_parts(study: Path) -> None:
+    header = next(journal.read_journal(study), None)
     if header is None:
-        raise NasframeError(f"study={study}: holds no finished trial yet")
+        raise NasframeError(f"study={study}: has no finished trial yet")
     store = ConfigStore.instance()
     for group in ("search_space", "task"):
-        part = restored(group, header["config"][group])
+        part = restore_config(group, header["config"][group])
         store.store("study", part, group, provider="nasframe")
 
 
 def _task(cfg: DictConfig) -> float | None:
-    """Run one retraining; returns the winner's validation metric, the higher the better."""
+    """Run one retraining; return the winner's validation metric, higher is better."""
     job = HydraConfig.get()
     if job.mode is not RunMode.MULTIRUN:
         try:
             return _run(cfg, Path(cfg.dir), lambda line: print(line, flush=True))
         except KeyboardInterrupt:
-            print(f"Interrupted: the same command with dir={cfg.dir} goes on", flush=True)
+            print(f"Interrupted: run the same command with dir={cfg.dir} to resume", flush=True)
             raise
         except Exception as error:
-            raise Ended(tell("nasframe-retrain", error)) from None
+            raise ProgramExit(report_error("nasframe-retrain", error)) from None
     folder = Path(job.sweep.dir, job.sweep.subdir)
     hidden = ("dir=", "study=")
     name = " ".join(part for part in job.overrides.task if not part.startswith(hidden))
-    return attempt(folder, name, lambda: _one_of_many(cfg, folder, name))
+    return run_sweep_job(folder, name, lambda: _run_one(cfg, folder, name))
 
 
-def _one_of_many(cfg: DictConfig, folder: Path, name: str) -> float:
-    from nasframe._support.text import duration
+def _run_one(cfg: DictConfig, folder: Path, name: str) -> float:
+    from nasframe._support.text import format_duration
 
     start = time.monotonic()
     lines: list[str] = []
-    found = _run(cfg, folder, lines.append)
-    print(f"{name}: {lines[-1]}, in {duration(time.monotonic() - start)}, {folder}", flush=True)
-    return found
+    metric = _run(cfg, folder, lines.append)
+    print(
+        f"{name}: {lines[-1]}, in {format_duration(time.monotonic() - start)}, {folder}", flush=True
+    )
+    return metric
 
 
-def _run(cfg: DictConfig, folder: Path, say: Callable[[str], None]) -> float:
-    from nasframe.retraining.ranking import badness
+def _run(cfg: DictConfig, folder: Path, print_line: Callable[[str], None]) -> float:
+    from nasframe.retraining.ranking import compute_badness
 
-    result = run(RetrainConfig(**{**values(cfg, RetrainConfig), "dir": folder}), say)
-    return -badness(result.metrics)
+    result = run(RetrainConfig(**{**convert_values(cfg, RetrainConfig), "dir": folder}), print_line)
+    return -compute_badness(result.metrics)
 
 
-def _ranking(folder: Path) -> list[str]:
-    """A line for each retraining of a sweep that is finished, wherever it ran."""
-    from nasframe.retraining.ranking import badness
+def _rank_retrainings(folder: Path) -> list[str]:
+    """Return a line for each finished retraining of a sweep, best first."""
+    from nasframe.retraining.ranking import compute_badness
 
     lines = []
-    for path in sorted(folder.glob(f"*/{NETWORK}")):
+    for path in sorted(folder.glob(f"*/{NETWORK_FILE}")):
         try:
             metrics = read_json(path)["metrics"]
         except NasframeError as error:
             lines.append((math.inf, f"  {error}"))
             continue
         shown = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items() if k.startswith("val_"))
-        lines.append((badness(metrics), f"  {shown}  {path.parent.name}"))
+        lines.append((compute_badness(metrics), f"  {shown}  {path.parent.name}"))
     return [line for _, line in sorted(lines)]
 
 
-PROGRAM = Program(
+_RETRAIN_PROGRAM = Program(
     name="nasframe-retrain",
     what="retrainings",
     config="retrain",
     schema=RetrainConfig,
     budget=("dir", "study"),
     example="top=3",
-    help=help.retrain_text,
+    help=help.build_retrain_help,
     task=_task,
-    rank=_ranking,
+    rank=_rank_retrainings,
 )

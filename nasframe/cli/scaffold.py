@@ -1,4 +1,4 @@
-"""A package of a new plugin, ready to be installed: ``nasframe-plugins --new NAME --kind KIND``."""
+"""Create the package of a new plugin: ``nasframe-plugins --new NAME --kind KIND``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nasframe.registry.plugins import plugins
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of part of which a package can be made.
+    """A kind of part with package templates.
 
     Attributes:
-        what: the package, in words.
+        what: the part, human-readable.
         contract: the class of ``nasframe.testing`` that its test inherits.
-        command: a command that uses it; ``{}`` is its name.
-        group: of its option.
+        command: a command that uses the part; ``{}`` is its name.
+        group: the group of its option.
         test: the template of its test.
     """
 
@@ -55,54 +55,54 @@ KINDS = {
 }
 
 
-def make(name: str, kind: str, parent: Path) -> Path:
-    """Write the package, whole or not at all.
+def write_package(name: str, kind: str, parent: Path) -> Path:
+    """Write the package, completely or not at all.
 
     Args:
-        name: of the option and of the plugin.
-        kind: one of ``KINDS``.
-        parent: where its folder is made.
+        name: the name of the option and the plugin.
+        kind: a key of ``KINDS``.
+        parent: the folder to create it in.
 
     Returns:
         The folder, ``nasframe-NAME``.
 
     Raises:
-        NasframeError: if the name cannot be used or is taken, or the folder cannot be written.
+        NasframeError: if the name is invalid or taken, or the folder cannot be written.
     """
-    _check(name, kind)
+    _check_name(name, kind)
     folder = parent / f"nasframe-{name.replace('_', '-')}"
     if folder.exists():
-        raise NasframeError(f"{folder} is there already: choose another name, or remove it")
+        raise NasframeError(f"{folder} already exists: choose another name, or remove it")
     try:
-        with tempfile.TemporaryDirectory(dir=parent) as place:
-            whole = Path(place) / "whole"
-            for path, text in _texts(name, kind).items():
-                (whole / path).parent.mkdir(parents=True, exist_ok=True)
-                (whole / path).write_text(text)
-            shutil.move(whole, folder)
+        with tempfile.TemporaryDirectory(dir=parent) as temporary:
+            package = Path(temporary) / "package"
+            for path, text in _render_files(name, kind).items():
+                (package / path).parent.mkdir(parents=True, exist_ok=True)
+                (package / path).write_text(text)
+            shutil.move(package, folder)
     except OSError as error:
         raise NasframeError(f"cannot write {folder}: {error.strerror}") from error
     return folder
 
 
-def usage(name: str, kind: str) -> str:
-    """A command that uses the part."""
+def format_usage(name: str, kind: str) -> str:
+    """Return a command that uses the part."""
     return KINDS[kind].command.format(name)
 
 
-def _check(name: str, kind: str) -> None:
+def _check_name(name: str, kind: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
-        raise NasframeError(f"--new {name}: use small letters, digits and _, as in my_part")
+        raise NasframeError(f"--new {name}: use lowercase letters, digits and _, as in my_part")
     group = KINDS[kind].group
     for option in options():
         if (option.group, option.name) == (group, name):
             raise NasframeError(f"--new {name}: {option.plugin} has {group}={name}; choose another")
     if any(plugin.name == name for plugin in plugins()) or find_spec(f"nasframe_{name}"):
-        raise NasframeError(f"--new {name}: there is a plugin of this name; choose another")
+        raise NasframeError(f"--new {name}: a plugin has this name; choose another")
 
 
-def _texts(name: str, kind: str) -> dict[str, str]:
-    """The files by their places."""
+def _render_files(name: str, kind: str) -> dict[str, str]:
+    """Render the files, by path."""
     values = {
         "name": name,
         "dashed": name.replace("_", "-"),
@@ -110,9 +110,9 @@ def _texts(name: str, kind: str) -> dict[str, str]:
         "what": KINDS[kind].what,
         "contract": KINDS[kind].contract,
         "group": KINDS[kind].group,
-        "try": usage(name, kind),
+        "try": format_usage(name, kind),
     }
-    places = {
+    paths = {
         "pyproject.toml": "pyproject.toml",
         "README.md": "README.md",
         f"nasframe_{name}/__init__.py": f"{kind}.init",
@@ -121,6 +121,6 @@ def _texts(name: str, kind: str) -> dict[str, str]:
     }
     templates = files("nasframe.cli") / "templates"
     return {
-        place: Template((templates / f"{template}.txt").read_text()).substitute(values)
-        for place, template in places.items()
+        path: Template((templates / f"{template}.txt").read_text()).substitute(values)
+        for path, template in paths.items()
     }

@@ -1,4 +1,4 @@
-"""Settings of the only option of a group of which several may be chosen."""
+"""Short keys for the settings of the only chosen option of ``meters`` or ``logger``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nasframe.registry.options import SEVERAL, options
 
 
 def complete_keys(words: Sequence[str]) -> list[str]:
-    """Give settings the name of their option where it was left out.
+    """Insert the name of the option into settings that omit it.
 
     ``logger=mlflow logger.uri=URI`` becomes ``logger=mlflow logger.mlflow.uri=URI``.
 
     Args:
-        words: settings of the command line, each ``KEY=VALUE``.
+        words: settings on the command line, each ``KEY=VALUE``.
     """
     overrides = OverridesParser.create().parse_overrides(list(words))
     chosen = {
         override.key_or_group: name
         for override in overrides
-        if override.key_or_group in SEVERAL and (name := _only(override)) is not None
+        if override.key_or_group in SEVERAL and (name := _find_only_name(override)) is not None
     }
     return [
         _complete(word, override.key_or_group, chosen)
@@ -30,8 +30,8 @@ def complete_keys(words: Sequence[str]) -> list[str]:
     ]
 
 
-def _only(override: Override) -> str | None:
-    """The name of the option, if it is one."""
+def _find_only_name(override: Override) -> str | None:
+    """Return the name of the option if exactly one is chosen."""
     if override.is_sweep_override():
         return None
     names = override.value()

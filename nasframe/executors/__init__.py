@@ -1,1 +1,1 @@
-"""Run the steps of trials: in this process, in worker processes, on Ray."""
+"""Run the steps of trials: in this process, in worker processes, or on Ray."""

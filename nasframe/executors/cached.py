@@ -1,4 +1,4 @@
-"""Evaluations that were done before, in this study or another one, are looked up in a cache."""
+"""Cached evaluation: results of this study or another one are looked up, not computed again."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from nasframe.api.parts import Evaluator, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import NasframeError
 from nasframe.registry.serialization import to_plain
-from nasframe.storage.evaluation_cache import Cache, Entry
+from nasframe.storage.evaluation_cache import CachedEvaluation, EvaluationCache
 from nasframe.storage.events import all_finite
 from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_weights
 
 _LIBRARIES = ("nasframe", "torch", "torchvision", "timm", "pytorch-lightning", "numpy")
-"""Packages whose version may change what a child reaches."""
+"""Packages whose version may change a child's metrics."""
 
 
-class Recall:
-    """Evaluates what a cache does not hold yet, and puts it there.
+class CachedEvaluator:
+    """Looks evaluations up in a cache, and adds the missing ones.
 
     Args:
-        folder: of the cache.
-        configs: of the search space, the task and the evaluator.
+        folder: the cache.
+        configs: those of the search space, the task and the evaluator.
         space: gives canonical keys.
         task: gives the fingerprint of the data.
-        evaluator: says what its metrics depend on.
+        evaluator: gives the fingerprint of its environment.
 
     Raises:
-        NasframeError: if the folder cannot be used, or the evaluator does not say what its metrics
-            depend on.
+        NasframeError: if the folder cannot be used, or the evaluator has no fingerprint.
     """
 
     def __init__(
@@ -53,9 +52,9 @@ class Recall:
         if evaluator.fingerprint() is None:
             raise NasframeError(
                 f"cache={folder}: evaluator {type(evaluator).__name__} does not say what its "
-                "metrics depend on (Evaluator.fingerprint): leave cache out"
+                "metrics depend on: implement Evaluator.fingerprint, or leave cache out"
             )
-        self._cache = Cache(folder)
+        self._cache = EvaluationCache(folder)
 
     def evaluate(
         self,
@@ -63,46 +62,46 @@ class Recall:
         context: Context,
         evaluate: Callable[[Context], Metrics],
     ) -> tuple[Metrics, bool]:
-        """The metrics, and whether they come from the cache.
+        """Return the metrics, and whether they come from the cache.
 
-        What ``evaluate`` gives is put there unless the child was ended early, or some metric is no
-        finite number.
+        Computed metrics are added to the cache unless the child was stopped early or a metric is
+        not finite.
         """
-        ended = False
+        stopped = False
 
         def report(epoch: int, metrics: Metrics) -> bool:
-            nonlocal ended
+            nonlocal stopped
             go_on = context.report(epoch, metrics)
-            ended |= not go_on
+            stopped |= not go_on
             return go_on
 
-        with self._cache.slot(self._key(architecture, context), context.cancelled) as slot:
+        with self._cache.slot(self._make_key(architecture, context), context.cancelled) as slot:
             entry = slot.read()
             if entry is not None:
-                _fetch_weights(entry, architecture, context)
+                _copy_weights(entry, architecture, context)
                 return entry.metrics, True
             metrics = evaluate(replace(context, report=report))
-            if not ended and all_finite(metrics):
+            if not stopped and all_finite(metrics):
                 weights = None if context.weights is None else context.weights.absolute()
-                slot.write(Entry(metrics, weights))
+                slot.write(CachedEvaluation(metrics, weights))
             return metrics, False
 
-    def _key(self, architecture: Architecture, context: Context) -> dict[str, Any]:
+    def _make_key(self, architecture: Architecture, context: Context) -> dict[str, Any]:
         canonical = self._space.canonical(architecture)
         return {"architecture": repr(canonical), "seed": context.seed, **self.conditions}
 
     @cached_property
     def conditions(self) -> Mapping[str, Any]:
-        """All that evaluations of this study have in common; reads the data.
+        """The part of the key that all evaluations of this study share; reads the data.
 
         Raises:
-            NasframeError: if the task does not say what its data are.
+            NasframeError: if the task has no fingerprint.
         """
         data = self._task.fingerprint()
         if data is None:
             raise NasframeError(
-                f"cache: task {type(self._task).__name__} does not say what its data are "
-                "(Task.fingerprint): leave cache out"
+                f"cache: task {type(self._task).__name__} does not say what its data are: "
+                "implement Task.fingerprint, or leave cache out"
             )
         space, task, evaluator = self._configs
         return {
@@ -111,41 +110,41 @@ class Recall:
             "data": data,
             "evaluator": to_plain(evaluator),
             "surroundings": self._evaluator.fingerprint(),
-            "versions": {name: _version(name) for name in _LIBRARIES},
-            "sources": sources(self._configs),
+            "versions": {name: _find_version(name) for name in _LIBRARIES},
+            "sources": hash_sources(self._configs),
         }
 
 
-def _version(name: str) -> str:
+def _find_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
         return ""
 
 
-def sources(configs: tuple[Config, ...]) -> dict[str, str]:
-    """A fingerprint of the code of each package that some configs are from.
+def hash_sources(configs: tuple[Config, ...]) -> dict[str, str]:
+    """Hash the source code of each package that defines one of the configs.
 
-    The version of a package that someone is at work on stays the same while its code changes.
+    During development the code of a package changes while its version stays the same.
     """
     names = {type(config).__module__.partition(".")[0] for config in configs}
-    return {name: _source(name) for name in sorted({*names, "nasframe"})}
+    return {name: _hash_source(name) for name in sorted({*names, "nasframe"})}
 
 
-def _source(name: str) -> str:
+def _hash_source(name: str) -> str:
     file = getattr(sys.modules.get(name), "__file__", None)
     if file is None:  # a notebook
         return ""
     path = Path(file)
     files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
     digest = hashlib.sha256()
-    for one in files:
-        digest.update(hashlib.sha256(one.read_bytes()).digest())
+    for source in files:
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _fetch_weights(entry: Entry, architecture: Architecture, context: Context) -> None:
-    """Copy the weights of this very architecture, if the study that trained it still has them."""
+def _copy_weights(entry: CachedEvaluation, architecture: Architecture, context: Context) -> None:
+    """Copy the weights of an equal architecture, if the study that trained it still has them."""
     if entry.weights is None or context.weights is None:
         return
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SerialConfig(ExecutorConfig):
-    """One evaluation at a time, in this process."""
+    """Runs one evaluation at a time, in this process."""
 
     def build(self, parts: Parts) -> Executor:
         """Make the executor."""
@@ -26,11 +26,11 @@ class SerialConfig(ExecutorConfig):
 
 @dataclass(kw_only=True)
 class ProcessConfig(ExecutorConfig):
-    """Evaluations in worker processes, which stay; on a machine with GPUs each has one of its own.
+    """Runs evaluations in persistent worker processes; each takes a GPU, if there are GPUs.
 
     Attributes:
-        workers: how many evaluations run at the same time; each child computes with
-            ``evaluator.threads``.
+        workers: number of evaluations at the same time; each child uses ``evaluator.threads``
+            CPU threads.
     """
 
     workers: int = setting(1, least=1)
@@ -44,17 +44,17 @@ class ProcessConfig(ExecutorConfig):
 
 @dataclass(kw_only=True)
 class RayConfig(ExecutorConfig):
-    """Evaluations on Ray: a local one, or a cluster; needs ``nasframe[ray]``.
+    """Runs evaluations on Ray, a local one or a cluster; needs ``nasframe[ray]``.
 
     Attributes:
-        address: of a running cluster: ``auto``, ``host:6379`` or ``ray://host:10001``; ``None``
-            takes the variable ``RAY_ADDRESS``, or begins a local Ray for this study.
-        workers: how many evaluations run at the same time; ``None`` for as many as fit into what
-            is free, which is looked at all the time.
-        cpus: cores of each.
-        gpus: GPUs of each, a fraction to share one; ``None`` for one if the cluster has some when
-            the study begins. Where it is 0, children do not see any.
-        resources: other resources of each, by the names that the cluster gave them.
+        address: a running cluster: ``auto``, ``host:6379`` or ``ray://host:10001``; ``None``
+            uses the variable ``RAY_ADDRESS``, or starts a local Ray for this study.
+        workers: number of evaluations at the same time; ``None`` for as many as the free resources
+            allow, checked continuously.
+        cpus: cores per evaluation.
+        gpus: GPUs per evaluation, a fraction to share a GPU; ``None`` for 1 if the cluster has
+            GPUs when the study starts, else 0. With 0 children see no GPU.
+        resources: custom resources per evaluation, by their names in the cluster.
     """
 
     address: str | None = None
@@ -68,13 +68,13 @@ class RayConfig(ExecutorConfig):
         for name, amount in self.resources.items():
             if name in ("CPU", "GPU") or not 0 < amount < math.inf:
                 raise NasframeError(
-                    f"resources.{name}={amount:g}: must be a resource of the cluster's own, and "
-                    "more than 0; there is cpus and gpus for the others"
+                    f"resources.{name}={amount:g}: must be a custom resource of the cluster, and "
+                    "more than 0; use cpus and gpus for cores and GPUs"
                 )
         if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
             raise NasframeError(f"gpus={self.gpus:g}: must be a whole number, or a fraction of 1")
         if not (self.cpus or self.gpus or self.resources):
-            raise NasframeError("cpus=0: a trial must need something: cpus, gpus or resources")
+            raise NasframeError("cpus=0: a trial needs at least one of cpus, gpus and resources")
 
     def build(self, parts: Parts) -> Executor:
         """Make the executor."""

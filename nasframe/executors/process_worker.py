@@ -1,4 +1,4 @@
-"""What happens in a worker process: it is set up once, and then runs one step after the other."""
+"""The worker's side of the process executor: set up once, then run one step after the other."""
 
 from __future__ import annotations
 
@@ -22,94 +22,97 @@ from nasframe.errors import NasframeError
 from nasframe.executors.worker import Worker
 from nasframe.storage.locks import lock_for_life
 
-DEVICES = "CUDA_VISIBLE_DEVICES"
+DEVICES_VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""The variable by which a process sees only some GPUs."""
 
-_MOST_SHARES = 64
-"""Beyond so many workers on each GPU nobody counts them any more."""
+_MAX_SHARES = 64
+"""Maximum workers counted on each GPU."""
 
 
-class News(NamedTuple):
-    """What a worker sends of an attempt at a step.
+class WorkerMessage(NamedTuple):
+    """A message of a worker about an attempt at a step.
 
     Attributes:
-        ticket: of the attempt.
-        report: the child's; ``None`` says that the step begins now.
+        ticket: number of the attempt.
+        report: the child's report; ``None`` for the start of the step.
     """
 
     ticket: int
     report: Report | None
 
 
-class Workplace:
-    """The worker of this process, and its line to the driver.
+class ProcessWorker:
+    """The worker of this process, and its pipe to the driver.
 
-    It works in a thread: the main one is then free to end the process at once when it is told to,
-    and Lightning, which would hear the signal in its place, leaves signals to the main thread.
+    Steps run in a second thread: the main thread can then end the process at once on a signal, and
+    Lightning installs no signal handlers, which it does only in the main thread.
     """
 
-    def __init__(self, parts: Parts, line: Connection) -> None:
+    def __init__(self, parts: Parts, pipe: Connection) -> None:
         self._worker = Worker(parts)
-        self._line = line
+        self._pipe = pipe
         self._thread = ThreadPoolExecutor(1)
 
     def prepare(self) -> None:
-        """Import what is needed, and load the data."""
+        """Import dependencies and load the data."""
         self._thread.submit(self._worker.prepare).result()
 
     def run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
-        """Run a step; its reports go to the driver, which answers them."""
-        return self._thread.submit(self._run, ticket, number, step, tokens).result()
+        """Run a step; the driver answers its reports."""
+        return self._thread.submit(self._run_in_thread, ticket, number, step, tokens).result()
 
-    def _run(self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
-        self._line.send(News(ticket, None))
+    def _run_in_thread(
+        self, ticket: int, number: int, step: Step, tokens: tuple[int, ...]
+    ) -> Result:
+        self._pipe.send(WorkerMessage(ticket, None))
 
         def report(epoch: int, metrics: Metrics) -> bool:
-            self._line.send(News(ticket, Report(number, epoch, metrics)))
-            return bool(self._line.recv())
+            self._pipe.send(WorkerMessage(ticket, Report(number, epoch, metrics)))
+            return bool(self._pipe.recv())
 
         return self._worker.run(number, step, tokens, report, lambda: False)
 
 
-_here: list[Workplace] = []
+_process_worker: list[ProcessWorker] = []
 
 
-def begin(parts: Parts, place: int, threads: int, line: Connection) -> None:
-    """Set up this process, before torch is imported.
+def set_up(parts: Parts, place: int, threads: int, pipe: Connection) -> None:
+    """Set this process up, before torch is imported.
 
     Args:
-        parts: what the worker is built of.
-        place: its place among the workers, from 0.
-        threads: CPU threads with which it computes.
-        line: to the driver.
+        parts: configs of the parts.
+        place: index of the worker, from 0.
+        threads: CPU threads for its libraries.
+        pipe: the pipe to the driver.
     """
     for library in ("OMP", "MKL", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     found = sorted(Path("/dev").glob("nvidia[0-9]*"))
-    device = take_device(place, devices(os.environ.get(DEVICES), found))
+    device = take_device(place, list_devices(os.environ.get(DEVICES_VARIABLE), found))
     if device is not None:
-        os.environ[DEVICES] = device
-    # Ctrl-C reaches all processes of a terminal; the driver alone decides what becomes of it.
+        os.environ[DEVICES_VARIABLE] = device
+    # Ctrl-C reaches all processes of a terminal; only the driver handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A study that goes on must not meet workers of the one before.
+    # A resumed study must not meet workers of the earlier run.
     Thread(target=_end_with_parent, daemon=True).start()
-    _here.append(Workplace(parts, line))
+    _process_worker.append(ProcessWorker(parts, pipe))
 
 
 def prepare() -> None:
-    """Make this process ready for its first step."""
-    _here[0].prepare()
+    """Prepare this process for its first step."""
+    _process_worker[0].prepare()
 
 
-def run(ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
+def run_step(ticket: int, number: int, step: Step, tokens: tuple[int, ...]) -> Result:
     """Run a step in this process."""
-    return _here[0].run(ticket, number, step, tokens)
+    return _process_worker[0].run(ticket, number, step, tokens)
 
 
-def devices(visible: str | None, found: Sequence[object]) -> list[str]:
-    """The GPUs that workers may use, as CUDA names them.
+def list_devices(visible: str | None, found: Sequence[object]) -> list[str]:
+    """Return CUDA's names of the GPUs that workers may use.
 
     Args:
-        visible: the devices to which the user restricts the study.
+        visible: the value of ``CUDA_VISIBLE_DEVICES``, if it is set.
         found: the machine's devices.
     """
     if visible is None:
@@ -118,31 +121,31 @@ def devices(visible: str | None, found: Sequence[object]) -> list[str]:
 
 
 def take_device(place: int, names: Sequence[str], folder: Path = Path("/tmp")) -> str | None:
-    """Take the GPU that the fewest workers of all studies on this machine have, and keep it.
+    """Take the GPU with the fewest workers of all studies on this machine, for life.
 
     Args:
-        place: of this worker: among equals it takes the GPU in this place.
+        place: index of this worker, to choose among GPUs with equally few workers.
         names: the GPUs to choose from.
-        folder: where locks lie; each GPU has one for its first worker, its second, and so on.
+        folder: the folder of lock files; a GPU has one for its first worker, its second, and so on.
 
     Returns:
-        The GPU; ``None`` if there is none.
+        The GPU; ``None`` if ``names`` is empty.
     """
     if not names:
         return None
-    turned = [names[(place + i) % len(names)] for i in range(len(names))]
-    with suppress(NasframeError):  # without locks each study has to see to itself
-        for share, name in product(range(_MOST_SHARES), turned):
+    rotated = [names[(place + i) % len(names)] for i in range(len(names))]
+    with suppress(NasframeError):  # without locks studies cannot count each other's workers
+        for share, name in product(range(_MAX_SHARES), rotated):
             word = re.sub(r"[^\w-]", "_", name)
             if lock_for_life(folder / f"nasframe-gpu-{word}-{share}.lock"):
                 return name
-    return turned[0]
+    return rotated[0]
 
 
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)  # pebble's handler ends what this process has begun
+        os.kill(os.getpid(), signal.SIGTERM)  # pebble's handler ends this process's children
         time.sleep(3)
         os._exit(1)

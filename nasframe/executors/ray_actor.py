@@ -1,4 +1,4 @@
-"""What happens in an actor on Ray: it is set up once, and then runs one step after the other."""
+"""The actor's side of the Ray executor: set up once, then run one step after the other."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import NamedTuple
 
 from nasframe.api.config import Parts
 from nasframe.api.types import Report, Result, Step
-from nasframe.executors.process_worker import DEVICES
+from nasframe.executors.process_worker import DEVICES_VARIABLE
 from nasframe.executors.serial import SerialExecutor
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.storage.weights import weights_path
 
 
-class End(NamedTuple):
+class StepEnd(NamedTuple):
     """The end of a step.
 
     Attributes:
-        result: what it gave.
-        weights: the file of weights that the child has left, if the study's folder is not here.
+        result: its result.
+        weights: the content of the child's weights file, if the study's folder is not shared.
     """
 
     result: Result
     weights: bytes | None
 
 
-class Surroundings(NamedTuple):
-    """What of the driver's process a worker shares, as far as it has it.
+class DriverEnvironment(NamedTuple):
+    """The environment of the driver's process, which a worker copies as far as it can.
 
     Attributes:
-        cwd: where paths in the configuration may begin.
-        path: where modules are.
-        header: the first line of the study's journal, by which the study's folder is known.
+        cwd: the working folder, for relative paths in the configuration.
+        path: the search path of modules.
+        header: the first line of the study's journal, which identifies the study's folder.
         gpus: whether the worker may see GPUs.
     """
 
@@ -47,66 +47,66 @@ class Surroundings(NamedTuple):
     gpus: bool
 
 
-class Place:
-    """A worker that steps through its work as the driver asks it to.
+class RayWorker:
+    """A worker in an actor; the driver calls its methods.
 
     Args:
-        surroundings: of the driver.
-        pickled: the parts of which the worker is built; their folder is absolute.
+        environment: that of the driver.
+        pickled: the pickled configs of the parts; their folder is absolute.
     """
 
-    def __init__(self, surroundings: Surroundings, pickled: bytes) -> None:
-        if not surroundings.gpus:  # Ray itself does not hide them
-            os.environ[DEVICES] = ""
+    def __init__(self, environment: DriverEnvironment, pickled: bytes) -> None:
+        if not environment.gpus:  # Ray itself does not hide them
+            os.environ[DEVICES_VARIABLE] = ""
         with suppress(OSError):
-            os.chdir(surroundings.cwd)
-        sys.path += [folder for folder in surroundings.path if folder not in sys.path]
+            os.chdir(environment.cwd)
+        sys.path += [folder for folder in environment.path if folder not in sys.path]
         parts: Parts = pickle.loads(pickled)
-        self._apart = first_line(parts.folder) != surroundings.header
-        if self._apart:
+        self._folder_is_remote = read_first_line(parts.folder) != environment.header
+        if self._folder_is_remote:
             self._scratch = tempfile.TemporaryDirectory()
             parts = replace(parts, folder=Path(self._scratch.name))
         self._folder = parts.folder
-        # Of its limits the driver takes care: it can end this process.
+        # The driver enforces the time limit: it can end this process.
         self._executor = SerialExecutor(replace(parts, trial_timeout=None))
-        self._job = (0, Step.MEASURE, tuple[int, ...]())
+        self._step = (0, Step.MEASURE, tuple[int, ...]())
 
     def prepare(self) -> str:
-        """Import what is needed, and load the data; returns the node on which this is."""
+        """Import dependencies and load the data; return the id of this node."""
         import ray
 
         self._executor.ready.wait()
         return str(ray.get_runtime_context().get_node_id())
 
     def take(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
-        """Take a step up, without beginning: the driver learns first that this worker is there."""
-        self._job = number, step, tokens
+        """Accept a step without starting it: the answer shows the driver that the actor lives."""
+        self._step = number, step, tokens
 
-    def begin(self) -> Report | End:
-        """Begin the step; returns its first report, or its end."""
-        self._executor.submit(*self._job)
-        return self._next()
+    def start(self) -> Report | StepEnd:
+        """Start the accepted step; return its first report, or its end."""
+        self._executor.submit(*self._step)
+        return self._wait_for_message()
 
-    def reply(self, go_on: bool) -> Report | End:
-        """Answer the last report; returns the next one, or the end of the step."""
-        self._executor.reply(self._job[0], go_on)
-        return self._next()
+    def reply(self, go_on: bool) -> Report | StepEnd:
+        """Answer the last report; return the next one, or the end of the step."""
+        self._executor.reply(self._step[0], go_on)
+        return self._wait_for_message()
 
-    def _next(self) -> Report | End:
+    def _wait_for_message(self) -> Report | StepEnd:
         (message,) = self._executor.wait()
-        return End(message, self._weights()) if isinstance(message, Result) else message
+        return StepEnd(message, self._take_weights()) if isinstance(message, Result) else message
 
-    def _weights(self) -> bytes | None:
-        file = weights_path(self._folder, self._job[0])
-        if not self._apart or not file.is_file():
+    def _take_weights(self) -> bytes | None:
+        file = weights_path(self._folder, self._step[0])
+        if not self._folder_is_remote or not file.is_file():
             return None
         data = file.read_bytes()
         file.unlink()
         return data
 
 
-def first_line(folder: Path) -> bytes:
-    """The first line of the journal in a folder; empty if there is none."""
-    with suppress(OSError), (folder / FILE).open("rb") as file:
+def read_first_line(folder: Path) -> bytes:
+    """Read the first line of the journal in a folder; empty if there is no journal."""
+    with suppress(OSError), (folder / JOURNAL_FILE).open("rb") as file:
         return file.readline()
     return b""

@@ -1,6 +1,6 @@
 """One evaluation at a time, in a thread of this process, so that the driver stays responsive.
 
-A child that hangs in the middle of a batch cannot be ended here: worker processes can be.
+A child that hangs within a batch cannot be ended here; worker processes can.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from threading import Event, Thread
 from nasframe.api.config import Parts
 from nasframe.api.parts import Executor
 from nasframe.api.types import Metrics, Report, Result, Step
-from nasframe.executors.worker import Worker, late
+from nasframe.executors.worker import Worker, format_timeout
 
-LOOK_SECONDS = 0.25
-"""So often it is looked whether the time of a step is over."""
+_CHECK_SECONDS = 0.25
+"""Time between checks for a step that is over time."""
 
 THREAD = "nasframe-serial"
-"""The name of the thread in which children are trained."""
+"""Name of the thread that trains the children."""
 
 
 @dataclass(slots=True)
-class _Job:
+class _SerialStep:
+    """A running step, and the channels to its child."""
+
     number: int
     step: Step
     tokens: tuple[int, ...]
@@ -33,72 +35,72 @@ class _Job:
 
 
 class SerialExecutor(Executor):
-    """Runs steps one after the other, for small studies and for debugging.
+    """Runs steps one after the other, for small studies and debugging.
 
     Attributes:
-        ready: is set once all is imported and the data are loaded.
+        ready: set once dependencies are imported and the data are loaded.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._worker = Worker(parts)
         self._timeout = parts.trial_timeout
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[_SerialStep | None] = SimpleQueue()
         self._messages: SimpleQueue[Report | Result] = SimpleQueue()
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, _SerialStep] = {}
         self.ready = Event()
         self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
         self._thread.start()
 
     @property
     def capacity(self) -> int:
-        """One."""
+        """Always 1."""
         return 1
 
     def submit(self, number: int, step: Step, tokens: tuple[int, ...]) -> None:
-        """Begin a step."""
-        self._jobs[number] = job = _Job(number, step, tokens)
+        """Start a step."""
+        self._jobs[number] = job = _SerialStep(number, step, tokens)
         self._queue.put(job)
 
     def wait(self) -> list[Report | Result]:
         """Wait for the report or the end of the step."""
-        patience = None if self._timeout is None else LOOK_SECONDS
+        patience = None if self._timeout is None else _CHECK_SECONDS
         while True:
-            if (result := self._overdue()) is not None:
+            if (result := self._end_overdue()) is not None:
                 return [result]
             try:
                 message = self._messages.get(timeout=patience)
             except Empty:
                 continue
-            if message.number in self._jobs:  # else of a cancelled step
+            if message.number in self._jobs:  # otherwise it is of a cancelled step
                 if isinstance(message, Result):
                     del self._jobs[message.number]
                 return [message]
 
     def reply(self, number: int, go_on: bool) -> None:
-        """Let the child that waits go on, or stop."""
+        """Answer a report: the waiting child continues or stops."""
         self._jobs[number].replies.put(go_on)
 
     def cancel(self, number: int) -> None:
-        """Make the child stop after its current batch."""
+        """Stop the child after its current batch."""
         job = self._jobs.pop(number)
         job.cancelled.set()
         job.replies.put(False)
 
     def close(self) -> None:
-        """End the thread; a child that does not stop in time ends with the process."""
+        """End the thread; a child that does not stop within 3 seconds ends with the process."""
         for number in list(self._jobs):
             self.cancel(number)
         self._queue.put(None)
         self._thread.join(timeout=3)
 
-    def _overdue(self) -> Result | None:
-        """The failure of a step whose time is over."""
+    def _end_overdue(self) -> Result | None:
+        """Cancel a step that is over time, and return its failure."""
         now = time.monotonic()
         for job in self._jobs.values():
             seconds = 0.0 if job.started is None else now - job.started
             if self._timeout is not None and seconds >= self._timeout:
                 self.cancel(job.number)
-                return Result(job.number, job.step, {}, seconds, late(self._timeout))
+                return Result(job.number, job.step, {}, seconds, format_timeout(self._timeout))
         return None
 
     def _serve(self) -> None:
@@ -107,7 +109,7 @@ class SerialExecutor(Executor):
         while (job := self._queue.get()) is not None:
             self._messages.put(self._run(job))
 
-    def _run(self, job: _Job) -> Result:
+    def _run(self, job: _SerialStep) -> Result:
         def report(epoch: int, metrics: Metrics) -> bool:
             self._messages.put(Report(job.number, epoch, metrics))
             return job.replies.get()

@@ -1,4 +1,4 @@
-"""The core's export formats: their settings, and what ``nasframe-export --help`` says of them."""
+"""Settings of the core's export formats; ``nasframe-export --help`` shows these docstrings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class StateDictConfig(ExporterConfig):
-    """The weights by name, as safetensors; the metadata say how inputs are prepared."""
+    """Weights by name, as safetensors; the metadata describe the preparation of inputs."""
 
     def build(self) -> Exporter:
-        """Make the exporter."""
+        """Build the exporter."""
         from nasframe.export.state_dict import StateDictExporter
 
         return StateDictExporter()
@@ -24,10 +24,10 @@ class StateDictConfig(ExporterConfig):
 
 @dataclass(kw_only=True)
 class OnnxFileConfig(ExporterConfig):
-    """An ONNX file for any batch, of ``images`` to ``logits``; needs ``nasframe[onnx]``."""
+    """ONNX file from ``images`` to ``logits`` for any batch; needs ``nasframe[onnx]``."""
 
     def build(self) -> Exporter:
-        """Make the exporter."""
+        """Build the exporter."""
         from nasframe.export.onnx_file import OnnxExporter
 
         return OnnxExporter()
@@ -35,10 +35,10 @@ class OnnxFileConfig(ExporterConfig):
 
 @dataclass(kw_only=True)
 class ProgramConfig(ExporterConfig):
-    """A ``torch.export`` program for any batch."""
+    """``torch.export`` program for any batch."""
 
     def build(self) -> Exporter:
-        """Make the exporter."""
+        """Build the exporter."""
         from nasframe.export.program import ProgramExporter
 
         return ProgramExporter()
@@ -46,10 +46,10 @@ class ProgramConfig(ExporterConfig):
 
 @dataclass(kw_only=True)
 class SourceConfig(ExporterConfig):
-    """One file of plain PyTorch that imports nothing of nasframe, and its weights beside it."""
+    """Source file of plain PyTorch without imports of nasframe, and a file of weights."""
 
     def build(self) -> Exporter:
-        """Make the exporter."""
+        """Build the exporter."""
         from nasframe.export.source import SourceExporter
 
         return SourceExporter()

@@ -1,4 +1,4 @@
-"""ONNX files of trained networks."""
+"""Export of trained networks to ONNX files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch import Tensor
 from nasframe.api.parts import Exporter
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.onnx_files import require
+from nasframe.meters.latency.onnx_files import require_packages
 from nasframe.meters.latency.onnx_runtime import OnnxRuntime
-from nasframe.zoo.latency import measured
-from nasframe.zoo.lookup import Images, Named
+from nasframe.zoo.latency import measure_side_by_side
+from nasframe.zoo.lookup import ImageInputs, NamedNetwork
 
 SECONDS = 2.0
-"""How long the latency is measured."""
+"""Time of the measurement of the latency."""
 
 
 class OnnxExporter(Exporter):
-    """Writes ``images`` to ``logits`` for any batch; the metadata say how images are prepared.
+    """Writes an ONNX file for any batch; its metadata describe the preparation of images.
 
     Raises:
         NasframeError: if a package is missing.
@@ -31,10 +31,10 @@ class OnnxExporter(Exporter):
     suffixes = (".onnx",)
 
     def __init__(self) -> None:
-        require("onnx", "onnxruntime", "onnxscript")
+        require_packages("onnx", "onnxruntime", "onnxscript")
 
     def write(self, network: Exportable, paths: Sequence[Path]) -> None:
-        """Write the file, and then its metadata: each value of ``data_config`` as JSON."""
+        """Write the file with its metadata: each value of ``data_config`` as JSON."""
         import onnx
 
         torch.onnx.export(
@@ -54,7 +54,7 @@ class OnnxExporter(Exporter):
         onnx.save(model, paths[0])
 
     def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., Tensor]:
-        """The file in ONNX Runtime."""
+        """Load the file into ONNX Runtime."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -69,11 +69,11 @@ class OnnxExporter(Exporter):
         return run
 
     def remarks(self, network: Exportable) -> Sequence[str]:
-        """The latency of one image in ONNX Runtime, on one thread."""
-        inputs = Images(tuple(network.data_config["input_size"]))
-        named = Named(network.name, lambda: network.network, inputs)
+        """Measure the latency of one image in ONNX Runtime, on one thread."""
+        inputs = ImageInputs(tuple(network.data_config["input_size"]))
+        subject = NamedNetwork(network.name, lambda: network.network, inputs)
         try:
-            row = measured([named], {"onnx": OnnxRuntime()}, 1, SECONDS)[0]
+            row = measure_side_by_side([subject], {"onnx": OnnxRuntime()}, 1, SECONDS)[0]
         except NasframeError as error:
             return [f"Its latency was not measured: {error}"]
         return [f"One input takes {float(row['latency_ms']):.3g} ms on {row['device']}"]

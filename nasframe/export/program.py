@@ -1,4 +1,4 @@
-"""Trained networks as programs of ``torch.export``."""
+"""Export of trained networks to programs of ``torch.export``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class ProgramExporter(Exporter):
     suffixes = (".pt2",)
 
     def write(self, network: Exportable, paths: Sequence[Path]) -> None:
-        """Trace the network, and save what it runs."""
+        """Trace the network and save the program."""
         batch = {0: torch.export.Dim("batch")}
         program = torch.export.export(network.network, network.example, dynamic_shapes=(batch,))
         torch.export.save(program, paths[0])
 
     def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., Tensor]:
-        """The program as a module."""
+        """Load the program as a module."""
         return torch.export.load(paths[0]).module()

@@ -1,4 +1,4 @@
-"""Trained networks as one file of plain PyTorch, with the weights beside it."""
+"""Export of trained networks to a source file of plain PyTorch and a file of weights."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from torch import Tensor
 from nasframe.api.parts import Exporter
 from nasframe.api.types import Exportable
 from nasframe.errors import NasframeError
-from nasframe.export.networks import plain_name
-from nasframe.export.source_writer import standalone
+from nasframe.export.networks import clean_name
+from nasframe.export.source_writer import write_source
 from nasframe.export.state_dict import save_state
 
-ALONE = """
+RUNNER = """
 import importlib.util, sys
 sys.modules["nasframe"] = None
 from safetensors.torch import load_file, save_file
 source, weights, images, logits = sys.argv[1:]
-loader = importlib.machinery.SourceFileLoader("alone", source)
-module = importlib.util.module_from_spec(importlib.util.spec_from_loader("alone", loader))
+loader = importlib.machinery.SourceFileLoader("exported", source)
+module = importlib.util.module_from_spec(importlib.util.spec_from_loader("exported", loader))
 sys.dont_write_bytecode = True
 loader.exec_module(module)
 network = module.load(weights)
 save_file({"x": network(load_file(images)["x"]).detach()}, logits)
 """
-"""Runs a source in a process of its own, which can import nothing of nasframe."""
+"""Program that runs an exported source in a process that cannot import nasframe."""
 
 
 class SourceExporter(Exporter):
-    """Writes a line for each operation that the network runs."""
+    """Writes a source with a line for each operation of the network."""
 
     suffixes = (".py", ".safetensors")
 
@@ -43,28 +43,28 @@ class SourceExporter(Exporter):
         """Write the source and the weights."""
         source, weights = paths
         save_state(network, weights)
-        text = standalone(
+        text = write_source(
             network.network,
             network.example[0],
             title=f"The network {network.name}.",
             version=version("nasframe"),
-            weights=plain_name(weights.name),
+            weights=clean_name(weights.name),
         )
         source.write_text(text)
 
     def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., Tensor]:
-        """The source in a process that cannot import nasframe, once for each call."""
+        """Return a function that runs the source in a new process without nasframe."""
 
         def run(x_NCHW: Tensor) -> Tensor:
             with TemporaryDirectory() as folder:
                 files = [Path(folder, f"{name}.safetensors") for name in ("images", "logits")]
                 save_file({"x": x_NCHW}, files[0])
-                # Not from the folder in which the user is: it may have a file called torch.py.
-                command = [sys.executable, "-P", "-c", ALONE, *map(str, (*paths, *files))]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    reason = done.stderr.strip().rpartition("\n")[2]
-                    raise NasframeError(f"{paths[0].name}: does not run alone: {reason}")
+                # -P: the user's working directory may contain a file named torch.py.
+                command = [sys.executable, "-P", "-c", RUNNER, *map(str, (*paths, *files))]
+                process = subprocess.run(command, capture_output=True, text=True, check=False)
+                if process.returncode:
+                    reason = process.stderr.strip().rpartition("\n")[2]
+                    raise NasframeError(f"{paths[0].name}: does not run without nasframe: {reason}")
                 return load_file(files[1])["x"]
 
         return run

@@ -1,4 +1,4 @@
-"""A network as one file of plain PyTorch, written from the operations that it runs."""
+"""Source of a network in plain PyTorch, generated from the operations it runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from torch import fx, nn
     from torch.export import ExportedProgram
 
-FILE = '''\
+TEMPLATE = '''\
 """{title}
 
-A file of plain PyTorch, written by nasframe {version}. Its weights are in a file of their own:
+A file of plain PyTorch, written by nasframe {version}. The weights are in a separate file:
 
     network = load("{weights}")
     logits = network(images)
 
-Images are of the shape (N, {shape}){preparation}.
+Images have the shape (N, {shape}){preparation}.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from torch.nn import functional as F
 
 
 def layers() -> dict[str, nn.Module]:
-    """All layers that have weights, by their names in the file of weights."""
+    """Return all layers with weights, by their names in the file of weights."""
     return {{
 {layers}
     }}
@@ -57,71 +57,73 @@ class Network(nn.Module):
             parent.add_module(last, layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of shape (N, {outputs})."""
+        """Compute logits of shape (N, {outputs})."""
         layer = self.get_submodule
 {forward}
 
 
 def load(path: str) -> Network:
-    """The network with its weights, in evaluation mode."""
+    """Build the network in evaluation mode, with its weights."""
     network, state = Network(), load_file(path)
     network.load_state_dict({{name: state[name] for name in network.state_dict()}})
     return network.eval()
 '''
 
 
-def standalone(
+def write_source(
     network: nn.Module, x: torch.Tensor, *, title: str, version: str, weights: str
 ) -> str:
-    """The source of a module that computes what a network does in evaluation mode.
+    """Generate the source of a module equal to a network in evaluation mode.
 
     Args:
-        network: for images.
-        x: two images or more.
-        title: a line that says what it is.
-        version: of nasframe.
-        weights: the name of the file with the weights.
+        network: a network for images.
+        x: two images or more, of shape (N, C, H, W).
+        title: first line of the source's docstring.
+        version: version of nasframe.
+        weights: name of the file of weights.
 
     Raises:
-        NasframeError: if it has an operation that is not known here.
+        NasframeError: if the network has an unsupported operation.
     """
     batch = {0: torch.export.Dim("batch")}
     with torch.no_grad():
         program = torch.export.export(network, (x,), dynamic_shapes=(batch,))
         outputs = network(x).shape[1]
     writer = _Writer(program)
-    forward = "\n".join(writer.lines())
-    layers = "\n".join(f'        "{name}": {made},' for name, made in writer.layers.items())
+    forward = "\n".join(writer.write_lines())
+    layers = "\n".join(
+        f'        "{name}": {constructor},' for name, constructor in writer.layers.items()
+    )
     config: Mapping[str, Any] = getattr(network, "data_config", None) or {}
-    prepared = ""
+    preparation = ""
     if "mean" in config and "std" in config:
-        mean, std = (_shown(config[name]) for name in ("mean", "std"))
-        prepared = f";\nfrom values on the scale from 0 to 1, take {mean} and divide by {std}"
-    return FILE.format(
+        mean, std = (_format_values(config[name]) for name in ("mean", "std"))
+        preparation = f";\nfrom values on the scale from 0 to 1, take {mean} and divide by {std}"
+    return TEMPLATE.format(
         title=title,
         version=version,
         weights=weights,
         shape=", ".join(map(str, x.shape[1:])),
-        preparation=prepared,
+        preparation=preparation,
         layers=layers,
         outputs=outputs,
         forward=forward,
     )
 
 
-def _shown(values: Any) -> str:
+def _format_values(values: Any) -> str:
     return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
 
 
 FOLDED = ("conv2d", "slice", "pad")
-"""Operations that stand in the line of the only one that reads what they give."""
+"""Operations written inside the expression of their only reader."""
 
 
 class _Writer:
-    """Turns the graph of a program into lines.
+    """Translator of a program's graph into lines of source.
 
     Attributes:
-        layers: how each layer that has weights is made, by name; filled by ``lines``.
+        layers: constructor of each layer with weights, by name; filled by ``write_lines``.
     """
 
     def __init__(self, program: ExportedProgram) -> None:
@@ -133,8 +135,8 @@ class _Writer:
         self._names: dict[fx.Node, str] = {}
         self._numbers = count(1)
 
-    def lines(self) -> Iterator[str]:
-        """The lines of ``forward``, with a comment where another part of the network begins."""
+    def write_lines(self) -> Iterator[str]:
+        """Write the lines of ``forward``, with a comment at the start of each part."""
         part = None
         for node in self._graph.nodes:
             if node.op == "placeholder" and node.name not in self._weights:
@@ -142,18 +144,18 @@ class _Writer:
             elif node.op == "output":
                 yield f"        return {self._names[node.args[0][0]]}"
             elif node.op == "call_function":
-                now = _part(node)
+                current = _part_name(node)
                 expression = self._expression(node)
                 folded = _name(node) in FOLDED and len(node.users) == 1
                 if not (folded or expression.isidentifier()):
-                    if now != part and now:
-                        yield f"        # {now}"
-                    part = now
+                    if current != part and current:
+                        yield f"        # {current}"
+                    part = current
                     name = f"x{next(self._numbers)}"
                     yield f"        {name} = {expression}"
                     expression = name
                 self._names[node] = expression
-                if _in_place(node):  # who reads what it has read, reads what it has written
+                if _in_place(node):  # later readers of its input read its result
                     self._names[node.args[0]] = expression
 
     def _expression(self, node: fx.Node) -> str:
@@ -169,24 +171,26 @@ class _Writer:
         return self._call(name, given, node)
 
     def _call(self, name: str, given: dict[str, Any], node: fx.Node) -> str:
-        """The function of torch of that name, with the arguments that are not its defaults."""
-        places = {
-            place: text for place, text in (("F", F), ("torch", torch)) if hasattr(text, name)
-        }
-        if not places:
-            raise NasframeError(f"{node.target} is not known: export it with --to torch")
+        """Write a call of torch's function of that name, without default arguments."""
+        modules = [
+            prefix for prefix, module in (("F", F), ("torch", torch)) if hasattr(module, name)
+        ]
+        if not modules:
+            raise NasframeError(f"operation {node.target} is not supported: export with --to torch")
         schema: Any = node.target
-        usual = {a.name: a.default_value for a in schema._schema.arguments if a.has_default_value()}
+        defaults = {
+            a.name: a.default_value for a in schema._schema.arguments if a.has_default_value()
+        }
         first, *rest = given.items()
         words = [self._text(first[1])]
         for key, value in rest:
             if "pool" in name and isinstance(value, list):
                 value = _pair(value)
-            if key not in usual:
+            if key not in defaults:
                 words.append(self._text(value))
-            elif value not in (usual[key], _pair(usual[key])):
+            elif value not in (defaults[key], _pair(defaults[key])):
                 words.append(f"{key}={self._text(value)}")
-        return f"{next(iter(places))}.{name}({', '.join(words)})"
+        return f"{modules[0]}.{name}({', '.join(words)})"
 
     # Layers with weights
 
@@ -199,8 +203,8 @@ class _Writer:
             "dilation": _pair(given["dilation"]),
         }
         words = [str(inside * groups), str(out), str(_pair(kernel))]
-        usual = {"stride": 1, "padding": 0, "dilation": 1}
-        words += [f"{k}={v!r}" for k, v in sizes.items() if v != usual[k]]
+        defaults = {"stride": 1, "padding": 0, "dilation": 1}
+        words += [f"{k}={v!r}" for k, v in sizes.items() if v != defaults[k]]
         words += [f"groups={groups}"] if groups > 1 else []
         words += ["bias=False"] if given["bias"] is None else []
         return self._layer(given, f"nn.Conv2d({', '.join(words)})")
@@ -219,30 +223,32 @@ class _Writer:
         bias = ", bias=False" if given["bias"] is None else ""
         return self._layer(given, f"nn.Linear({inside}, {out}{bias})")
 
-    def _layer(self, given: dict[str, Any], made: str) -> str:
+    def _layer(self, given: dict[str, Any], constructor: str) -> str:
         weight = self._weights.get(given["weight"].name, "")
         name, _, _ = weight.rpartition(".")
-        if not name or self.layers.setdefault(name, made) != made:
-            raise NasframeError(f"the weight {weight or given['weight']} is used in two ways")
+        if not name or self.layers.setdefault(name, constructor) != constructor:
+            raise NasframeError(
+                f"the weight {weight or given['weight']} has two uses: export with --to torch"
+            )
         return f'layer("{name}")({self._text(given["input"])})'
 
     def _shape(self, node: fx.Node) -> tuple[int, ...]:
         return tuple(self._state[self._weights[node.name]].shape)
 
-    # What Python writes shorter
+    # Operations with a shorter form in Python
 
     def _dropout(self, given: dict[str, Any]) -> str:
         return self._text(given["input"])
 
     def _add(self, given: dict[str, Any]) -> str:
-        return self._between(given, "+")
+        return self._binary(given, "+")
 
     def _mul(self, given: dict[str, Any]) -> str:
-        return self._between(given, "*")
+        return self._binary(given, "*")
 
-    def _between(self, given: dict[str, Any], sign: str) -> str:
+    def _binary(self, given: dict[str, Any], sign: str) -> str:
         if given.get("alpha", 1) != 1:
-            raise NasframeError("a sum with alpha is not known: export it with --to torch")
+            raise NasframeError("a sum with alpha is not supported: export with --to torch")
         return f"{self._text(given['self'])} {sign} {self._text(given['other'])}"
 
     def _slice(self, given: dict[str, Any]) -> str:
@@ -259,8 +265,8 @@ class _Writer:
             if value in self._names:
                 return self._names[value]
             raise NasframeError(
-                f"the weight {self._weights.get(value.name, value.name)} stands in an operation "
-                "that is not known: export it with --to torch"
+                f"the weight {self._weights.get(value.name, value.name)} is used in an operation "
+                "that is not supported: export with --to torch"
             )
         if isinstance(value, list | tuple):
             return "[" + ", ".join(map(self._text, value)) + "]"
@@ -268,12 +274,12 @@ class _Writer:
 
 
 def _name(node: fx.Node) -> str:
-    """The operation's name, of one that works in place that of the one that does not."""
+    """Return the operation's name, for an in-place operation without its underscore."""
     target: Any = node.target
     if target is operator.getitem:
         return "getitem"
     if not isinstance(target, torch._ops.OpOverload):
-        raise NasframeError(f"{target} is not known: export it with --to torch")
+        raise NasframeError(f"operation {target} is not supported: export with --to torch")
     name: str = target._schema.name.partition("::")[2]
     return name.removesuffix("_")
 
@@ -284,23 +290,23 @@ def _in_place(node: fx.Node) -> bool:
 
 
 def _arguments(node: fx.Node) -> dict[str, Any]:
-    """All arguments by name, defaults included."""
+    """Return all arguments by name, defaults included."""
     schema: Any = node.target
     if not isinstance(schema, torch._ops.OpOverload):
         return {}
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for place, argument in enumerate(schema._schema.arguments):
         if place < len(node.args):
-            found[argument.name] = node.args[place]
+            arguments[argument.name] = node.args[place]
         elif argument.name in node.kwargs:
-            found[argument.name] = node.kwargs[argument.name]
+            arguments[argument.name] = node.kwargs[argument.name]
         elif argument.has_default_value():
-            found[argument.name] = argument.default_value
-    return found
+            arguments[argument.name] = argument.default_value
+    return arguments
 
 
-def _part(node: fx.Node) -> str:
-    """The part of the network to which an operation belongs: ``features.0``."""
+def _part_name(node: fx.Node) -> str:
+    """Return the part of the network that contains an operation: ``features.0``."""
     stack = node.meta.get("nn_module_stack") or {}
     layer = "torch.nn.modules"
     paths = [path.split(".") for path, kind in stack.values() if path and layer not in str(kind)]
@@ -311,7 +317,7 @@ def _part(node: fx.Node) -> str:
 
 
 def _pair(values: Any) -> Any:
-    """One number for two equal ones."""
+    """Return one number for a sequence of equal numbers, else the sequence as a tuple."""
     if not isinstance(values, list | tuple) or not values:
         return values
     values = tuple(values)

@@ -1,4 +1,4 @@
-"""The weights of a network by name."""
+"""Export of a network's weights by name."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class StateDictExporter(Exporter):
     kinds = ("image", "sequence")
 
     def write(self, network: Exportable, paths: Sequence[Path]) -> None:
-        """Write the file; every tensor is read again."""
+        """Write the file, and compare each stored tensor with the network's."""
         save_state(network, paths[0])
 
     def open(self, network: Exportable, paths: Sequence[Path]) -> Callable[..., Tensor]:
-        """The same layers with the weights of the file."""
+        """Return a copy of the network with the weights of the file."""
         module = deepcopy(network.network)
         state, _ = read_weights(paths[0])
         module.load_state_dict(state)
@@ -34,13 +34,13 @@ class StateDictExporter(Exporter):
 
 
 def save_state(network: Exportable, path: Path) -> None:
-    """Write the weights, and compare each with the network's to the last bit.
+    """Write the weights, and check that each stored tensor equals the network's to the last bit.
 
     Raises:
-        NasframeError: if one differs.
+        NasframeError: if a tensor differs.
     """
     save_weights(network.network, path, {"data_config": network.data_config})
     state, _ = read_weights(path)
     own = network.network.state_dict()
     if own.keys() != state.keys() or not all(torch.equal(own[k], state[k]) for k in own):
-        raise NasframeError(f"{path.name}: is not what was written; it is removed")
+        raise NasframeError(f"{path.name}: differs from the network when read again; it is removed")

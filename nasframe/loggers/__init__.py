@@ -1,1 +1,1 @@
-"""Where the curves of studies and trainings are written."""
+"""Loggers: destinations of the curves of studies and trainings."""

@@ -1,4 +1,4 @@
-"""Settings of the core's loggers."""
+"""Settings of the built-in loggers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class CSVConfig(LoggerConfig):
-    """A table, ``csv/metrics.csv`` in the folder of the run."""
+    """CSV table, ``csv/metrics.csv`` in the folder of the run."""
 
     def build(self, folder: Path) -> Logger:
         """Make the logger."""
@@ -42,9 +42,9 @@ class MLflowConfig(LoggerConfig):
     """MLflow, a server or a file; needs ``mlflow``.
 
     Attributes:
-        uri: of the server or the store, such as ``http://host:5000``; ``None`` takes the variable
-            ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the folder of the run.
-        experiment: to which the run belongs.
+        uri: address of the server or the store, such as ``http://host:5000``; ``None`` uses the
+            variable ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the folder of the run.
+        experiment: name of the run's experiment.
     """
 
     uri: str | None = None
@@ -63,7 +63,7 @@ class WandbConfig(LoggerConfig):
     """Weights & Biases; ``WANDB_MODE=offline`` keeps it on this machine; needs ``wandb``.
 
     Attributes:
-        project: to which the run belongs.
+        project: name of the run's project.
         entity: the user or the team; ``None`` for the user's default.
     """
 
@@ -79,10 +79,10 @@ class WandbConfig(LoggerConfig):
 
 
 def _require(package: str) -> None:
-    """Refuse a logger without its package, which has its name.
+    """Check that a logger's package, named like the logger, is installed.
 
     Raises:
-        NasframeError: naming the package.
+        NasframeError: naming the missing package.
     """
     if find_spec(package) is None:
         raise NasframeError(f"logger={package} needs {package}: pip install {package}")

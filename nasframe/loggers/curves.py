@@ -1,4 +1,4 @@
-"""The rows of one run on their way into a logger."""
+"""Write the rows of a run to its loggers."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, TypeAlias
 from nasframe.api.config import LoggerConfig
 from nasframe.api.parts import Logger
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import built, called, raised
+from nasframe.registry.calls import build_part, describe_failure, describe_part
 
-Row: TypeAlias = tuple[int, Mapping[str, float]]
+CurveRow: TypeAlias = tuple[int, Mapping[str, float]]
 """A step, from 1, and values by name."""
 
 
 class Curves:
-    """One run in one logger, which gets each row once; nothing is written before ``start``.
+    """The curves of one run in one logger: each row is written once, none before ``start``.
 
-    A logger that fails gets nothing more, and that is said once: what it should have is in other
-    files, and it gets it when the run is resumed.
+    A logger is not called again after a failure, which is reported once. Other files hold the
+    missing rows, and the logger gets them when the run is resumed.
 
     Args:
-        name: of the logger.
-        logger: of this run only.
-        settings: of the study or the training.
-        note: tells the user of a failure.
+        name: name of the logger.
+        logger: the logger, used by this run only.
+        settings: settings of the study or the training.
+        note: reports a failure to the user.
     """
 
     def __init__(
@@ -42,42 +42,46 @@ class Curves:
         """Whether ``start`` was called."""
         return self._last is not None or not self._works
 
-    def start(self, rows: Iterable[Row]) -> None:
+    def start(self, rows: Iterable[CurveRow]) -> None:
         """Open the run.
 
         Args:
-            rows: all that were known before; those that the logger lacks are written.
+            rows: all earlier rows of the run; the missing ones are written.
         """
-        with self._tolerating("start"):
+        with self._tolerate("start"):
             last: object = self._logger.start(self._settings)
             if not isinstance(last, int):
-                raise NasframeError(f"{called(self._logger, 'start')} gave {last!r:.80}, no step")
+                raise NasframeError(
+                    f"{describe_part(self._logger, 'start')} gave {last!r:.80}, no step"
+                )
             self._last = last
         for row in rows:
             self.add(*row)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Write a row, if the logger does not have it."""
+        """Write a row, unless the logger has it already."""
         if self._works and self._last is not None and step > self._last:
-            with self._tolerating("log"):
+            with self._tolerate("log"):
                 self._logger.log(step, values)
                 self._last = step
 
     def close(self) -> None:
-        """End the run if it was started; the logger is called once."""
+        """Close the run if it was started; further calls do nothing."""
         if self._works and self._last is not None:
-            with self._tolerating("close"):
+            with self._tolerate("close"):
                 self._logger.close()
         self._works = False
 
     @contextmanager
-    def _tolerating(self, method: str) -> Iterator[None]:
+    def _tolerate(self, method: str) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # of a server that is not there, of a package of others
+        except Exception as error:  # an unreachable server, or anything in another package
             self._works = False
             own = isinstance(error, NasframeError)
-            reason = str(error) if own else raised(called(self._logger, method), error)
+            reason = (
+                str(error) if own else describe_failure(describe_part(self._logger, method), error)
+            )
             self._note(
                 f"logger={self._name} failed: {reason}. Its curves end here; the rest continues"
             )
@@ -89,18 +93,18 @@ def make_curves(
     settings: Mapping[str, Any],
     note: Callable[[str], None],
 ) -> list[Curves]:
-    """Make the curves of one run, for each logger.
+    """Make the curves of one run for each logger.
 
     Args:
-        loggers: by name.
-        folder: of the run.
-        settings: of the study or the training.
-        note: tells the user of failures.
+        loggers: the loggers' settings by name.
+        folder: folder of the run.
+        settings: settings of the study or the training.
+        note: reports failures to the user.
 
     Raises:
         NasframeError: if a logger cannot be used.
     """
     return [
-        Curves(name, built(config.build, Logger, folder), settings, note)
+        Curves(name, build_part(config.build, Logger, folder), settings, note)
         for name, config in loggers.items()
     ]

@@ -1,4 +1,4 @@
-"""Curves in the tools that people have, by Lightning's loggers."""
+"""Curves in CSV, TensorBoard, MLflow and Weights & Biases, by Lightning's loggers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger as LightningLogger
 
 from nasframe.api.parts import Logger
 from nasframe.storage.files import write_atomically
-from nasframe.training.trainer import quiet
+from nasframe.training.trainer import silence_lightning
 
 _TRACKING = "MLFLOW_TRACKING_URI"
 
@@ -23,16 +23,16 @@ class LightningCurves(Logger):
     """A run in one of Lightning's loggers.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def start(self, settings: Mapping[str, Any]) -> int:
-        """Open the run; a new one shows its settings."""
-        with quiet():
-            last = self._last()
+        """Open the run, and log the settings of a new one; return the last step logged before."""
+        with silence_lightning():
+            last = self._read_last_step()
             self._logger = self._open()
             if not last:
                 self._logger.log_hyperparams(dict(settings))
@@ -40,13 +40,13 @@ class LightningCurves(Logger):
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write a row."""
-        with quiet():
+        with silence_lightning():
             self._logger.log_metrics(dict(values), step=step)
             self._logger.save()
 
     @abstractmethod
-    def _last(self) -> int:
-        """The last step that the run has already."""
+    def _read_last_step(self) -> int:
+        """Return the last step that the run has already; 0 if it is new."""
 
     @abstractmethod
     def _open(self) -> LightningLogger:
@@ -54,9 +54,9 @@ class LightningCurves(Logger):
 
 
 class CSVCurves(LightningCurves):
-    """A table; Lightning writes its file anew each time."""
+    """A CSV table, which Lightning rewrites in each session."""
 
-    def _last(self) -> int:
+    def _read_last_step(self) -> int:
         return 0
 
     def _open(self) -> LightningLogger:
@@ -64,9 +64,9 @@ class CSVCurves(LightningCurves):
 
 
 class TensorBoardCurves(LightningCurves):
-    """Files of TensorBoard; a run that is resumed adds one."""
+    """TensorBoard's event files; a resumed run adds one."""
 
-    def _last(self) -> int:
+    def _read_last_step(self) -> int:
         from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
         files = (self._folder / "tensorboard").glob("events.out.tfevents.*")
@@ -78,7 +78,7 @@ class TensorBoardCurves(LightningCurves):
 
 
 class _ServedCurves(LightningCurves):
-    """A run on a server, which has named it; the name and the last step stand in a file."""
+    """A run on a server; a file keeps the server's name for it and the last step."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         super().__init__(folder)
@@ -86,15 +86,15 @@ class _ServedCurves(LightningCurves):
         self._run: str | None = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Write a row, and note that the run has it."""
+        """Write a row, and record its step in the file."""
         super().log(step, values)
-        write_atomically(self._file, json.dumps({"run": self._name(), "step": step}).encode())
+        write_atomically(self._file, json.dumps({"run": self._get_run(), "step": step}).encode())
 
-    def _last(self) -> int:
+    def _read_last_step(self) -> int:
         if not self._file.is_file():
             return 0
         text = self._file.read_text().strip()
-        if not text.startswith("{"):  # version 0.1.0 kept the name only: its rows are written again
+        if not text.startswith("{"):  # version 0.1.0 kept only the name: write all rows again
             self._run = text
             return 0
         known = json.loads(text)
@@ -102,8 +102,8 @@ class _ServedCurves(LightningCurves):
         return int(known["step"])
 
     @abstractmethod
-    def _name(self) -> str:
-        """What the server calls the run."""
+    def _get_run(self) -> str:
+        """Return the server's name for the run."""
 
 
 class MLflowCurves(_ServedCurves):
@@ -114,7 +114,7 @@ class MLflowCurves(_ServedCurves):
         self._uri, self._experiment = uri, experiment
 
     def close(self) -> None:
-        """Say that the run has ended."""
+        """Mark the run as finished."""
         self._logger.finalize("success")
 
     def _open(self) -> LightningLogger:
@@ -122,14 +122,14 @@ class MLflowCurves(_ServedCurves):
         given = os.environ.get(_TRACKING)
         uri = self._uri or given or own
         logger = MLFlowLogger(self._experiment, self._folder.name, uri, run_id=self._run)
-        _ = logger.experiment  # sets the variable, in which the next run would look for its own
+        _ = logger.experiment  # sets the variable, which the next run must not inherit
         if given is None:
             os.environ.pop(_TRACKING, None)
         else:
             os.environ[_TRACKING] = given
         return logger
 
-    def _name(self) -> str:
+    def _get_run(self) -> str:
         assert isinstance(self._logger, MLFlowLogger)
         return str(self._logger.run_id)
 
@@ -142,7 +142,7 @@ class WandbCurves(_ServedCurves):
         self._project, self._entity = project, entity
 
     def close(self) -> None:
-        """End the run; the next one is another."""
+        """Finish the run, so that the next logger opens its own."""
         assert isinstance(self._logger, WandbLogger)
         self._logger.experiment.finish()
 
@@ -156,6 +156,6 @@ class WandbCurves(_ServedCurves):
             resume=None if self._run is None else "allow",
         )
 
-    def _name(self) -> str:
+    def _get_run(self) -> str:
         assert isinstance(self._logger, WandbLogger)
         return str(self._logger.experiment.id)

@@ -1,1 +1,1 @@
-"""Metrics that need no training."""
+"""Meters: metrics that need no training."""

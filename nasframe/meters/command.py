@@ -1,4 +1,4 @@
-"""A latency that a program of the user measures, on a phone for example."""
+"""Latency measured by a program of the user, for example on a phone."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from tempfile import TemporaryDirectory
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import random_inputs
-from nasframe.meters.latency.meter import built
-from nasframe.meters.latency.onnx_files import export, require
+from nasframe.meters.latency.inputs import draw_inputs
+from nasframe.meters.latency.meter import build_seeded
+from nasframe.meters.latency.onnx_files import require_packages, write_onnx
 from nasframe.storage.locks import exclusive_lock
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 POLL_SECONDS = 0.2
-"""How often it is asked whether the study has cancelled the trial."""
+"""Seconds between two checks whether the study has cancelled the trial."""
 
 
 class CommandMeter(Meter):
-    """Gives an ONNX file to a program, and reads milliseconds from its output.
+    """Passes an ONNX file to a program and parses milliseconds from its output.
 
     Args:
-        space: makes the networks.
-        task: their inputs.
-        command: the program and its arguments, in which ``{model}`` stands for the file.
-        pattern: a regular expression that finds the milliseconds; ``None`` takes the last number.
-        timeout: seconds that the program may take.
-        batch: inputs that a network gets at once.
-        device: what it measures on; ``None`` names it by ``command``.
+        space: builds the networks.
+        task: gives the shape of their inputs.
+        command: the program and its arguments; ``{model}`` stands for the file.
+        pattern: a regular expression for the milliseconds; ``None`` takes the last number.
+        timeout: maximum seconds of one run of the program.
+        batch: inputs per run.
+        device: name of the measured device; ``None`` takes ``command``.
 
     Raises:
         NasframeError: if the program or the package for ONNX files is not installed.
@@ -58,10 +58,10 @@ class CommandMeter(Meter):
         batch: int,
         device: str | None,
     ) -> None:
-        require("onnx")
+        require_packages("onnx")
         program = shlex.split(command)[0]
         if shutil.which(program) is None:
-            raise NasframeError(f"command={command}: there is no program {program}")
+            raise NasframeError(f"command={command}: program {program} not found")
         self.device = device or command
         self._words = shlex.split(command)
         self._pattern = pattern
@@ -71,36 +71,36 @@ class CommandMeter(Meter):
         self._task = task
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Run the program.
+        """Export the network and run the program on the file.
 
         Raises:
-            RuntimeError: if it fails, or prints no number.
-            TimeoutError: if it takes too long.
+            RuntimeError: if the program fails or prints no number.
+            TimeoutError: if the program takes longer than ``timeout``.
         """
-        network = built(self._space, architecture, self._task, context.seed)
+        network = build_seeded(self._space, architecture, self._task, context.seed)
         with TemporaryDirectory() as folder:
             model = Path(folder) / "model.onnx"
-            export(network, random_inputs(self._task, self._batch), model)
+            write_onnx(network, draw_inputs(self._task, self._batch), model)
             with exclusive_lock():
-                output = run(
+                output = run_device_program(
                     [word.replace("{model}", str(model)) for word in self._words],
                     self._timeout,
                     context.cancelled,
                 )
-        return {"latency_ms": last_number(output, self._pattern)}
+        return {"latency_ms": find_last_number(output, self._pattern)}
 
 
-def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
-    """What a program prints.
+def run_device_program(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
+    """Run a program and return its standard output.
 
     Raises:
-        RuntimeError: with the last line of its errors, if it fails; or if it was cancelled.
+        RuntimeError: if it fails, with the last line of its errors; or if the trial is cancelled.
         TimeoutError: if it takes longer than ``timeout`` seconds.
     """
     end = time.monotonic() + timeout
-    # In a session of its own, so that what it has begun can be ended together with it.
+    # A session of its own: the program and its children can be killed together.
     with Popen(words, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as process:
-        # A worker process that is ended leaves by this function, not by an exception.
+        # A terminated worker process runs finalizers, but raises no exception here.
         guard = Finalize(process, _kill, args=(process.pid,), exitpriority=10)
         try:
             while True:
@@ -117,8 +117,8 @@ def run(words: list[str], timeout: float, cancelled: Callable[[], bool]) -> str:
             raise
         guard.cancel()
     if process.returncode != 0:
-        last = (errors.strip().splitlines() or ["without a word"])[-1]
-        raise RuntimeError(f"{words[0]} ended with status {process.returncode}: {last}")
+        last = (errors.strip().splitlines() or ["it printed no error"])[-1]
+        raise RuntimeError(f"{words[0]} exited with status {process.returncode}: {last}")
     return output
 
 
@@ -127,15 +127,15 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def last_number(output: str, pattern: str | None) -> float:
-    """The milliseconds in what a program prints.
+def find_last_number(output: str, pattern: str | None) -> float:
+    """Return the milliseconds from the output of a program: the last match.
 
     Raises:
-        RuntimeError: if there are none.
+        RuntimeError: if nothing matches.
     """
-    found = list(re.finditer(pattern or NUMBER, output))
-    if not found:
+    matches = list(re.finditer(pattern or NUMBER, output))
+    if not matches:
         wanted = "no number" if pattern is None else f"nothing that matches {pattern!r}"
-        raise RuntimeError(f"the command printed {wanted}, but {output[-80:]!r}")
-    last_match = found[-1]
+        raise RuntimeError(f"the command printed {wanted}; its output ends with {output[-80:]!r}")
+    last_match = matches[-1]
     return float(last_match[1] if last_match.re.groups else last_match[0])

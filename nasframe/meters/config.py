@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SizeConfig(MeterConfig):
-    """Parameters, multiply-adds, and the bytes of weights and activations."""
+    """Number of parameters and multiply-adds, bytes of weights and activations."""
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter."""
+        """Build the meter."""
         from nasframe.meters.size import SizeMeter
 
         return SizeMeter(space, task)
 
 
 class Place(Enum):
-    """Where networks run."""
+    """Kind of device on which networks run."""
 
     cpu = "cpu"
     cuda = "cuda"
 
 
 class Precision(Enum):
-    """The numbers in which networks compute."""
+    """Number format of weights, inputs and activations."""
 
     float32 = "float32"
     bfloat16 = "bfloat16"
@@ -46,15 +46,15 @@ class Precision(Enum):
 
 @dataclass(kw_only=True)
 class LatencyConfig(MeterConfig, ABC):
-    """What every latency that is measured here has.
+    """Settings shared by the latencies measured on this machine.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
-        threads: CPU threads with which a network runs.
-        batch: inputs that it gets at once; ``latency_ms`` is for all of them.
-        interval: how wide the 95 % interval of ``latency_ratio`` may be, as a share of it; a
-            measurement ends when it is as narrow.
-        seconds: how long a measurement takes, at most.
+        threads: CPU threads of a network.
+        batch: inputs per run; ``latency_ms`` is for the whole batch.
+        interval: relative width of the 95 % interval of ``latency_ratio`` at which a measurement
+            stops.
+        seconds: maximum time of a measurement.
     """
 
     device: Place = Place.cpu
@@ -64,7 +64,7 @@ class LatencyConfig(MeterConfig, ABC):
     seconds: float = setting(5.0, above=0)
 
     def meter(self, runtime: Runtime, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter of a runtime."""
+        """Build the meter of a runtime."""
         from nasframe.meters.latency.meter import LatencyMeter
 
         return LatencyMeter(
@@ -74,12 +74,12 @@ class LatencyConfig(MeterConfig, ABC):
 
 @dataclass(kw_only=True)
 class TorchConfig(LatencyConfig):
-    """Latency in PyTorch, in inference mode, and as a multiple of a reference network's.
+    """Latency in PyTorch's inference mode, in ms and as a multiple of a reference network's.
 
     Attributes:
-        precision: of weights, inputs and activations; ``float16`` is for ``device=cuda``.
-        channels_last: whether images lie in memory with their channels innermost.
-        compile: compile each network, as one graph; takes from seconds to minutes a network.
+        precision: of weights, inputs and activations; ``float16`` needs ``device=cuda``.
+        channels_last: store images with their channels innermost in memory.
+        compile: compile each network as one graph; takes seconds to minutes per network.
     """
 
     precision: Precision = Precision.float32
@@ -92,7 +92,7 @@ class TorchConfig(LatencyConfig):
             raise NasframeError("precision=float16: must be float32 or bfloat16 with device=cpu")
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter."""
+        """Build the meter."""
         from nasframe.meters.latency.torch_runtime import TorchRuntime
 
         runtime = TorchRuntime(
@@ -107,10 +107,10 @@ class TorchConfig(LatencyConfig):
 
 @dataclass(kw_only=True)
 class OnnxConfig(LatencyConfig):
-    """Latency in ONNX Runtime, and as a multiple of a reference network's."""
+    """Latency in ONNX Runtime, in ms and as a multiple of a reference network's."""
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter."""
+        """Build the meter."""
         from nasframe.meters.latency.onnx_runtime import OnnxRuntime
 
         runtime = OnnxRuntime(self.device.value, self.threads)
@@ -119,19 +119,19 @@ class OnnxConfig(LatencyConfig):
 
 @dataclass(kw_only=True)
 class CommandConfig(MeterConfig):
-    """Latency from a program of yours, which runs an ONNX file wherever you want.
+    """Latency from your own program, which runs an ONNX file on any device.
 
-    It is not run in a shell. A trial fails if it ends with another status than 0, takes too long
+    No shell runs it. A trial fails if the program exits with a status other than 0, takes too long
     or prints no number.
 
     Attributes:
-        command: the program and its arguments, in which ``{model}`` stands for the file.
-        pattern: a regular expression whose last match in the output, or the first group of it, is
-            the milliseconds; null takes the last number.
-        timeout: seconds that the program may take.
-        batch: inputs that the network gets at once.
-        device: what it measures on, for example ``Pixel 1``; null names it by ``command``. A study
-            goes on with the same one alone.
+        command: the program and its arguments; ``{model}`` stands for the file.
+        pattern: a regular expression whose last match in the output, or the first group of that
+            match, is the milliseconds; null takes the last number.
+        timeout: maximum seconds of one run of the program.
+        batch: inputs per run.
+        device: name of the measured device, for example ``Pixel 1``; null takes ``command``. A
+            study resumes only with the same device.
     """
 
     command: str = setting(MISSING)
@@ -148,17 +148,17 @@ class CommandConfig(MeterConfig):
             raise NasframeError(f"command={self.command}: {error}") from error
         if not any("{model}" in word for word in words[1:]):
             raise NasframeError(
-                f"command={self.command}: must be a program with {{model}} among its arguments"
+                f"command={self.command}: must be a program with {{model}} in its arguments"
             )
         try:
             re.compile(self.pattern or "")
         except re.error as error:
             raise NasframeError(
-                f"pattern={self.pattern}: is no regular expression: {error}"
+                f"pattern={self.pattern}: must be a regular expression: {error}"
             ) from error
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter."""
+        """Build the meter."""
         from nasframe.meters.command import CommandMeter
 
         return CommandMeter(
@@ -174,16 +174,16 @@ class CommandConfig(MeterConfig):
 
 @dataclass(kw_only=True)
 class TableConfig(MeterConfig):
-    """Latency from a table of blocks, for search spaces whose networks are chains of such.
+    """Latency from a table of blocks, for search spaces whose networks are chains of blocks.
 
     Attributes:
-        path: the table, made with ``nasframe-latency --table``.
+        path: the table, written by ``nasframe-latency --table``.
     """
 
     path: Path = setting(MISSING)
 
     def build(self, space: SearchSpace, task: Task) -> Meter:
-        """Make the meter."""
+        """Build the meter."""
         from nasframe.meters.table import TableMeter
 
         return TableMeter(Path(self.path).expanduser(), space, task)

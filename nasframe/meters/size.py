@@ -1,4 +1,4 @@
-"""How large a network is: parameters, multiply-adds, and what they and activations take."""
+"""Size of a network: parameters, multiply-adds, bytes of weights and activations."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from nasframe.api.types import Architecture, Context, Metrics
 
 
 class SizeMeter(Meter):
-    """Sizes in evaluation, of one input: what serves the training alone does not count.
+    """Sizes for one input in evaluation mode; parts used only in training do not count.
 
-    ``parameters`` are those that are read, ``macs`` the multiply-adds of convolutions and matrix
-    products. ``model_bytes`` are those of the parameters and buffers that are read.
+    ``parameters`` counts the parameters read, ``macs`` the multiply-adds of convolutions and matrix
+    products. ``model_bytes`` are the bytes of the parameters and buffers read.
 
-    ``activation_bytes`` is the most that activations take at a time, in float32 as the network is.
-    An activation is what an operation of PyTorch writes into memory of its own: neither the input
-    nor a parameter, nor a view or what is done in place. It counts from the operation that writes
-    it to the last one that reads it, both included, and to the end if the network returns it; what
-    is never read does not count. PyTorch itself may need more, as it frees an activation when no
-    variable has it any more.
+    ``activation_bytes`` is the peak memory of activations, in the network's own float32. An
+    activation is a result that an operation of PyTorch writes into new memory: not the input, a
+    parameter, a view or the result of an in-place operation. It counts from the operation that
+    writes it to the last operation that reads it, both included, and to the end if the network
+    returns it; a result never read does not count. PyTorch itself may need more, since it frees an
+    activation only when no variable refers to it.
     """
 
     provides = ("parameters", "macs", "activation_bytes", "model_bytes")
@@ -38,11 +38,11 @@ class SizeMeter(Meter):
         self._task = task
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Count on the meta device, which computes nothing, if the network can be made there."""
+        """Count on the meta device, which computes nothing, or on the CPU if that fails."""
         with torch.random.fork_rng(devices=[]):
             try:
                 return self._count(architecture, torch.device("meta"))
-            except (RuntimeError, TypeError):  # it looks at the value of some tensor
+            except (RuntimeError, TypeError):  # the network reads the value of a tensor
                 return self._count(architecture, torch.device("cpu"))
 
     def _count(self, architecture: Architecture, device: torch.device) -> Metrics:
@@ -52,58 +52,58 @@ class SizeMeter(Meter):
             counter = FlopCounterMode(display=False)
             with _Trace() as trace, counter:
                 output = network(*example)
-        trace.read(output)
+        trace.record_read(output)
         parameters = [p for p in network.parameters() if id(p) in trace.seen]
         buffers = [b for b in network.buffers() if id(b) in trace.seen]
         return {
             "parameters": sum(p.numel() for p in parameters),
             "macs": counter.get_total_flops() // 2,
-            "activation_bytes": trace.most_bytes(),
+            "activation_bytes": trace.compute_peak_bytes(),
             "model_bytes": sum(tensor.nbytes for tensor in (*parameters, *buffers)),
         }
 
 
 class _Trace(TorchDispatchMode):
-    """Notes which tensors are read, when memory is written first, and when it is read last."""
+    """Record of the tensors read, and of the first write and last read of each memory."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.seen: set[int] = set()
         self._step = 0
-        self._born: dict[StorageWeakRef, tuple[int, int]] = {}
+        self._written: dict[StorageWeakRef, tuple[int, int]] = {}
         self._read: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Note the tensors among the arguments, compute, and note what memory is new."""
+        """Record the arguments as read, run the operation, and record new memory."""
         self._step += 1
-        self.read((args, kwargs))
+        self.record_read((args, kwargs))
         result = func(*args, **(kwargs or {}))
-        for tensor in _tensors(result):
-            memory = _memory(tensor)
+        for tensor in _iterate_tensors(result):
+            memory = _memory_key(tensor)
             if memory not in self._read:
-                self._born.setdefault(memory, (self._step, tensor.untyped_storage().nbytes()))
+                self._written.setdefault(memory, (self._step, tensor.untyped_storage().nbytes()))
         return result
 
-    def read(self, tree: Any) -> None:
-        """Note that the tensors in nested containers are read now."""
-        for tensor in _tensors(tree):
+    def record_read(self, tree: Any) -> None:
+        """Record that the tensors in nested containers are read now."""
+        for tensor in _iterate_tensors(tree):
             self.seen.add(id(tensor))
-            self._read[_memory(tensor)] = self._step
+            self._read[_memory_key(tensor)] = self._step
 
-    def most_bytes(self) -> int:
-        """The most bytes at any step that were written until then, and are still to be read."""
+    def compute_peak_bytes(self) -> int:
+        """Return the maximum over steps of the bytes already written and still to be read."""
         changes = [0] * (self._step + 2)
-        for memory, (born, size) in self._born.items():
-            if memory in self._read:  # not so the indices that a pool gives, too
-                changes[born] += size
+        for memory, (start, size) in self._written.items():
+            if memory in self._read:  # unlike the indices that a pooling returns
+                changes[start] += size
                 changes[self._read[memory] + 1] -= size
         return max(accumulate(changes))
 
 
-def _tensors(tree: Any) -> Iterator[Tensor]:
+def _iterate_tensors(tree: Any) -> Iterator[Tensor]:
     return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
 
 
-def _memory(tensor: Tensor) -> StorageWeakRef:
-    """What tells a tensor's memory from all other: it is freed, but its address not used again."""
+def _memory_key(tensor: Tensor) -> StorageWeakRef:
+    """Return a unique key of a tensor's memory: freed memory leaves its key unused."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]

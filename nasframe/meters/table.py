@@ -1,4 +1,4 @@
-"""How long a network takes, from a table of its blocks: nothing is measured."""
+"""Latency of a network from a table of its blocks, without measuring."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from pathlib import Path
 
 from nasframe.api.parts import Meter, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
-from nasframe.meters.latency.table import read
+from nasframe.meters.latency.table import read_table
 
 
 class TableMeter(Meter):
-    """Adds up the latencies of the blocks, and corrects the sum as the table's whole networks tell.
+    """Adds up the latencies of the blocks and corrects the sum by the table's whole networks.
 
     Args:
-        path: a table that ``nasframe-latency --table`` has made.
-        space: makes the networks.
-        task: their inputs.
+        path: a table written by ``nasframe-latency --table``.
+        space: gives the blocks of a network.
+        task: gives the shape of the inputs.
 
     Raises:
-        NasframeError: if there is no such table, or it is for other networks, or not finished.
+        NasframeError: if the table is missing, unfinished or for other networks.
     """
 
     provides = ("latency_ms",)
 
     def __init__(self, path: Path, space: SearchSpace, task: Task) -> None:
-        self._table = read(path)
+        self._table = read_table(path)
         self._table.check(space, task)
         self._line = self._table.line()
         self._space = space
@@ -32,10 +32,10 @@ class TableMeter(Meter):
         self.device = self._table.header["device"]
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Look the blocks up.
+        """Look up the blocks and add up their latencies.
 
         Raises:
-            LookupError: naming a block that the table lacks, and the command that adds it.
+            LookupError: if the table lacks a block; names the block and the command that adds it.
         """
         blocks = self._space.blocks(architecture, self._task) or ()
         try:

@@ -1,4 +1,4 @@
-"""Call what a plugin brought, and say whose mistake it is if that goes wrong."""
+"""Call a plugin's code, and name the plugin, the part and the line if it fails."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 
 Part = TypeVar("Part")
 
 
-def built(build: Callable[..., Part], kind: type, *arguments: object) -> Part:
+def build_part(build: Callable[..., Part], kind: type, *arguments: object) -> Part:
     """Make a part from its config's ``build``.
 
     Raises:
         NasframeError: if ``build`` raises or returns something else.
     """
     name = _of_package(build.__qualname__, build.__module__)
-    with blaming(name):
+    with blame_part(name):
         part = build(*arguments)
     if not isinstance(part, kind):
         raise NasframeError(f"{name} must return a {kind.__name__}, not {part!r:.80}")
@@ -27,28 +27,28 @@ def built(build: Callable[..., Part], kind: type, *arguments: object) -> Part:
 
 
 @contextmanager
-def blaming(name: str) -> Iterator[None]:
-    """Name the part and the place where the code inside the block has raised something."""
+def blame_part(name: str) -> Iterator[None]:
+    """Turn an exception from the block into an error that names the part and the line."""
     try:
         yield
     except NasframeError:
         raise
     except Exception as error:
-        raise NasframeError(raised(name, error)) from error
+        raise NasframeError(describe_failure(name, error)) from error
 
 
-def raised(name: str, error: Exception) -> str:
-    """That a part of a package has raised something, and where: in its own code, if it is there."""
+def describe_failure(name: str, error: Exception) -> str:
+    """Say what a part raised and where, if possible at a line of its own package."""
     package = name.rpartition("(")[2].rstrip(")")
     frames = list(traceback.walk_tb(error.__traceback__))
     modules = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in frames]
     own = [place for place, module in zip(frames, modules, strict=True) if module == package]
     frame, line = (own or frames)[-1]
-    return f"{name} raised {one_line(error)} ({frame.f_code.co_filename}:{line})"
+    return f"{name} raised {format_error(error)} ({frame.f_code.co_filename}:{line})"
 
 
-def called(part: object, method: str = "") -> str:
-    """A part for people: its class, and the package that it comes from."""
+def describe_part(part: object, method: str = "") -> str:
+    """Return a part's class and package, human-readable: ``Class.method (package)``."""
     kind = type(part)
     name = f"{kind.__qualname__}.{method}" if method else kind.__qualname__
     return _of_package(name, kind.__module__)

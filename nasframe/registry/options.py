@@ -55,19 +55,19 @@ GROUPS: dict[str, tuple[str, type[Config]]] = {
     "detector": ("nasframe_detectors", DetectorConfig),
     "exporter": ("nasframe_exporters", ExporterConfig),
 }
-"""Each group of options with its hook and the base class of its configs."""
+"""Groups of options, each with its hook and the base class of its configurations."""
 
 SEVERAL = ("meters", "logger")
-"""The groups of which several options may be chosen at once; a configuration has them by name."""
+"""Groups that take several options at once; a configuration holds them by name."""
 
 NONE = "none"
-"""What chooses nothing of such a group."""
+"""The word that chooses no option of such a group."""
 
 
-def groups(schema: type[Config]) -> list[str]:
-    """The groups of which a configuration has parts.
+def find_groups(schema: type[Config]) -> list[str]:
+    """Return the groups that a configuration has parts of.
 
-    A field of that name may be something else: ``RecipeConfig.search_space`` holds plain settings.
+    A field with a group's name may be something else: ``RecipeConfig.search_space`` holds settings.
     """
     kinds = {name: str(item.type) for name, item in schema.__dataclass_fields__.items()}
     return [group for group, (_, base) in GROUPS.items() if base.__name__ in kinds.get(group, "")]
@@ -90,7 +90,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published network: its name, and the function that makes it."""
+    """A published network: its name, and the function that builds it."""
 
     name: str
     make: Callable[..., nn.Module]
@@ -99,7 +99,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What one plugin offers."""
+    """The options and networks of one plugin."""
 
     options: tuple[Option, ...]
     networks: tuple[Published, ...]
@@ -107,26 +107,26 @@ class Offers:
 
 @cache
 def options() -> tuple[Option, ...]:
-    """Every option of every group.
+    """Return every option of every group.
 
     Raises:
-        NasframeError: if a plugin cannot be used, or two of them give one name.
+        NasframeError: if a plugin cannot be used, or two plugins give the same name.
     """
     return _options(load_plugins()[0])
 
 
 @cache
 def networks() -> tuple[Published, ...]:
-    """Every published network, by name.
+    """Return every published network, by name.
 
     Raises:
-        NasframeError: if a plugin cannot be used, or two of them give one name.
+        NasframeError: if a plugin cannot be used, or two plugins give the same name.
     """
     return _networks(load_plugins()[0])
 
 
-def survey() -> dict[Plugin, Offers | NasframeError]:
-    """Every installed plugin, looked at by itself: what it offers, or what is wrong with it."""
+def inspect_plugins() -> dict[Plugin, Offers | NasframeError]:
+    """Inspect each installed plugin by itself: return what it offers, or its error."""
     return {
         (plugin := describe_plugin(point)): _inspect(point, plugin) for point in find_entry_points()
     }
@@ -202,8 +202,8 @@ def _check_option(option: Option, base: type[Config]) -> Option:
     return option
 
 
-def restored(group: str, part: Mapping[str, Any]) -> Any:
-    """The config of a part, as it stands in the first line of a journal.
+def restore_config(group: str, part: Mapping[str, Any]) -> Any:
+    """Rebuild the configuration of a part from a journal.
 
     Raises:
         NasframeError: if no installed plugin offers it, or its settings cannot be used.
@@ -232,11 +232,11 @@ def option(group: str, name: str, **settings: Any) -> Any:
 
 
 def published(name: str, **settings: Any) -> nn.Module:
-    """Make a network that some plugin publishes: ``published(NAME, classes=10)``.
+    """Build a network that a plugin publishes: ``published(NAME, classes=10)``.
 
     Args:
         name: the network's name; ``nasframe-plugins`` lists them.
-        settings: arguments of the function that makes it.
+        settings: arguments of the function that builds it.
 
     Raises:
         NasframeError: if there is no such network or setting.

@@ -1,7 +1,7 @@
 """Find, check, list and block plugins.
 
-Every plugin, built in or not, comes through the entry-point group ``nasframe``. They are loaded
-once, on first use. ``NASFRAME_BLOCK=name,name`` leaves plugins out.
+Every plugin, also a built-in one, is an entry point of the group ``nasframe``. Plugins are loaded
+once, on first use. ``NASFRAME_BLOCK=name,name`` skips some.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nasframe.errors import NasframeError
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed plugin: the name of its entry point, and the distribution that brings it."""
+    """An installed plugin: the name of its entry point, and its distribution."""
 
     name: str
     distribution: str
@@ -30,13 +30,13 @@ class Plugin:
 
 
 HEAVY = ("torch", "torchvision", "pytorch_lightning", "timm", "sklearn", "onnxruntime", "ray")
-"""What takes seconds to import; every command loads every plugin."""
+"""Packages that take seconds to import; every command loads every plugin."""
 
 _weighs: dict[Plugin, list[str]] = {}
 
 
-def weight_problems() -> list[str]:
-    """Which of the loaded plugins have made every command wait for something heavy."""
+def describe_heavy_plugins() -> list[str]:
+    """Describe the loaded plugins that make every command wait for a heavy import."""
     return [
         f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) imports "
         f"{' and '.join(loaded)} when it is loaded, so that every command waits for that: import "
@@ -47,6 +47,11 @@ def weight_problems() -> list[str]:
 
 @cache
 def load_plugins() -> tuple[pluggy.PluginManager, dict[str, Plugin]]:
+    """Load and register every plugin, once.
+
+    Raises:
+        NasframeError: if one cannot be used, or two have the same name.
+    """
     manager = make_manager()
     loaded: dict[str, Plugin] = {}
     for point in find_entry_points():
@@ -65,24 +70,31 @@ def load_plugins() -> tuple[pluggy.PluginManager, dict[str, Plugin]]:
 
 
 def make_manager() -> pluggy.PluginManager:
+    """Make a manager that knows the hooks and no plugin."""
     manager = pluggy.PluginManager("nasframe")
     manager.add_hookspecs(hookspecs)
     return manager
 
 
 def find_entry_points() -> list[EntryPoint]:
-    """The entry points of the installed plugins that are not blocked, by name."""
+    """Return the entry points of the installed plugins, without the blocked ones, by name."""
     blocked = {name.strip() for name in os.environ.get("NASFRAME_BLOCK", "").split(",")}
     points = (point for point in entry_points(group="nasframe") if point.name not in blocked)
     return sorted(points, key=lambda point: (point.name, point.value))
 
 
 def register_plugin(manager: pluggy.PluginManager, point: EntryPoint, plugin: Plugin) -> None:
+    """Import a plugin and register its hooks.
+
+    Raises:
+        NasframeError: if it cannot be imported, or has an unknown hook.
+    """
     manager.register(_load(point, plugin), name=point.name)
     _check_hooks(manager, point.name)
 
 
 def describe_plugin(point: EntryPoint) -> Plugin:
+    """Return the name, distribution and version of an entry point."""
     if point.dist is None:
         return Plugin(point.name, "unknown", "unknown")
     return Plugin(point.name, point.dist.name, point.dist.version)
@@ -119,5 +131,5 @@ def _check_hooks(manager: pluggy.PluginManager, name: str) -> None:
 
 
 def plugins() -> list[Plugin]:
-    """The loaded plugins by name."""
+    """Return the loaded plugins by name."""
     return list(load_plugins()[1].values())

@@ -1,7 +1,7 @@
-"""The words of older files that have changed since: the one table of them.
+"""The only table of words in older files that have other names today.
 
-Journals, ``retrain.json`` and files of weights name config classes, settings and members of enums.
-Who renames one adds a line here; ``serialization.update`` reads the tables.
+Journals, ``retrain.json`` and weight files name configuration classes, settings and enum members.
+Whoever renames one adds a line here. ``serialization.update`` reads the tables.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 
 class Renamed(NamedTuple):
-    """A setting of today.
+    """Today's name and value of a setting.
 
     Attributes:
-        name: of the setting; with a dot, of an entry in a setting that is a dictionary.
-        convert: makes today's plain value of a former one. Any other value, also one of today or
-            a wrong one, it returns as it is.
+        name: of the setting; with a dot, of an entry in a dictionary.
+        convert: turns a former plain value into today's, and returns any other value unchanged.
     """
 
     name: str
@@ -32,14 +31,14 @@ _LOGGERS = {
 
 
 def _list_logger(value: Any) -> Any:
-    """A logger was one word, or ``none``; now there are several, by name."""
+    """Convert the single word for a logger, or ``none``, into loggers by name."""
     if value == "none":
         return {}
     return {value: {"type": _LOGGERS[value]}} if value in tuple(_LOGGERS) else value
 
 
 CLASSES: dict[str, str] = {}
-"""Config classes, ``package:Class``, by their former names."""
+"""Configuration classes, ``package:Class``, by their former names."""
 
 SETTINGS: dict[tuple[str, str], Renamed] = {
     ("nasframe:RecipeConfig", name): Renamed(f"search_space.{name}")
@@ -50,6 +49,5 @@ SETTINGS: dict[tuple[str, str], Renamed] = {
 }
 """Settings by today's name of their class, ``package:Class``, and their own former name.
 
-A setting that keeps its name may stand here as well: for members of enums that are called
-otherwise now, or for values of another form.
+A setting that keeps its name is listed when its enum members or the form of its values changed.
 """

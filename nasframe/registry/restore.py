@@ -1,4 +1,4 @@
-"""Parts of a study, made again from the configuration in the first line of its journal."""
+"""Rebuild parts of a study from the configuration in its journal."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from nasframe.api.config import ObjectiveConfig, SearchSpaceConfig
 from nasframe.api.drawing import Drawing
 from nasframe.api.parts import Objective, SearchSpace
 from nasframe.api.types import Architecture
-from nasframe.registry.calls import blaming, built, called
-from nasframe.registry.options import restored
+from nasframe.registry.calls import blame_part, build_part, describe_part
+from nasframe.registry.options import restore_config
 
 
-def space_of(config: Mapping[str, Any]) -> SearchSpace:
-    """The search space.
-
-    Raises:
-        NasframeError: if its plugin is missing, or it cannot be built.
-    """
-    part: SearchSpaceConfig = restored("search_space", config["search_space"])
-    return built(part.build, SearchSpace)
-
-
-def objective_of(config: Mapping[str, Any]) -> Objective:
-    """The objective.
+def restore_space(config: Mapping[str, Any]) -> SearchSpace:
+    """Build the search space of a stored configuration.
 
     Raises:
         NasframeError: if its plugin is missing, or it cannot be built.
     """
-    part: ObjectiveConfig = restored("objective", config["objective"])
-    return built(part.build, Objective)
+    part: SearchSpaceConfig = restore_config("search_space", config["search_space"])
+    return build_part(part.build, SearchSpace)
 
 
-def drawing(space: SearchSpace, architecture: Architecture) -> Drawing:
-    """What the space says of a picture of the architecture.
+def restore_objective(config: Mapping[str, Any]) -> Objective:
+    """Build the objective of a stored configuration.
+
+    Raises:
+        NasframeError: if its plugin is missing, or it cannot be built.
+    """
+    part: ObjectiveConfig = restore_config("objective", config["objective"])
+    return build_part(part.build, Objective)
+
+
+def draw_architecture(space: SearchSpace, architecture: Architecture) -> Drawing:
+    """Ask the space for the drawing of an architecture.
 
     Raises:
         NasframeError: if it fails.
     """
-    with blaming(called(space, "draw")):
-        return built(space.draw, Drawing, architecture)
+    with blame_part(describe_part(space, "draw")):
+        return build_part(space.draw, Drawing, architecture)

@@ -1,4 +1,4 @@
-"""Configurations as plain values for the journal, and back; no code is named in a file."""
+"""Convert configurations to plain values for files, and back; files never name code."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nasframe.api.config import Config
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.registry.renamed import CLASSES, SETTINGS, Renamed
 
 TYPE = "type"
-"""The key under which the name of a config's class stands."""
+"""The key of a configuration's class name."""
 
 _NUMBERS = (bool, int, float)
-"""Each will do for another one: 10.0 trials are 10."""
+"""Types that may replace each other: 10.0 trials are 10."""
 
 _CHECKED = (*_NUMBERS, str, list, dict, NoneType, Enum, Path)
-"""The kinds of settings that OmegaConf checks on the command line, parts aside."""
+"""Types of settings that OmegaConf checks on the command line, apart from parts."""
 
 
 def to_plain(value: Any) -> Any:
-    """A configuration as dictionaries, lists, strings and numbers.
+    """Convert a configuration to dictionaries, lists, strings and numbers.
 
     Raises:
-        NasframeError: naming the setting that is nothing of this.
+        NasframeError: naming the setting that cannot be converted.
     """
     if is_dataclass(value) and not isinstance(value, type):
         items = {item.name: _setting(value, item.name) for item in fields(value)}
@@ -56,47 +56,49 @@ def _setting(config: Any, name: str) -> Any:
 
 
 def type_name(kind: type) -> str:
-    """How a config class is named in a journal: its package and its own name."""
+    """Return the name of a configuration class in files: ``package:Class``."""
     return f"{kind.__module__.partition('.')[0]}:{kind.__qualname__}"
 
 
 def from_plain(data: Mapping[str, Any], known: Mapping[str, type[Config]]) -> Config:
-    """Make a configuration again.
+    """Rebuild a configuration.
 
     Args:
-        data: what ``to_plain`` made of it.
-        known: the config classes that may be used, by ``type_name``.
+        data: what ``to_plain`` returned for it.
+        known: the permitted configuration classes by ``type_name``.
 
     Raises:
         NasframeError: if its class is not among the known ones, or the settings do not fit it.
     """
-    data = update(data)
+    data = translate_names(data)
     name = data[TYPE]
     kind = known.get(name)
     if kind is None:
         raise NasframeError(f"no installed plugin offers {name}: install the one that does")
-    if foreign := foreign_settings(kind, data):
-        raise NasframeError(no_setting(name, foreign[0]))
+    if foreign := find_unknown_settings(kind, data):
+        raise NasframeError(describe_unknown_setting(name, foreign[0]))
     try:
-        return kind(**settings(kind, data))
+        return kind(**parse_settings(kind, data))
     except Exception as error:
-        raise NasframeError(f"the settings of {name} cannot be used: {one_line(error)}") from error
+        raise NasframeError(
+            f"the settings of {name} cannot be used: {format_error(error)}"
+        ) from error
 
 
-def settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a configuration from their plain values; those that it lacks are left out.
+def parse_settings(kind: type[Config], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert plain values back to settings; missing ones are left out.
 
     Raises:
-        TypeError: if a value is not of the kind that its setting takes.
+        TypeError: if a value has the wrong type for its setting.
     """
-    data = update({**data, TYPE: type_name(kind)})
+    data = translate_names({**data, TYPE: type_name(kind)})
     hints = get_type_hints(kind)
     names = [item.name for item in fields(kind) if item.name in data]
     return {name: _restore(name, hints[name], data[name]) for name in names}
 
 
-def update(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of a configuration and its parts in the words of today."""
+def translate_names(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the plain values of a configuration and its parts into today's names."""
     kind = data.get(TYPE)
     kind = CLASSES.get(kind, kind) if isinstance(kind, str) else ""
     result = {TYPE: kind} if kind else {}
@@ -108,30 +110,32 @@ def update(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(result: dict[str, Any], name: str, value: Any) -> None:
-    """Enter a setting; a name with a dot is one of a dictionary, where null stands for nothing."""
+    """Enter a setting; a name with a dot is a key of a dictionary, and its null is left out."""
     first, dot, rest = name.partition(".")
+    before = result.get(first)
+    known = before if isinstance(before, dict) else {}
     if not dot:
-        result[name] = {**result.get(name, {}), **value} if isinstance(value, dict) else value
+        result[name] = {**known, **value} if isinstance(value, dict) else value
     elif value is not None:
-        result[first] = {**result.get(first, {}), rest: value}
+        result[first] = {**known, rest: value}
 
 
 def _update(value: Any) -> Any:
     if isinstance(value, list):
         return [_update(item) for item in value]
-    return update(value) if isinstance(value, Mapping) else value
+    return translate_names(value) if isinstance(value, Mapping) else value
 
 
-def foreign_settings(kind: type[Config], data: Mapping[str, Any]) -> list[str]:
-    """The settings in plain values of today's words that a config class does not have."""
+def find_unknown_settings(kind: type[Config], data: Mapping[str, Any]) -> list[str]:
+    """Return the settings that a configuration class does not have; names are today's."""
     return sorted(data.keys() - {TYPE} - {item.name for item in fields(kind)})
 
 
-def no_setting(name: str, key: str) -> str:
-    """A sentence: a config class does not have a setting, though a file says so.
+def describe_unknown_setting(name: str, key: str) -> str:
+    """Say that a configuration class lacks a setting that a file gives.
 
     Args:
-        name: of the class, as ``type_name`` gives it.
+        name: of the class, from ``type_name``.
         key: the setting.
     """
     package = name.partition(":")[0]
@@ -156,19 +160,19 @@ def _restore(name: str, hint: Any, value: Any) -> Any:
     raise TypeError(f"{name} is {value!r}")
 
 
-def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as ``group.key`` and value."""
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested settings to ``group.key`` and value."""
     result: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{key}.")
+            result |= flatten(value, f"{prefix}{key}.")
         else:
             result[prefix + key] = value
     return result
 
 
-def with_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings with some others, by ``group.key``, in their places."""
+def apply_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested settings with some of them, given by ``group.key``, replaced."""
     result = dict(data)
     for key, value in changes.items():
         first, dot, rest = key.partition(".")
@@ -176,24 +180,24 @@ def with_changes(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
             result[first] = value
             continue
         part = result.get(first)
-        result[first] = with_changes(part if isinstance(part, Mapping) else {}, {rest: value})
+        result[first] = apply_changes(part if isinstance(part, Mapping) else {}, {rest: value})
     return result
 
 
 def check_settings(config: Config, data: Mapping[str, Any]) -> None:
-    """Refuse a file that gives a configuration, or a part of it, a setting that it does not have.
+    """Refuse a file with a setting that its configuration, or a part of it, does not have.
 
-    Settings of free parts may differ, and so may those of parts of another class.
+    Free parts and parts of another class are not checked.
 
     Args:
-        config: the configuration of today.
-        data: the plain values of the file, in the words of today.
+        config: today's configuration.
+        data: the plain values of the file, with today's names.
 
     Raises:
         NasframeError: naming the setting.
     """
-    if foreign := foreign_settings(type(config), data):
-        raise NasframeError(no_setting(type_name(type(config)), foreign[0]))
+    if foreign := find_unknown_settings(type(config), data):
+        raise NasframeError(describe_unknown_setting(type_name(type(config)), foreign[0]))
     for item in fields(config):
         if not item.metadata.get("free"):
             _check_value(getattr(config, item.name), data.get(item.name))
@@ -210,8 +214,8 @@ def _check_value(value: Any, plain: Any) -> None:
         check_settings(value, plain)
 
 
-def defaults(config: Config) -> dict[str, Any]:
-    """The plain default of each setting of a configuration and its parts that has one."""
+def collect_defaults(config: Config) -> dict[str, Any]:
+    """Return the plain defaults of a configuration's settings and of its parts' settings."""
     result: dict[str, Any] = {}
     for item in fields(config):
         value = getattr(config, item.name)
@@ -219,7 +223,7 @@ def defaults(config: Config) -> dict[str, Any]:
         for name, part in parts.items():
             prefix = ".".join(filter(None, (item.name, name)))
             if isinstance(part, Config):
-                result |= {f"{prefix}.{key}": text for key, text in defaults(part).items()}
+                result |= {f"{prefix}.{key}": text for key, text in collect_defaults(part).items()}
         if item.default is not MISSING:
             result[item.name] = to_plain(item.default)
         elif item.default_factory is not MISSING:

@@ -1,5 +1,5 @@
-"""What studies say: each by itself, or several together.
+"""Reports of studies: each by itself, or several together.
 
-``study`` reads one, ``comparison`` tells which contender finds better networks and how sure that
-is, ``page`` writes both as an HTML file; ``notebook`` has the same charts for a notebook.
+``study`` reports one study, ``comparison`` tests which contender finds better networks, ``page``
+writes both as an HTML file, and ``notebook`` draws the same charts in a notebook.
 """

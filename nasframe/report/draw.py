@@ -1,4 +1,4 @@
-"""The command ``nasframe-report DIR --draw WHICH``: a picture of an architecture."""
+"""The command ``nasframe-report DIR --draw WHICH``: draw one architecture."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from nasframe.api.types import Architecture
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import drawing, space_of
-from nasframe.report.comparison.studies import find
+from nasframe.registry.restore import draw_architecture, restore_space
+from nasframe.report.comparison.studies import find_studies
 from nasframe.storage import journal
 from nasframe.storage.files import write_output
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.result import read_result
 
 
-def draw(folders: list[Path], which: str, path: Path | None) -> Path:
+def draw_to_file(folders: list[Path], which: str, path: Path | None) -> Path:
     """Draw an architecture of a study's space into an SVG file.
 
     Args:
@@ -23,34 +23,34 @@ def draw(folders: list[Path], which: str, path: Path | None) -> Path:
         path: the file; by default in the study's folder.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        NasframeError: if there is no such trial or architecture, or it cannot be drawn.
+        NasframeError: if the trial or architecture does not exist, or cannot be drawn.
     """
-    studies = find(folders)
+    studies = find_studies(folders)
     if len(studies) > 1:
         raise NasframeError(f"--draw takes one study, not {len(studies)}: give its folder")
-    header = next(journal.read(studies[0]), None)
+    header = next(journal.read_journal(studies[0]), None)
     if header is None:
         raise NasframeError(f"{studies[0]} has no trial yet")
-    space, architecture = space_of(header["config"]), _architecture(studies[0], which)
+    space, architecture = restore_space(header["config"]), _find_architecture(studies[0], which)
     try:
         check_tokens(architecture.tokens, space.choices[: len(architecture.tokens)])
     except NasframeError as error:
         raise NasframeError(f"--draw {which}: {error}") from error
     path = path or studies[0] / f"architecture-{which[:60]}.svg"
-    write_output(path, drawing(space, architecture).svg())
+    write_output(path, draw_architecture(space, architecture).svg())
     return path
 
 
-def _architecture(folder: Path, which: str) -> Architecture:
+def _find_architecture(folder: Path, which: str) -> Architecture:
     if which.isdecimal():
         trials = {trial.number: trial for trial in read_result(folder).trials}
         if int(which) not in trials:
             raise NasframeError(f"--draw {which}: {folder} has no trial {which}")
         return trials[int(which)].architecture
-    words = which.split("-")
-    if not all(word.isdecimal() for word in words):
+    tokens = which.split("-")
+    if not all(token.isdecimal() for token in tokens):
         raise NasframeError(f"--draw {which}: must be a trial's number, or tokens as 3-0-1")
-    return Architecture(tuple(map(int, words)))
+    return Architecture(tuple(map(int, tokens)))

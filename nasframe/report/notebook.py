@@ -1,4 +1,4 @@
-"""Charts for a notebook or a script: those of the page, of studies as they are now."""
+"""Charts of the report page, for a notebook or a script; studies may still be running."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nasframe.report.page.trials import Record
 
 
-class Kind(Enum):
-    """What a chart shows."""
+class ChartKind(Enum):
+    """The kind of a chart."""
 
     trials = "trials"
     time = "time"
@@ -28,72 +28,78 @@ class Kind(Enum):
 def plot(
     studies: StudyResult | Path | str | Sequence[StudyResult | Path | str], kind: str = "trials"
 ) -> altair.TopLevelMixin:
-    """A chart of studies, which may still be running.
+    """Plot studies, which may still be running.
 
-    A notebook shows it; ``.save("chart.svg")`` writes it (``.png``, ``.pdf``, ``.html``, too).
+    A notebook shows the chart; ``.save("chart.svg")`` writes it, also as ``.png``, ``.pdf`` or
+    ``.html``.
 
     Args:
-        studies: one or several: results, or folders of studies, or folders that hold studies.
-        kind: ``trials``: rewards, and the best so far, against the number of trials; ``time``:
-            against minutes; ``pareto``: the networks of one study and its Pareto front;
-            ``comparison``: the means of contenders over their seeds, as ``nasframe-report
-            --compare`` draws them.
+        studies: one or several results, folders of studies, or folders that hold studies.
+        kind: ``trials`` draws rewards and the best so far against the number of trials, ``time``
+            against minutes; ``pareto`` draws the networks of one study and its Pareto front;
+            ``comparison`` draws the means of contenders over their seeds, as
+            ``nasframe-report --compare`` does.
 
     Returns:
-        A chart of Vega-Altair.
+        A Vega-Altair chart.
 
     Raises:
-        NasframeError: if there is no such kind, no study, no trial, or what the kind needs is not
-            there.
+        NasframeError: if the kind is unknown, there is no study or trial, or the studies lack what
+            the kind needs.
     """
-    from nasframe.report.comparison.groups import contest
-    from nasframe.report.comparison.studies import find
+    from nasframe.report.comparison.groups import read_contest
+    from nasframe.report.comparison.studies import find_studies
 
-    if kind not in Kind.__members__:
-        raise NasframeError(f"there is no chart {kind!r}; {nearest(kind, Kind.__members__)}")
+    if kind not in ChartKind.__members__:
+        raise NasframeError(f"there is no chart {kind!r}; {nearest(kind, ChartKind.__members__)}")
     if not studies:
         raise NasframeError("no study was given")
     given = [studies] if isinstance(studies, StudyResult | Path | str) else studies
-    folders = find([Path(s.folder if isinstance(s, StudyResult) else s) for s in given])
-    match Kind[kind]:
-        case Kind.pareto:
-            return _pareto(folders)
-        case Kind.comparison:
-            from nasframe.report.comparison.chart import picture
+    folders = find_studies([Path(s.folder if isinstance(s, StudyResult) else s) for s in given])
+    match ChartKind[kind]:
+        case ChartKind.pareto:
+            return _plot_front(folders)
+        case ChartKind.comparison:
+            from nasframe.report.comparison.chart import draw_comparison
             from nasframe.report.comparison.compare import compare
 
-            return picture(compare(contest(folders)))
-        case Kind.trials | Kind.time:
-            return _course(folders, kind)
+            return draw_comparison(compare(read_contest(folders)))
+        case ChartKind.trials | ChartKind.time:
+            return _plot_rewards(folders, kind)
 
 
-def _pareto(folders: Sequence[Path]) -> altair.TopLevelMixin:
-    from nasframe.report.study.analyze import inspect
-    from nasframe.report.study.chart import picture
+def _plot_front(folders: Sequence[Path]) -> altair.TopLevelMixin:
+    from nasframe.report.study.analyze import analyze_study
+    from nasframe.report.study.chart import draw_front
 
     if len(folders) > 1:
-        raise NasframeError(f"a Pareto front is of one study, not of {len(folders)}: give one")
-    findings = inspect(folders[0], strict=True)
+        raise NasframeError(
+            f"a Pareto front is of one study, not of {len(folders)}: give one study"
+        )
+    findings = analyze_study(folders[0], strict=True)
     assert findings.front is not None
-    return picture(findings, findings.front)
+    return draw_front(findings, findings.front)
 
 
-def _course(folders: Sequence[Path], kind: str) -> altair.TopLevelMixin:
+def _plot_rewards(folders: Sequence[Path], kind: str) -> altair.TopLevelMixin:
     from nasframe.report.page import charts
-    from nasframe.report.page.page import short_names
-    from nasframe.report.page.trials import record
+    from nasframe.report.page.page import shorten_names
+    from nasframe.report.page.trials import read_record
 
-    names = short_names(folders)
-    studies = [_rows(name, record(path)) for name, path in zip(names, folders, strict=True)]
+    names = shorten_names(folders)
+    studies = [
+        _make_rows(name, read_record(path)) for name, path in zip(names, folders, strict=True)
+    ]
     field = charts.COURSES[kind].field
-    best = [row for rows in studies for row in _best(sorted(rows, key=lambda row: row[field]))]
+    ordered = [sorted(rows, key=lambda row: row[field]) for rows in studies]
+    best = [row for rows in ordered for row in _find_improvements(rows)]
     trials = [row for rows in studies for row in rows]
-    return charts.course(names, kind, own_legend=len(names) > 1).properties(
+    return charts.draw_course(names, kind, own_legend=len(names) > 1).properties(
         datasets={"trials": trials, f"best_{field}": best}
     )
 
 
-def _rows(name: str, record: Record) -> list[dict[str, Any]]:
+def _make_rows(name: str, record: Record) -> list[dict[str, Any]]:
     return [
         {
             "study": name,
@@ -107,8 +113,8 @@ def _rows(name: str, record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def _best(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Where the best reward has risen; and the end, which it holds to."""
+def _find_improvements(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows that raise the best reward, and the last row with that reward."""
     found: list[Mapping[str, Any]] = []
     for row in rows:
         trained = row["state"] in ("trained", "stopped") and row["reward"] is not None

@@ -1,4 +1,4 @@
-"""Work on many studies, in several processes if they are many, with a bar on the terminal."""
+"""Process many studies in parallel, with a progress bar on the terminal."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from nasframe._support.system import cores
+from nasframe._support.system import count_cores
 from nasframe.errors import NasframeError
 
 Found = TypeVar("Found")
 
-_HANDFUL = 8
-"""So many studies are read sooner than processes start."""
+_SERIAL_LIMIT = 8
+"""Up to this many studies are read faster than processes start."""
 
 
-def each(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> list[Found]:
-    """What a function finds in each folder, in their order.
+def map_folders(work: Callable[[Path], Found], folders: Sequence[Path], title: str) -> list[Found]:
+    """Apply a function to each folder and return the results in the same order.
 
     Args:
-        work: a function of a module, or a partial of one; what it returns can be pickled.
-        folders: of studies.
-        title: what is done, for the bar.
+        work: a module-level function or a partial of it; its results must be picklable.
+        folders: folders of studies.
+        title: the label of the progress bar.
 
     Raises:
         NasframeError: if one of the processes was killed.
     """
-    if len(folders) <= _HANDFUL:
-        return list(_shown(map(work, folders), len(folders), title))
-    workers = min(cores(), len(folders))
+    if len(folders) <= _SERIAL_LIMIT:
+        return list(_track(map(work, folders), len(folders), title))
+    workers = min(count_cores(), len(folders))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         try:
-            # Not by map: it cancels what is left, and the pool complains of that when it is ended.
-            with _ctrl_c_waiting():
+            # Not map: it cancels pending work, and the pool prints errors about that when it stops.
+            with _block_ctrl_c():
                 futures = [pool.submit(work, folder) for folder in folders]
-            return list(_shown((f.result() for f in futures), len(folders), title))
+            return list(_track((f.result() for f in futures), len(folders), title))
         except BrokenProcessPool as error:
-            reason = "a process that read studies was killed: is memory short?"
+            reason = "a process that read studies was killed, perhaps for lack of memory"
             raise NasframeError(reason) from error
         except BaseException:
-            for process in active_children():  # which would be waited for
+            for process in active_children():  # the pool would wait for them
                 process.terminate()
             raise
 
 
 @contextmanager
-def _ctrl_c_waiting() -> Iterator[None]:
-    """Ctrl-C waits until the block ends, and never reaches the processes that are started in it.
+def _block_ctrl_c() -> Iterator[None]:
+    """Delay Ctrl-C until the block ends, and hide it from processes started in the block.
 
-    One that is interrupted while it starts would complain; this process ends them all.
+    A process interrupted while it starts would print a traceback; this process ends them all.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -65,7 +65,7 @@ def _ctrl_c_waiting() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _shown(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
+def _track(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
     console = Console(stderr=True)
     hidden = not console.is_terminal
     return track(results, title, total, console=console, transient=True, disable=hidden)

@@ -1,4 +1,4 @@
-"""Training the best networks of a study in full."""
+"""Retraining: full training of the best networks of a study."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from nasframe.retraining.config import Retrained as Retrained
 
 
 def retrain(config: RetrainConfig, tell: Callable[[str], None] = print) -> Retrained:
-    """Train the best networks of a study in full; the same folder again goes on.
+    """Train the best networks of a study in full; the same folder resumes.
 
-    Each network has a folder with a checkpoint of its last whole epoch, so that a killed
-    retraining ends, on a CPU, with the same weights as one that was not. The test data are read
-    once, when the winner is known.
+    Each network has a folder with a checkpoint of its last complete epoch. So, on a CPU, a killed
+    and resumed retraining ends with the same weights as an uninterrupted one. The test data are
+    read once, for the winner.
 
     Args:
-        config: what is trained, and how.
-        tell: is told each epoch, and what was found, in a line.
+        config: networks, task and recipe.
+        tell: receives a human-readable line for each epoch and for the result.
 
     Raises:
-        NasframeError: if something does not go together, the folder holds another retraining, or
-            another process is at work there.
+        NasframeError: if settings contradict each other, the folder holds another retraining, or
+            another process uses the folder.
     """
     from nasframe.retraining import run
 

@@ -1,4 +1,4 @@
-"""What is to be trained in full, and how; and what came of it."""
+"""Settings and result of a retraining."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nasframe.errors import NasframeError
 
 
 class Strategy(Enum):
-    """How several devices train together, by Lightning's names."""
+    """Distributed strategy of Lightning."""
 
     ddp = "ddp_fork"
     ddp_find_unused_parameters_true = "ddp_fork_find_unused_parameters_true"
@@ -29,14 +29,14 @@ class Strategy(Enum):
 
 @dataclass(kw_only=True)
 class TrainerConfig(Config):
-    """The devices of one machine that train together.
+    """Devices of one machine that train one network together.
 
     Attributes:
-        devices: how many; each has an equal part of every batch. ``recipe.precision=auto`` is then
-            bfloat16 on GPUs.
-        strategy: ``ddp`` takes less time, where every weight has a gradient: those of a cell that
-            does not read both of its inputs have none.
-        sync_batchnorm: whether batch norms see the parts of a batch as one.
+        devices: number of devices; each gets an equal part of every batch. With several GPUs,
+            ``recipe.precision=auto`` is bfloat16.
+        strategy: ``ddp`` is faster, but every weight must have a gradient; weights of a cell that
+            reads only one of its inputs have none.
+        sync_batchnorm: compute batch norm statistics over the whole batch, not each part.
     """
 
     devices: int = setting(1, least=1)
@@ -46,31 +46,31 @@ class TrainerConfig(Config):
 
 @dataclass(kw_only=True)
 class RetrainConfig(Config):
-    """One training in full, of networks from one of three places.
+    """Full training of networks from a study, a file of architectures, or by name.
 
     Attributes:
-        study: the folder of the study whose best networks are trained.
-        top: how many of them; the best one by validation is the winner.
-        trial: the number of a trial to be trained instead.
-        architectures: a file with an architecture of ``search_space`` on each line, as tokens or
-            by names, like that of a study's ``enqueue``; all are trained.
-        network: the name of a network that a plugin publishes, or that timm knows.
-        settings: of ``network``, by name.
-        recipe: how they are trained.
-        search_space: the study's; sizes that leave its choices as they are may be others.
-        task: the study's, or one of the same kind.
-        detector: makes one of the networks, where the task asks for it; they are its backbone.
-        dir: the folder for what is found; the same folder again goes on.
-        init: a folder of ``nasframe-retrain``, or a file of weights, from which training starts:
-            those of the same network; its classifier begins anew if the task has another number of
-            classes. A detector starts from a classifier's, or from those of the same detector.
-        freeze: beginnings of the names of layers that stay as they are, such as ``features.0``.
-        seed: of weights, batches and what is random in the networks.
-        device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+        study: folder of the study whose best networks are trained.
+        top: number of networks; the best by validation is the winner.
+        trial: number of a trial to train instead of the best.
+        architectures: file with an architecture of ``search_space`` on each line, as tokens or
+            by names, like a study's ``enqueue``; all are trained.
+        network: name of a network that a plugin publishes, or of timm.
+        settings: settings of ``network``, by name.
+        recipe: training settings.
+        search_space: the study's; sizes may differ if the choices stay the same.
+        task: the study's, or another of the same kind.
+        detector: builds a detector with the network as backbone, for tasks of detection.
+        dir: folder of the results; the same folder resumes.
+        init: folder of ``nasframe-retrain`` or file with the initial weights, of the same network;
+            the classifier restarts at random if the number of classes differs. A detector starts
+            from the weights of a classifier or of the same detector.
+        freeze: names of layers that stay unchanged, with all below, such as ``features.0``.
+        seed: of weights, batches and random operations of the networks.
+        device: ``auto`` (CUDA if available, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
             ``mps``.
         threads: CPU threads; results are equal only for equal threads.
-        trainer: several devices; ``device`` is then their kind.
-        logger: where the curves of each network are written, by name.
+        trainer: several devices, of the kind ``device``.
+        logger: loggers of each network's curves, by name.
     """
 
     search_space: SearchSpaceConfig | None = None
@@ -103,22 +103,21 @@ class RetrainConfig(Config):
             raise NasframeError("give one of study=DIR, architectures=FILE and network=NAME")
         if (self.search_space is None) == (self.network is None):
             raise NasframeError(
-                "a network that has a name belongs to no search space: leave out search_space"
+                "a named network belongs to no search space: leave out search_space"
                 if self.network is not None
-                else "search_space is required: the one to which the architectures belong"
+                else "search_space is required: give the search space of the architectures"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """What a retraining has found.
+    """Result of a retraining.
 
     Attributes:
-        folder: with the winner's weights, and in folders of their own those of all that were
-            trained.
-        name: the winner's, of its folder: ``trial-7`` of a study, ``architecture-3`` of a file,
-            ``network``.
-        metrics: its last metrics on the validation data, and those on the test data.
+        folder: folder with the winner's weights, and a subfolder for each trained network.
+        name: name of the winner and its subfolder: ``trial-7`` of a study, ``architecture-3`` of a
+            file, ``network``.
+        metrics: the winner's last validation metrics, and its test metrics.
         ranking: name and validation metrics of each network, the best first.
     """
 

@@ -1,7 +1,7 @@
-"""Several devices of one machine that train one network, each on its part of every batch.
+"""Data-parallel training of one network on several devices of one machine.
 
-The processes are forked: the command line is not run again, as it would be a whole sweep. So the
-process that forks must leave CUDA alone.
+The processes are forked, since running the command line again would repeat a whole sweep. So the
+forking process must not initialize CUDA.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from nasframe.tasks.loading import Loaded
 Found = TypeVar("Found")
 
 
-def check_together(config: TrainerConfig, task: Task, device: torch.device) -> None:
-    """Refuse what cannot be.
+def check_devices(config: TrainerConfig, task: Task, device: torch.device) -> None:
+    """Check that the devices exist and can train the task together.
 
     Raises:
         NasframeError: if there are fewer devices, or the task's batches depend on each other.
@@ -34,60 +34,62 @@ def check_together(config: TrainerConfig, task: Task, device: torch.device) -> N
     if config.devices == 1:
         return
     if device.type == "cuda" and config.devices > torch.cuda.device_count():
-        there = torch.cuda.device_count()
-        raise NasframeError(f"trainer.devices={config.devices}: this machine has {there}")
+        count = torch.cuda.device_count()
+        raise NasframeError(f"trainer.devices={config.devices}: this machine has {count}")
     if device.type not in ("cpu", "cuda"):
-        raise NasframeError(f"trainer.devices={config.devices}: {device.type} has one")
+        raise NasframeError(f"trainer.devices={config.devices}: {device.type} has only one device")
     if task.kind == "sequence":
         raise NasframeError(
-            f"trainer.devices={config.devices}: a text is read in order, by one device"
+            f"trainer.devices={config.devices}: a text is read in order; give trainer.devices=1"
         )
 
 
-def leave_cuda_alone() -> None:
-    """Have torch ask the driver, and not CUDA itself, which GPUs there are."""
+def avoid_cuda() -> None:
+    """Let torch count GPUs through the driver, without initializing CUDA."""
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
 
-def apart(work: Callable[[], Found]) -> Found:
-    """What a function gives in a forked process, so that this one can be forked again.
+def run_in_fork(work: Callable[[], Found]) -> Found:
+    """Run a function in a forked process and return its result; this process can fork again.
 
     Raises:
-        NasframeError: what it raises, or that the process was killed.
+        NasframeError: if the function fails or the process is killed.
     """
     context = get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
-    def run() -> None:
+    def send_result() -> None:
         try:
             sender.send((True, work()))
         except Exception as error:
             sender.send((False, str(error)))
 
-    process = context.Process(target=run)
+    process = context.Process(target=send_result)
     process.start()
     sender.close()
     try:
-        good, found = receiver.recv()
+        succeeded, found = receiver.recv()
     except EOFError:
-        good, found = False, "the process that reads the test data was killed"
+        succeeded, found = False, "the process that reads the test data was killed"
     finally:
         process.join()
-    if not good:
+    if not succeeded:
         raise NasframeError(found)
     result: Found = found
     return result
 
 
-def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -> Iterable[Any]:
-    """Each ``of``-th batch from ``rank`` on; those that can be are not even read elsewhere.
+def select_batches(
+    batches: Iterable[Any], rank: int, of: int, count: int | None = None
+) -> Iterable[Any]:
+    """Select each ``of``-th batch of an epoch from ``rank`` on; skip reading others if possible.
 
     Args:
-        batches: of an epoch.
-        rank: which of the processes this is.
-        of: how many there are.
-        count: how many batches each has, as all must have equally many in training; ``None`` for
-            all, of which each must have one at least: the first one makes all processes meet.
+        batches: batches of the epoch.
+        rank: index of this process.
+        of: number of processes.
+        count: number of batches of each process, equal for all in training; ``None`` for all
+            batches. Each process needs at least one, since the first one synchronizes them.
 
     Raises:
         NasframeError: if there are fewer batches than processes.
@@ -106,12 +108,13 @@ def part(batches: Iterable[Any], rank: int, of: int, count: int | None = None) -
 def _check_enough(count: int, of: int) -> None:
     if count < of:
         raise NasframeError(
-            f"trainer.devices={of}: there are {count} batches; give a smaller recipe.batch_size"
+            f"trainer.devices={of}: the number of batches is {count}; "
+            "give a smaller recipe.batch_size"
         )
 
 
-def whole(tally: Any, of: int, device: torch.device) -> Any:
-    """The sum of the tallies of all processes."""
+def sum_tallies(tally: Any, of: int, device: torch.device) -> Any:
+    """Sum up the tallies of all processes."""
     if of == 1:
         return tally
     tallies: list[Any] = [None] * of

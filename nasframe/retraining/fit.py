@@ -1,9 +1,10 @@
-"""One network trained in full, from the last whole epoch on if there is a checkpoint."""
+"""Full training of one network, resumed from a checkpoint if there is one."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,20 +18,20 @@ from torch.multiprocessing.spawn import ProcessException
 from nasframe.api.config import Precision
 from nasframe.api.parts import Task
 from nasframe.api.recipe import RecipeConfig
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.loggers.curves import Curves
 from nasframe.retraining.config import Strategy, TrainerConfig
-from nasframe.retraining.distributed import part
-from nasframe.retraining.module import FullModule, Row, epoch_seed
+from nasframe.retraining.distributed import select_batches
+from nasframe.retraining.module import EpochRow, FullModule, derive_epoch_seed
 from nasframe.storage.files import write_atomically
-from nasframe.training.evaluator import precision_of
-from nasframe.training.trainer import fit as train
+from nasframe.training.evaluator import choose_precision
+from nasframe.training.trainer import fit_module as train
 
 CHECKPOINT = "checkpoint"
-ALONE = TrainerConfig()
+ONE_DEVICE = TrainerConfig()
 
 
-def fit(
+def train_network(
     network: nn.Module,
     task: Task,
     recipe: RecipeConfig,
@@ -39,36 +40,32 @@ def fit(
     device: torch.device,
     folder: Path,
     frozen: Sequence[nn.Module] = (),
-    on_epoch: Callable[[list[Row]], None],
-    together: TrainerConfig = ALONE,
+    on_epoch: Callable[[list[EpochRow]], None],
+    together: TrainerConfig = ONE_DEVICE,
     curves: Sequence[Curves] = (),
-) -> tuple[nn.Module, list[Row]]:
-    """Train a network; the folder has a checkpoint of the last epoch until it is removed.
+) -> tuple[nn.Module, list[EpochRow]]:
+    """Train a network in full, with a checkpoint in the folder after each epoch.
 
     Args:
-        network: with its first weights; with those of the checkpoint if there is one.
-        task: what it is trained on.
-        recipe: how.
-        seed: of batches, and of what is random in the network.
-        device: on which.
-        folder: of the checkpoint.
+        network: the network with its initial weights; a checkpoint replaces them.
+        task: gives batches, loss and metrics.
+        recipe: training settings.
+        seed: of batches and of random operations of the network.
+        device: the device, or the kind of several.
+        folder: folder of the checkpoint.
         frozen: layers that stay in evaluation mode.
-        on_epoch: is told the rows of all epochs so far, after each.
-        together: the devices, if there are several.
-        curves: of each logger.
+        on_epoch: receives the rows of all completed epochs after each epoch.
+        together: the devices, if several train together.
+        curves: curves of each logger.
 
     Returns:
-        The network to be kept, on the CPU, in evaluation mode; and a row for each epoch.
+        The final network, on the CPU in evaluation mode, and a row for each epoch.
 
     Raises:
         FloatingPointError: if the training diverges.
         NasframeError: if the checkpoint cannot be read.
     """
-    devices = together.devices
-    size = max(1, recipe.batch_size // devices)
-    batches = task.train_steps(size) // devices
-    if not batches:
-        raise NasframeError(f"trainer.devices={devices}: there are fewer batches in an epoch")
+    batches = _Batches(task, recipe, together.devices, seed)
     child = FullModule(
         network,
         task,
@@ -76,52 +73,92 @@ def fit(
         seed=seed,
         frozen=frozen,
         on_epoch=on_epoch,
-        batches=batches,
+        batches=batches.count,
         curves=curves,
     )
     final = child.final
-    path = folder / f"{CHECKPOINT}.ckpt"
+    try:
+        _train(child, recipe, batches, device, folder, together)
+    finally:
+        for curve in curves:
+            curve.close()
+    rows = child.rows
+    if together.devices > 1:  # other processes hold them
+        rows = torch.load(_checkpoint(folder), weights_only=True)["rows"]
+    return final.to("cpu").eval(), rows
 
-    def training() -> Iterable[Any]:
-        draws = torch.Generator().manual_seed(epoch_seed(seed + 1, len(child.rows)))
-        epoch = task.train_batches(size, child.device, draws)
-        return part(epoch, child.global_rank, devices, batches)
 
-    def validation() -> Iterable[Any]:
-        return part(task.validation_batches(size, child.device), child.global_rank, devices)
+class _Batches:
+    """The batches of a training, divided among its devices.
 
+    Attributes:
+        count: the number in an epoch, on each device.
+
+    Raises:
+        NasframeError: if there are fewer batches than devices.
+    """
+
+    def __init__(self, task: Task, recipe: RecipeConfig, devices: int, seed: int) -> None:
+        self._task, self._devices, self._seed = task, devices, seed
+        self._size = max(1, recipe.batch_size // devices)
+        self.count = task.train_steps(self._size) // devices
+        if not self.count:
+            raise NasframeError(
+                f"trainer.devices={devices}: there are fewer batches in an epoch; "
+                "give fewer devices"
+            )
+
+    def train(self, child: FullModule) -> Iterable[Any]:
+        """Yield an epoch of training batches of this device."""
+        draws = torch.Generator().manual_seed(derive_epoch_seed(self._seed + 1, len(child.rows)))
+        epoch = self._task.train_batches(self._size, child.device, draws)
+        return select_batches(epoch, child.global_rank, self._devices, self.count)
+
+    def validate(self, child: FullModule) -> Iterable[Any]:
+        """Yield the validation batches of this device."""
+        batches = self._task.validation_batches(self._size, child.device)
+        return select_batches(batches, child.global_rank, self._devices)
+
+
+def _train(
+    child: FullModule,
+    recipe: RecipeConfig,
+    batches: _Batches,
+    device: torch.device,
+    folder: Path,
+    together: TrainerConfig,
+) -> None:
+    """Run the training, from its checkpoint if there is one."""
+    path = _checkpoint(folder)
     start = path if path.is_file() else None
     try:
         train(
             child,
             recipe,
-            training=training,
-            validation=validation,
+            training=partial(batches.train, child),
+            validation=partial(batches.validate, child),
             device=device,
-            precision=_precision(recipe, device, together),
+            precision=_choose_precision(recipe, device, together),
             checkpoint=start,
-            more=_more(recipe, folder, together),
+            more=_trainer_options(recipe, folder, together),
         )
     except (FloatingPointError, KeyboardInterrupt, NasframeError):
         raise
     except Exception as error:
-        raise _explained(error, path, fresh=start is None or bool(child.rows)) from error
-    finally:
-        for one in curves:
-            one.close()
-    rows = child.rows
-    if devices > 1:  # it was in other processes
-        rows = torch.load(path, weights_only=True)["rows"]
-    return final.to("cpu").eval(), rows
+        raise _explain_error(error, path, fresh=start is None or bool(child.rows)) from error
 
 
-def _explained(error: Exception, path: Path, *, fresh: bool) -> Exception:
-    """What is to be raised for what Lightning has raised.
+def _checkpoint(folder: Path) -> Path:
+    return folder / f"{CHECKPOINT}.ckpt"
+
+
+def _explain_error(error: Exception, path: Path, *, fresh: bool) -> Exception:
+    """Return the error to raise for an error of Lightning.
 
     Args:
-        error: of this process, or with the whole traceback of one of another in its text.
+        error: an error of this process, or one with another process's traceback as its text.
         path: the checkpoint.
-        fresh: whether it was not from there that training went on.
+        fresh: whether the error is not from loading the checkpoint.
     """
     text = str(error).strip().rpartition("\n")[2]
     kind, _, reason = text.partition(": ")
@@ -136,44 +173,43 @@ def _explained(error: Exception, path: Path, *, fresh: bool) -> Exception:
         )
     if "more than 1 value per channel" in text:
         return NasframeError(
-            "recipe.batch_size: batch norm cannot learn of one image (on each device); give more"
+            "recipe.batch_size: batch norm needs more than one image per device; give a larger size"
         )
     if fresh:
         return error if not isinstance(error, ProcessException) else RuntimeError(text)
     return NasframeError(
-        f"{path}: cannot be gone on with: {one_line(error)}\n"
-        "Remove the file to begin this network anew"
+        f"{path}: cannot be resumed: {format_error(error)}\nRemove the file to restart this network"
     )
 
 
-class _WholeFiles(TorchCheckpointIO):
-    """Checkpoints that replace the one before once they are on the disk."""
+class _AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoint files that replace the previous one only when completely written."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write a checkpoint atomically."""
         data = io.BytesIO()
         torch.save(checkpoint, data)
         write_atomically(Path(path), data.getvalue())
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove what is no longer needed once the weights stand in a file of their own."""
-    (folder / f"{CHECKPOINT}.ckpt").unlink(missing_ok=True)
+    """Remove the checkpoint, obsolete once the weights are saved."""
+    _checkpoint(folder).unlink(missing_ok=True)
 
 
-def _precision(
+def _choose_precision(
     recipe: RecipeConfig, device: torch.device, together: TrainerConfig
 ) -> Literal["32-true", "bf16-mixed"]:
-    """As for one device; several are not asked what they can, as CUDA is to rest until the fork."""
+    """Choose the precision; asking several GPUs would initialize CUDA before the fork."""
     if together.devices > 1 and device.type == "cuda" and recipe.precision is Precision.auto:
         return "bf16-mixed"
-    return precision_of(recipe.precision, device)
+    return choose_precision(recipe.precision, device)
 
 
-def _more(recipe: RecipeConfig, folder: Path, together: TrainerConfig) -> dict[str, Any]:
-    """What a final network's Trainer has beyond a child's: checkpoints, and several devices."""
+def _trainer_options(recipe: RecipeConfig, folder: Path, together: TrainerConfig) -> dict[str, Any]:
+    """Return the Trainer's options beyond those of a child: checkpoints, several devices."""
     after_each_epoch = ModelCheckpoint(
         folder,
         CHECKPOINT,
@@ -192,6 +228,6 @@ def _more(recipe: RecipeConfig, folder: Path, together: TrainerConfig) -> dict[s
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
-        "plugins": [LightningEnvironment(), _WholeFiles()],
+        "plugins": [LightningEnvironment(), _AtomicCheckpointIO()],
         **(several if together.devices > 1 else {}),
     }

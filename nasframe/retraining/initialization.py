@@ -1,4 +1,4 @@
-"""With what weights a training in full begins, and which of them stay."""
+"""Initial weights of a full training, and frozen layers."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 from torch import nn
 
 from nasframe.errors import NasframeError, nearest
-from nasframe.storage.network_folder import WEIGHTS
+from nasframe.storage.network_folder import WEIGHTS_FILE
 from nasframe.storage.weights import load_weights
 
 
-def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
-    """Fill a network with trained weights, the classifier aside if it has other classes.
+def load_initial_weights(network: nn.Module, path: Path | None, outputs: int) -> None:
+    """Load trained weights into a network, except a classifier for other classes.
 
     Args:
-        network: what is filled. Its attribute ``training_only_prefixes`` names weights that the
-            file may lack, and ``head_prefixes`` weights that start anew if their shapes differ.
-        path: a folder of a network that was trained in full, or a file of weights; ``None`` leaves
-            the network as it is.
-        outputs: how many values the network gives.
+        network: the network. Its attribute ``training_only_prefixes`` names weights that the
+            file may lack, ``head_prefixes`` weights that stay random if their shapes differ.
+        path: folder of a retrained network, or file of weights; ``None`` leaves the network
+            unchanged.
+        outputs: number of outputs of the network.
 
     Raises:
-        NasframeError: if the file cannot be read, or is of another network.
+        NasframeError: if the file cannot be read or belongs to another network.
     """
     if path is None:
         return
-    file = path / WEIGHTS if path.is_dir() else path
+    file = path / WEIGHTS_FILE if path.is_dir() else path
     try:
         load_weights(
             network,
@@ -40,18 +40,18 @@ def begin_with(network: nn.Module, path: Path | None, outputs: int) -> None:
         raise NasframeError(str(error).replace("weights=", "init=", 1)) from error
 
 
-def freeze(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
-    """Keep the layers of these names from learning.
+def freeze_layers(network: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """Exclude layers from training, with all their sublayers.
 
     Args:
-        network: of which they are.
-        names: beginnings of names, of whole parts: ``part.1`` is not a part of ``part.10``.
+        network: the network.
+        names: names of layers, as in ``named_modules``.
 
     Returns:
         The layers, which must stay in evaluation mode.
 
     Raises:
-        NasframeError: if a name stands for nothing.
+        NasframeError: if a name matches no layer.
     """
     known = dict(network.named_modules())
     for name in names:

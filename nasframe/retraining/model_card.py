@@ -1,11 +1,11 @@
-"""The model card of a network that was trained in full."""
+"""Model card of a retrained network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-CARD = """\
+TEMPLATE = """\
 # {title}
 
 {origin} Trained in full for {epochs} epochs with nasframe {nasframe}.
@@ -19,68 +19,68 @@ CARD = """\
 ```python
 import nasframe
 
-network = nasframe.load("FOLDER")  # this one; a torch.nn.Module in evaluation mode
-print(network.data_config)  # how inputs are prepared
+network = nasframe.load("FOLDER")  # this folder; a torch.nn.Module in evaluation mode
+print(network.data_config)  # preparation of inputs
 ```
 
 `weights.safetensors` holds its weights, `network.json` its architecture and all settings,
 `curves.csv` its metrics after each epoch.
 
-## What it reads and gives
+## Inputs and outputs
 
 {inputs}
 
-## How it was trained
+## Training
 
 {recipe}
 
-## Its architecture
+## Architecture
 
 {choices}
 """
 
 
-def model_card(network: Mapping[str, Any]) -> str:
-    """The card, in Markdown, of what stands in ``network.json``."""
+def format_model_card(network: Mapping[str, Any]) -> str:
+    """Format the content of ``network.json`` as a card in Markdown."""
     recipe = network["recipe"]
-    metrics = "\n".join(f"| {k} | {_number(v)} |" for k, v in network["metrics"].items())
+    metrics = "\n".join(f"| {k} | {_format_number(v)} |" for k, v in network["metrics"].items())
     parts = (
         network["data"],
         network.get("search_space", {}),
         network.get("detector") or {},
         recipe,
     )
-    given = {k: v for part in parts for k, v in part.items() if v is not None}
-    return CARD.format(
+    settings = {k: v for part in parts for k, v in part.items() if v is not None}
+    return TEMPLATE.format(
         title=f"A network for {network['data']['type'].partition(':')[2].removesuffix('Config')}",
         nasframe=network["nasframe"],
-        origin=_origin(network),
+        origin=_describe_origin(network),
         epochs=recipe["epochs"],
         metrics=metrics,
-        inputs=_inputs(network),
-        recipe="\n".join(f"- `{k}`: {v}" for k, v in given.items() if k != "type"),
+        inputs=_describe_inputs(network),
+        recipe="\n".join(f"- `{k}`: {v}" for k, v in settings.items() if k != "type"),
         choices="\n".join(f"- `{k}`: {v}" for k, v in _architecture(network).items()),
     )
 
 
-def _inputs(network: Mapping[str, Any]) -> str:
+def _describe_inputs(network: Mapping[str, Any]) -> str:
     task = network["task"]
     shape = tuple(task["input_shape"])
     names = ", ".join(task["data_config"].get("classes", ()))
     if network.get("detector") is None:
         return (
-            f"Inputs of the shape {shape} behind the batch ({task['kind']}s); "
+            f"Inputs of shape {shape} after the batch ({task['kind']}s); "
             f"{task['outputs']} values for each." + (f" In their order: {names}." if names else "")
         )
     kind = network["detector"]["type"].partition(":")[2].removesuffix("Config")
     return (
-        f"A list of images of any size, (3, height, width) in values from 0 to 1, which it brings "
-        f"to {shape[1]} pixels. For each a dict of `boxes`, `labels` from 1 ({names}) and "
+        f"A list of images of any size, (3, height, width) with values from 0 to 1, resized to "
+        f"{shape[1]} pixels. For each a dict of `boxes`, `labels` from 1 ({names}) and "
         f"`scores`. The detector is {kind}."
     )
 
 
-def _origin(network: Mapping[str, Any]) -> str:
+def _describe_origin(network: Mapping[str, Any]) -> str:
     if "study" in network:
         return f"Found in the study `{network['study']}` as trial {network['trial']}."
     return f"The network `{network['network']}`." if "network" in network else "A given network."
@@ -88,9 +88,9 @@ def _origin(network: Mapping[str, Any]) -> str:
 
 def _architecture(network: Mapping[str, Any]) -> Mapping[str, Any]:
     named = {"network": network.get("network"), **network.get("settings", {})}
-    found: Mapping[str, Any] = network.get("choices", named)
-    return found
+    choices: Mapping[str, Any] = network.get("choices", named)
+    return choices
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}"

@@ -1,14 +1,14 @@
-"""By what networks that were trained in full are ranked."""
+"""Ranking of retrained networks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-RANKED = ("val_accuracy", "val_map", "val_loss")
-"""The metrics by which networks are ranked: the first one that the task has."""
+RANKING_METRICS = ("val_accuracy", "val_map", "val_loss")
+"""Metrics by which networks are ranked; the first that the task has decides."""
 
 
-def badness(metrics: Mapping[str, float]) -> float:
-    """A validation metric, the lower the better."""
-    name = next(name for name in RANKED if name in metrics)
+def compute_badness(metrics: Mapping[str, float]) -> float:
+    """Return the deciding validation metric, with its sign set so that lower is better."""
+    name = next(name for name in RANKING_METRICS if name in metrics)
     return metrics[name] if name == "val_loss" else -metrics[name]

@@ -1,4 +1,4 @@
-"""Which networks are trained in full."""
+"""Selection of the networks of a retraining."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from nasframe.study.enqueue import check_tokens, read_architectures
 from nasframe.study.result import candidates, read_result
 
 DETECTION = "detection"
-"""The kind of the tasks that need a detector."""
+"""Kind of the tasks that need a detector."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A network to be trained.
+class SelectedNetwork:
+    """A network selected for training.
 
     Attributes:
-        name: of its folder.
-        about: where it is from, and what is needed to build it; see ``network_folder.build``.
+        name: name of its folder.
+        about: its origin, and all that builds it; see ``network_folder.build``.
     """
 
     name: str
     about: Mapping[str, Any]
 
 
-def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
-    """The networks, in the order in which they are trained.
+def select_networks(config: RetrainConfig, task: Task) -> list[SelectedNetwork]:
+    """Select the networks, in the order of training.
 
     Raises:
         NasframeError: if there are none, or they do not fit the search space or the task.
@@ -42,19 +42,19 @@ def chosen(config: RetrainConfig, task: Task) -> list[Chosen]:
     _check_detector(config, task)
     if config.search_space is None:
         _check_kind(config, task, ("image",))
-        about = {"network": config.network, "settings": config.settings, **_detector(config)}
-        return [Chosen("network", about)]
+        about = {"network": config.network, "settings": config.settings, **_detector_fields(config)}
+        return [SelectedNetwork("network", about)]
     space = config.search_space.build()
     _check_kind(config, task, space.kinds)
     if config.study is not None:
         return [
-            Chosen(f"trial-{number}", _about(config, space, number, tokens))
-            for number, tokens in _of_study(config, config.study, space)
+            SelectedNetwork(f"trial-{number}", _about(config, space, number, tokens))
+            for number, tokens in _select_trials(config, config.study, space)
         ]
     assert config.architectures is not None
     lines = read_architectures(config.architectures, space, "architectures")
     return [
-        Chosen(f"architecture-{number}", _about(config, space, None, tokens))
+        SelectedNetwork(f"architecture-{number}", _about(config, space, None, tokens))
         for number, tokens in enumerate(lines, 1)
     ]
 
@@ -69,7 +69,7 @@ def _check_detector(config: RetrainConfig, task: Task) -> None:
         )
 
 
-def _detector(config: RetrainConfig) -> dict[str, Any]:
+def _detector_fields(config: RetrainConfig) -> dict[str, Any]:
     return {} if config.detector is None else {"detector": to_plain(config.detector)}
 
 
@@ -82,27 +82,27 @@ def _check_kind(config: RetrainConfig, task: Task, kinds: Sequence[str]) -> None
         )
 
 
-def _of_study(
+def _select_trials(
     config: RetrainConfig, study: Path, space: SearchSpace
 ) -> list[tuple[int, tuple[int, ...]]]:
-    """The numbers and tokens of trials."""
+    """Return number and tokens of the selected trials."""
     if config.trial is None:
         best = candidates(study, config.top)
-        pairs = [(one.trial.number, one.trial.architecture.tokens) for one in best]
+        pairs = [(row.trial.number, row.trial.architecture.tokens) for row in best]
     else:
         trials = {trial.number: trial for trial in read_result(study).trials}
         if config.trial not in trials:
             raise NasframeError(f"{study} holds no trial {config.trial}")
         pairs = [(config.trial, trials[config.trial].architecture.tokens)]
     if not pairs:
-        raise NasframeError(f"{study} holds no trial that succeeded: run nasframe first")
+        raise NasframeError(f"{study} holds no successful trial: run nasframe first")
     for number, tokens in pairs:
         try:
             check_tokens(tokens, space.choices[: max(len(tokens), space.active(number))])
         except NasframeError as error:
             raise NasframeError(
                 f"trial {number} does not fit this search space: {error}\n"
-                "Only sizes may change that leave the choices as they are"
+                "Only change sizes that leave the choices the same"
             ) from error
     return pairs
 
@@ -115,7 +115,7 @@ def _about(
     return {
         **study,
         "search_space": to_plain(config.search_space),
-        **_detector(config),
+        **_detector_fields(config),
         "tokens": tokens,
         "choices": {name: str(value) for name, value in named.items()},
     }

@@ -1,1 +1,1 @@
-"""Bytes on disk: logs, locks, atomic files, weights, cache."""
+"""Files on disk: logs, locks, atomic writes, weights and the evaluation cache."""

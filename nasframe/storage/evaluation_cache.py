@@ -1,8 +1,9 @@
-"""Evaluations that studies share, in a folder: a file for each, by all that it depends on.
+"""Cache of evaluations that studies share: a folder with one file for each evaluation.
 
-Files rather than a database: each is there whole or not at all, also on network disks, and what
-is damaged or removed costs one training. Who evaluates holds a lock that the system takes from a
-process that dies, so that two studies that want the same network at the same time train it once.
+The name of a file is a hash of everything that its evaluation depends on. Files rather than a
+database: each is complete or absent, even on a network file system, and a damaged or removed file
+costs one training. The evaluating process holds a lock, which the system releases if the process
+dies: two studies that need the same network at the same time train it once.
 """
 
 from __future__ import annotations
@@ -19,67 +20,73 @@ from typing import Any
 
 from nasframe.api.types import Metrics
 from nasframe.errors import NasframeError
-from nasframe.storage.events import metrics_of
+from nasframe.storage.events import parse_metrics
 from nasframe.storage.files import write_atomically
 from nasframe.storage.locks import lock_open_file
 
-_LOOK_SECONDS = 0.1
-"""So often it is looked whether another process has finished what it evaluates."""
+_POLL_SECONDS = 0.1
+"""Interval of the check whether another process has finished its evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What was found for one network.
+class CachedEvaluation:
+    """The evaluation of one network.
 
     Attributes:
         metrics: as the evaluator returned them.
-        weights: where its trained weights were left; they may be gone.
+        weights: the file of its trained weights, which may have been removed since.
     """
 
     metrics: Metrics
     weights: Path | None
 
 
-class Slot:
-    """The place of one evaluation in a cache, held by one process at a time.
+class CacheSlot:
+    """The place of one evaluation in a cache, locked by one process at a time.
 
     Args:
         path: its file.
-        key: all that the evaluation depends on, in plain values.
+        key: everything that the evaluation depends on, in plain values.
     """
 
     def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
         self._path = path
         self._key = key
 
-    def read(self) -> Entry | None:
-        """What stands there; ``None`` if nothing does, or nothing that can be used."""
+    def read(self) -> CachedEvaluation | None:
+        """Return the stored evaluation; ``None`` if it is absent, damaged or of another key."""
         try:
             data = json.loads(self._path.read_bytes())
             weights = data["weights"]
-            entry = Entry(metrics_of(data["metrics"]), None if weights is None else Path(weights))
+            entry = CachedEvaluation(
+                parse_metrics(data["metrics"]), None if weights is None else Path(weights)
+            )
             return entry if data["key"] == self._key else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
-    def write(self, entry: Entry) -> None:
-        """Put an evaluation there, whole or not at all."""
+    def write(self, entry: CachedEvaluation) -> None:
+        """Store an evaluation atomically.
+
+        Raises:
+            NasframeError: if the file cannot be written.
+        """
         weights = None if entry.weights is None else str(entry.weights)
         data = {"key": self._key, "metrics": dict(entry.metrics), "weights": weights}
         try:
             write_atomically(self._path, json.dumps(data, allow_nan=False).encode())
         except OSError as error:
-            raise _unusable(self._path, error) from error
+            raise _cache_error(self._path, error) from error
 
 
-class Cache:
+class EvaluationCache:
     """The evaluations in a folder.
 
     Args:
-        folder: is made if it is not there.
+        folder: created if it does not exist.
 
     Raises:
-        NasframeError: if nothing can be written there.
+        NasframeError: if the folder is not writable.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,45 +96,49 @@ class Cache:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
-            raise _unusable(folder, error) from error
+            raise _cache_error(folder, error) from error
 
     @contextmanager
-    def slot(self, key: Mapping[str, Any], cancelled: Callable[[], bool]) -> Iterator[Slot]:
-        """Hold the place of an evaluation; one that another process holds is waited for.
+    def slot(self, key: Mapping[str, Any], cancelled: Callable[[], bool]) -> Iterator[CacheSlot]:
+        """Lock the place of an evaluation; wait while another process holds it.
 
         Args:
-            key: all that the evaluation depends on, in plain values.
-            cancelled: ends the waiting, with a ``TimeoutError``.
+            key: everything that the evaluation depends on, in plain values.
+            cancelled: whether to stop waiting.
+
+        Raises:
+            TimeoutError: if the wait was cancelled.
+            NasframeError: if the lock file cannot be used.
         """
         text = json.dumps(key, sort_keys=True)
         name = hashlib.sha256(text.encode()).hexdigest()
         path = self._folder / name[:2] / f"{name}.json"
-        with _held(path.with_suffix(".lock"), cancelled):
-            yield Slot(path, json.loads(text))
+        with _hold_lock(path.with_suffix(".lock"), cancelled):
+            yield CacheSlot(path, json.loads(text))
 
 
 @contextmanager
-def _held(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Hold a lock whose file is there while somebody holds it or waits."""
-    while (file := _locked(path)) is None:
+def _hold_lock(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Hold a lock whose file exists only while a process holds it or waits for it."""
+    while (file := _try_lock_file(path)) is None:
         if cancelled():
             raise TimeoutError("cancelled while another process evaluated the same network")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
         with suppress(FileNotFoundError):
-            path.unlink()  # before the lock is given up: who opens it from now on makes a new one
+            path.unlink()  # before the lock is released: later processes create a new file
         os.close(file)
 
 
-def _locked(path: Path) -> int | None:
-    """The locked file; ``None`` if another one holds it, or has just removed it."""
+def _try_lock_file(path: Path) -> int | None:
+    """Open and lock a file; ``None`` if another process holds it or has just removed it."""
     try:
         path.parent.mkdir(exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _cache_error(path, error) from error
     with suppress(FileNotFoundError):
         if lock_open_file(file) and os.fstat(file).st_ino == os.stat(path).st_ino:
             return file
@@ -135,5 +146,5 @@ def _locked(path: Path) -> int | None:
     return None
 
 
-def _unusable(path: Path, error: OSError) -> NasframeError:
+def _cache_error(path: Path, error: OSError) -> NasframeError:
     return NasframeError(f"cache: cannot write {path}: {error.strerror}")

@@ -1,4 +1,4 @@
-"""What the lines of a journal say, as objects; and the lines that say it."""
+"""Convert the events of a journal between JSON lines and objects."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.api.types import Architecture, Metrics, Proposal, Report, Trial
-from nasframe.registry.serialization import settings
+from nasframe.registry.serialization import parse_settings
 from nasframe.storage import journal
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A batch of proposals, of which the first has this number."""
+    """A batch of proposals, numbered from ``number``."""
 
     number: int
     proposals: tuple[Proposal, ...]
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A child's report, the reward that it had by then, and whether the stopper let it go on."""
+    """A child's report, its reward so far, and whether the stopper let its training continue."""
 
     report: Report
     reward: float
@@ -34,13 +34,13 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A trial.
+    """A trial with its result.
 
     Attributes:
-        trial: with its result.
-        elapsed: for how many seconds the study had run by then.
-        waited: for how many seconds it had been begun and was neither measured nor trained: for a
-            worker to start, for room on a cluster, for its result to be heard.
+        trial: the trial.
+        elapsed: the study's running time by then, in seconds.
+        waited: the seconds between its start and its end in which it was neither measured nor
+            trained: a worker started, a cluster was full, its result was not read yet.
     """
 
     trial: Trial
@@ -50,35 +50,34 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The study went on, with these other values of settings."""
+    """The study was resumed with these new values of settings."""
 
     changes: Mapping[str, Any]
 
 
-_MOST = sys.float_info.max
+_LARGEST_FLOAT = sys.float_info.max
 
 Event: TypeAlias = Asked | Reported | Told | Resumed
 
-Check: TypeAlias = Callable[[int, tuple[int, ...]], None]
+ProposalCheck: TypeAlias = Callable[[int, tuple[int, ...]], None]
 
 
-def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
-    """The events of a study after its header, in the order in which they were written.
+def read_events(folder: Path, check: ProposalCheck | None = None) -> Iterator[Event]:
+    """Read the events of a study after its header, in the order of their lines.
 
     Args:
         folder: the study's folder.
-        check: is given the number and the tokens of each proposal, and raises if they are not
-            those of an architecture.
+        check: called with the number and the tokens of each proposal; raises if the tokens are
+            not an architecture.
 
     Raises:
-        NasframeError: naming the line, if it does not say what it should, or does not follow from
-            what stands before it.
+        NasframeError: naming the line, if it is malformed or inconsistent with earlier lines.
     """
     pending: dict[int, Proposal] = {}
     asked = 0
-    for line, data in enumerate(journal.read(folder), 1):
+    for line, data in enumerate(journal.read_journal(folder), 1):
         try:
-            event = _decode(data, pending)
+            event = _decode_event(data, pending)
             if isinstance(event, Asked):
                 _require(event.number == asked, f"the next proposal has number {asked}")
                 for number, proposal in enumerate(event.proposals, asked):
@@ -87,56 +86,58 @@ def history(folder: Path, check: Check | None = None) -> Iterator[Event]:
                     pending[number] = proposal
                 asked += len(event.proposals)
         except Exception as error:
-            why = f"does not follow from what stands before it ({type(error).__name__}: {error})"
-            raise journal.damaged(folder / journal.FILE, line, why) from error
+            why = f"does not follow from the lines before it ({type(error).__name__}: {error})"
+            raise journal.damaged_line_error(folder / journal.JOURNAL_FILE, line, why) from error
         if event is not None:
             yield event
 
 
-def _decode(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | None:
+def _decode_event(data: Mapping[str, Any], pending: dict[int, Proposal]) -> Event | None:
     match data["event"]:
         case "asked":
             pairs = zip(data["tokens"], data["info"], strict=True)
             proposals = tuple(Proposal(tuple(tokens), dict(info)) for tokens, info in pairs)
             for proposal in proposals:
-                _require(all(type(token) is int for token in proposal.tokens), "tokens are numbers")
-                _require(all_finite(proposal.info), "info is finite numbers")
+                integers = all(type(token) is int for token in proposal.tokens)
+                _require(integers, "a token is not an integer")
+                _require(all_finite(proposal.info), "info has a value that is not finite")
             return Asked(data["number"], proposals)
         case "reported":
-            _require(data["number"] in pending, "it is of no proposal that is pending")
-            report = Report(data["number"], int(data["epoch"]), metrics_of(data["metrics"]))
+            _require(data["number"] in pending, "no proposal with its number is pending")
+            report = Report(data["number"], int(data["epoch"]), parse_metrics(data["metrics"]))
             _require(is_finite(data["reward"]), "its reward is not finite")
             return Reported(report, float(data["reward"]), bool(data["go_on"]))
         case "told":
             waited = data.get("waited", 0.0)
-            _require(is_finite(waited), "its numbers are not finite")
-            trial = _trial(data, pending.pop(data["number"]))
+            _require(is_finite(waited), "waited is not finite")
+            trial = _decode_trial(data, pending.pop(data["number"]))
             return Told(trial, float(data["elapsed"]), float(waited))
         case "resumed":
             last = {key: value for key, (_, value) in data["changes"].items()}
-            # Those of the study alone have no dots; older versions wrote null for what they lacked.
-            settings(StudyConfig, {key: v for key, v in last.items() if v is not None})
+            # Only the study's own settings have no dots; old versions wrote null for unknown ones.
+            parse_settings(StudyConfig, {key: v for key, v in last.items() if v is not None})
             return Resumed(last)
     return None
 
 
-def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
+def _decode_trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
     _require(tuple(data["tokens"]) == proposal.tokens, "other tokens were proposed")
     reward, duplicate = data.get("reward"), data.get("duplicate")
     numbers = (reward or 0, data["seconds"], data["elapsed"])
-    _require(all(map(is_finite, numbers)), "its numbers are not finite")
-    _require(duplicate is None or type(duplicate) is int, "a duplicate is of a number")
+    _require(all(map(is_finite, numbers)), "reward, seconds or elapsed is not finite")
+    _require(duplicate is None or type(duplicate) is int, "duplicate is not an integer")
     stopped = data.get("stopped")
-    _require(stopped is None or type(stopped) is int, "it is stopped after an epoch")
+    _require(stopped is None or type(stopped) is int, "stopped is not an integer")
     devices = data.get("devices", {})
     texts = [t for t in (data.get("error"), data.get("rejected")) if t is not None]
-    _require(all(isinstance(text, str) for text in (*texts, *devices.values())), "it is no text")
+    text = all(isinstance(value, str) for value in (*texts, *devices.values()))
+    _require(text, "error, rejected or a device is not a text")
     return Trial(
         number=data["number"],
         architecture=Architecture(proposal.tokens),
         info=proposal.info,
-        metrics=metrics_of(data["metrics"]),
-        # Journals of before wrote the reward 0 for rejected trials, which have none.
+        metrics=parse_metrics(data["metrics"]),
+        # Old versions wrote the reward 0 for rejected trials, which have none.
         reward=None if reward is None or data.get("rejected") is not None else float(reward),
         seconds=float(data["seconds"]),
         error=data.get("error"),
@@ -149,8 +150,8 @@ def _trial(data: Mapping[str, Any], proposal: Proposal) -> Trial:
 
 
 def has_rewarded_rejections(folder: Path) -> bool:
-    """Whether a journal has rejected trials with the reward 0: an older version wrote them."""
-    told = journal.read(folder, "told")
+    """Return whether a journal has rejected trials with the reward 0, as old versions wrote."""
+    told = journal.read_journal(folder, "told")
     return any(data.get("rejected") is not None and "reward" in data for data in told)
 
 
@@ -159,30 +160,30 @@ def _require(condition: bool, reason: str) -> None:
         raise ValueError(reason)
 
 
-def metrics_of(data: Mapping[str, Any]) -> Metrics:
-    """Metrics from their JSON.
+def parse_metrics(data: Mapping[str, Any]) -> Metrics:
+    """Convert metrics from JSON: lists become tuples.
 
     Raises:
-        ValueError: if a value is no finite number, nor a series of them.
+        ValueError: if a value is neither a finite number nor a series of them.
     """
     metrics = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-    _require(all_finite(metrics), "its metrics are not finite numbers")
+    _require(all_finite(metrics), "a metric is not a finite number")
     return metrics
 
 
 def all_finite(metrics: Metrics) -> bool:
-    """Whether every value can be written into a journal."""
+    """Return whether all metrics are finite, as a journal requires."""
     return all(map(is_finite, metrics.values()))
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a metric is a finite number, or a series of them."""
+    """Return whether a metric is a finite number or a series of them."""
     numbers = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(number, int | float) and abs(number) <= _MOST for number in numbers)
+    return all(isinstance(n, int | float) and abs(n) <= _LARGEST_FLOAT for n in numbers)
 
 
-def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
-    """The line for a batch of proposals."""
+def encode_asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """Return the line for a batch of proposals, numbered from ``first``."""
     return {
         "event": "asked",
         "number": first,
@@ -191,8 +192,8 @@ def asked(first: int, proposals: Sequence[Proposal]) -> dict[str, Any]:
     }
 
 
-def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
-    """The line for a child's report, its reward by then, and the stopper's decision."""
+def encode_reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
+    """Return the line for a child's report, its reward so far, and the stopper's decision."""
     return {
         "event": "reported",
         "number": report.number,
@@ -204,8 +205,8 @@ def reported(report: Report, reward: float, go_on: bool) -> dict[str, Any]:
     }
 
 
-def told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
-    """The line for a trial; what is absent is left out."""
+def encode_told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
+    """Return the line for a trial, without absent values."""
     event = {
         "event": "told",
         "number": trial.number,
@@ -226,8 +227,8 @@ def told(trial: Trial, elapsed: float, waited: float) -> dict[str, Any]:
     return {key: value for key, value in event.items() if value is not None}
 
 
-def resumed(changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """The line for a study that goes on; of each changed setting the former value and the new."""
+def encode_resumed(changes: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Return the line for a resumed study, with the old and the new value of changed settings."""
     return {"event": "resumed", "changes": dict(changes), "time": _now()}
 
 

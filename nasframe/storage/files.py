@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all.
+"""Atomic writing of files: a file is complete or unchanged.
 
-Only a regular file is ever replaced. What is none, such as ``/dev/stdout``, ``/dev/null`` or a
-FIFO, is written through to. A symbolic link stays: the file to which it points is replaced.
+Only a regular file is ever replaced. A special file, such as ``/dev/stdout``, ``/dev/null`` or a
+FIFO, is written to directly. A symbolic link stays: its target is replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nasframe.errors import NasframeError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; its folder is made.
+    """Write a file atomically; create its folder.
 
     Raises:
         OSError: naming the file.
@@ -31,12 +31,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(path) as part:
             part.write_bytes(data)
-    except OSError as error:  # it may name the hidden file, or none
+    except OSError as error:  # the original may name the hidden file, or no file
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_output(path: Path, data: str | bytes) -> None:
-    """Write a file that a user named, whole or not at all; its folder must be there.
+    """Write a file named by the user atomically; its folder must exist.
 
     Raises:
         NasframeError: if it cannot be written.
@@ -50,19 +50,19 @@ def write_output(path: Path, data: str | bytes) -> None:
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Give a hidden file to write, which takes the place of another one if nothing fails.
+    """Replace a file by a hidden one that the block writes, if nothing fails.
 
     Args:
-        path: the other one; its permissions are kept. If it is no regular file, the bytes are
-            written through to it.
+        path: the file to replace; its permissions are kept. The bytes are copied into a special
+            file.
 
     Yields:
-        A path on which no other process or thread writes, with the suffix of ``path``.
+        The path of the hidden file, unique and with the suffix of ``path``.
 
     Raises:
-        OSError: if there is a folder, or the file cannot be written.
+        OSError: if the path is a folder, or the file cannot be written.
     """
-    found = _stat(path)
+    found = _stat_writable(path)
     if found is not None and _is_special(found):
         with TemporaryDirectory() as folder:
             part = Path(folder, path.name)
@@ -81,11 +81,11 @@ def replace_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _stat(path: Path) -> os.stat_result | None:
-    """What stands there, links followed; ``None`` if nothing does.
+def _stat_writable(path: Path) -> os.stat_result | None:
+    """Return the status of a file, following links; ``None`` if it does not exist.
 
     Raises:
-        OSError: if it is nothing to write to.
+        OSError: if it is a folder or not writable.
     """
     try:
         found = path.stat()
@@ -94,17 +94,17 @@ def _stat(path: Path) -> os.stat_result | None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if stat.S_ISREG(found.st_mode):
-        os.close(os.open(path, os.O_WRONLY))  # a file that may not be written is not replaced
+        os.close(os.open(path, os.O_WRONLY))  # a read-only file is not replaced
     return found
 
 
 def _is_special(found: os.stat_result) -> bool:
-    """Whether it is no regular file, or one into which this process prints."""
-    return not stat.S_ISREG(found.st_mode) or _own_stream(found) is not None
+    """Return whether a file is not regular, or receives this process's output."""
+    return not stat.S_ISREG(found.st_mode) or _find_own_stream(found) is not None
 
 
-def _own_stream(found: os.stat_result) -> int | None:
-    """The descriptor of standard output or standard error, if it is one of them."""
+def _find_own_stream(found: os.stat_result) -> int | None:
+    """Return the descriptor of standard output or error if a file is one of them."""
     for descriptor in (1, 2):
         with suppress(OSError):  # closed
             if os.path.samestat(os.fstat(descriptor), found):
@@ -118,10 +118,10 @@ def _write_through(part: Path, path: Path, found: os.stat_result) -> None:
 
 
 def _open_special(path: Path, found: os.stat_result) -> BinaryIO:
-    descriptor = _own_stream(found)
+    descriptor = _find_own_stream(found)
     if descriptor is None:
         return path.open("wb")
-    (sys.stdout if descriptor == 1 else sys.stderr).flush()  # what was printed comes first
+    (sys.stdout if descriptor == 1 else sys.stderr).flush()  # earlier output comes first
     return open(descriptor, "wb", closefd=False)
 
 

@@ -1,5 +1,7 @@
-"""The first line of a journal: what is being studied, with what versions, where; and whether a
-configuration of today may go on with it."""
+"""The header of a journal: the study's configuration, versions and machine.
+
+A study is resumed only if its header agrees with the present configuration.
+"""
 
 from __future__ import annotations
 
@@ -17,32 +19,32 @@ from nasframe.errors import NasframeError
 from nasframe.registry.plugins import plugins
 from nasframe.registry.serialization import (
     TYPE,
+    apply_changes,
     check_settings,
-    defaults,
-    flat,
+    collect_defaults,
+    flatten,
     to_plain,
-    update,
-    with_changes,
+    translate_names,
 )
-from nasframe.storage.journal import SCHEMA
+from nasframe.storage.journal import JOURNAL_SCHEMA
 
 
-def make(config: StudyConfig) -> dict[str, Any]:
-    """The journal's first event for a new study."""
+def make_header(config: StudyConfig) -> dict[str, Any]:
+    """Return the first event of the journal of a new study."""
     return {
         "event": "study",
-        "schema": SCHEMA,
+        "schema": JOURNAL_SCHEMA,
         "versions": {name: version(name) for name in ("nasframe", "torch")},
         "plugins": {plugin.name: plugin.version for plugin in plugins()},
         "config": to_plain(config),
-        "device": device(),
+        "device": describe_machine(),
         "time": time.time(),
     }
 
 
-def device() -> dict[str, Any]:
-    """The machine's processor and, if a part of the study has loaded torch, its GPUs."""
-    torch = sys.modules.get("torch")  # a study that needs no torch is not made to wait for it
+def describe_machine() -> dict[str, Any]:
+    """Return the machine's processor and, if a part of the study has loaded torch, its GPUs."""
+    torch = sys.modules.get("torch")  # a study without torch need not wait for its import
     gpus = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
     return {
         "cpu": cpu_name(),
@@ -53,64 +55,66 @@ def device() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """How today's study differs from the journal's, where it may.
+    """The allowed differences between the present study and its journal.
 
     Attributes:
-        changes: settings that may change, with the value of the journal and today's.
-        notes: what the user should know.
+        changes: changed settings, each with its value in the journal and its present one.
+        notes: messages for the user.
     """
 
     changes: Mapping[str, tuple[Any, Any]]
     notes: tuple[str, ...]
 
 
-def compare(
+def compare_headers(
     old: Mapping[str, Any], new: Mapping[str, Any], former: Mapping[str, Any], config: StudyConfig
 ) -> Resumption:
-    """Hold today's header against the journal's.
+    """Compare the present header with the journal's.
 
     Args:
         old: the journal's first event.
-        new: the first event that a new study would have.
-        former: the settings that were changed since the first event, with their last values.
-        config: today's configuration.
+        new: the first event of a new study with the present configuration.
+        former: the settings changed since the first event, with their last values.
+        config: the present configuration.
 
     Raises:
-        NasframeError: if a setting differs that must not, naming each, or is not known.
+        NasframeError: naming each setting that differs and must not, or is unknown.
     """
     check_settings(config, old["config"])
     free = {item.name for item in fields(config) if item.metadata.get("free")}
-    last = update(with_changes(old["config"], former))
-    then, now, usual = flat(last), flat(new["config"]), defaults(config)
-    notes, changes, refused = [], {}, []
-    for key in _differing(then, now):
-        free_part = "." in key and key.partition(".")[0] in free
+    last = translate_names(apply_changes(old["config"], former))
+    then, now, usual = flatten(last), flatten(new["config"]), collect_defaults(config)
+    newer, changes, refused = [], {}, []
+    for key in _find_differences(then, now):
+        group = key.partition(".")[0]
+        free_part = "." in key and group in free
         if key not in then and key in usual and now[key] == usual[key] and not free_part:
-            notes.append(f"{key} is newer than this study: taken as {now[key]}")
-        elif key.partition(".")[0] in free and not _shrinks(key, then.get(key), now.get(key)):
+            newer.append(f"{key.removesuffix(f'.{TYPE}')}={_format_value(key, now[key])}")
+        elif group in free and not _shrinks(key, then.get(key), now.get(key)):
             changes[key] = (then.get(key), now.get(key))
         else:
-            values = [_shown(key, values.get(key)) for values in (then, now)]
-            if values[0] == values[1]:  # of the same name, from another package
+            values = [_format_value(key, values.get(key)) for values in (then, now)]
+            if values[0] == values[1]:  # the same name in another package
                 values = [then[key], now[key]]
             refused.append("{} was {}, is now {}".format(key.removesuffix(f".{TYPE}"), *values))
     if refused:
         raise NasframeError(
             f"{config.dir} holds a study with another configuration: {'; '.join(refused)}\n"
-            "Give the same settings to go on with it, or choose another dir"
+            "Give the same settings to resume it, or choose another dir"
         )
-    return Resumption(changes, (*notes, *_version_notes(old, new)))
+    notes = [f"settings newer than this study take their defaults: {', '.join(newer)}"]
+    return Resumption(changes, (*(notes if newer else []), *_describe_versions(old, new)))
 
 
-def _shown(key: str, value: Any) -> Any:
-    """A value for people; of a part its name."""
+def _format_value(key: str, value: Any) -> Any:
+    """Return a human-readable value; the name of a part."""
     if key.endswith(f".{TYPE}") and value is not None:
         return value.partition(":")[2].removesuffix("Config")
     return value
 
 
-def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The keys whose values differ; of a part of another kind, its kind alone."""
+def _find_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the keys with different values; for a part of another class, only its class."""
     keys = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
     keys = [key for key in keys if key != "dir"]  # a folder may be moved
     others = [key for key in keys if key.endswith(f".{TYPE}")]
@@ -122,16 +126,17 @@ def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _shrinks(key: str, then: Any, now: Any) -> bool:
-    """Whether a budget became smaller."""
+    """Return whether a budget became smaller."""
     numbers = isinstance(then, int | float) and isinstance(now, int | float)
     return key in ("trials", "hours") and numbers and now < then
 
 
-def _version_notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _describe_versions(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return a note for each package whose version differs."""
     then = {**old["versions"], **old["plugins"]}
     now = {**new["versions"], **new["plugins"]}
     return [
-        f"{name} was {then[name]} when this study began and is {now.get(name, 'missing')} now: "
+        f"{name} was {then[name]} when this study started and is {now.get(name, 'missing')} now: "
         "results may differ"
         for name in then
         if then[name] != now.get(name)

@@ -1,4 +1,4 @@
-"""The study's append-only log: JSON lines with one writer; everything else is derived from it."""
+"""The append-only log of a study: JSON lines with one writer. The study's state derives from it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.serialization import settings, update
+from nasframe.registry.serialization import parse_settings, translate_names
 from nasframe.storage.jsonl_log import JsonlLog
 
-SCHEMA = 1
-"""The version of the format; a journal with a higher one is refused."""
+JOURNAL_SCHEMA = 1
+"""Version of the format; journals with a higher version are refused."""
 
-FILE = "journal.jsonl"
+JOURNAL_FILE = "journal.jsonl"
 
 _PARTS = [f.name for f in fields(StudyConfig) if MISSING is f.default is f.default_factory]
-"""The settings of a study that must be given: its parts."""
+"""The settings of a study without defaults: its parts."""
 
-_NEEDED = (*_PARTS, "meters", "seed", "max_duplicates")
-"""The settings that every journal has; it may lack others, which are younger."""
+_REQUIRED = (*_PARTS, "meters", "seed", "max_duplicates")
+"""The settings in every journal; later versions added the others."""
 
 
 class BusyError(NasframeError):
@@ -31,45 +31,45 @@ class BusyError(NasframeError):
 
 
 class Journal:
-    """The journal of one folder, locked against every other writer until it is closed.
+    """The journal in a folder, locked against other writers until it is closed.
 
     Args:
-        folder: the study's folder, made if it is not there.
+        folder: the study's folder, created if it does not exist.
 
     Raises:
-        BusyError: if another process is at work there.
-        NasframeError: if the file cannot be used, or is not a journal that this version can read.
+        BusyError: if another process writes the journal.
+        NasframeError: if the file cannot be used, or this version cannot read it as a journal.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.path = folder / JOURNAL_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._log = JsonlLog(self.path, self._check, lambda line: _parse(line) is not None)
         except BlockingIOError:
             raise BusyError(
-                f"another process is at work in {folder}: wait for it, or choose another dir"
+                f"another process is using {folder}: wait for it, or choose another dir"
             ) from None
         except OSError as error:
             raise NasframeError(f"cannot write to {folder}: {error.strerror}") from error
 
     def _check(self, data: bytes) -> None:
-        """Refuse what is no journal, or is one of a newer version."""
+        """Refuse a file that is not a journal, or was written by a newer version."""
         first, newline, _ = data.partition(b"\n")
         if newline:
             _check_header(self.path, _parse(first))
         tail = data[data.rfind(b"\n") + 1 :]
-        written = tail.rstrip(b"\0")  # a power failure can leave zeros behind
+        written = tail.rstrip(b"\0")  # a power failure can leave zeros
         start = b'{"event"'
         if written[: len(start)] != start[: len(written)]:
-            raise damaged(self.path, data.count(b"\n") + 1)
+            raise damaged_line_error(self.path, data.count(b"\n") + 1)
 
     def append(self, event: Mapping[str, Any], *, sync: bool = False) -> None:
-        """Write one event as a line; with ``sync`` all lines are on the disk when this returns.
+        """Append one event as a line; with ``sync``, bring all lines to the disk.
 
         Raises:
-            NasframeError: if the disk is full or fails, and the file is as it was before; or if
-                the file was removed.
+            NasframeError: if the disk is full or fails (the file is unchanged), or the file was
+                removed.
         """
         try:
             self._log.append(event, sync=sync)
@@ -78,29 +78,29 @@ class Journal:
         except OSError as error:
             raise NasframeError(
                 f"cannot write to {self.path}: {error.strerror}\n"
-                "What was told before is kept: make room and run the same command again"
+                "Earlier trials are kept: make room and run the same command again"
             ) from error
 
     def clear(self) -> None:
-        """Remove all events: for a journal without a finished trial."""
+        """Remove all events, in a journal without finished trials."""
         self._log.clear()
 
     def close(self) -> None:
-        """Bring everything to the disk and give the lock back."""
+        """Bring all lines to the disk and release the lock."""
         self._log.close()
 
 
-def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
-    """The events of a journal in order; a last line that is still being written is left out.
+def read_journal(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    """Read the events of a journal in order; skip a last line that is still being written.
 
     Args:
         folder: the study's folder.
-        kind: of the events that are wanted; the lines of others are not looked at.
+        kind: read only events of this kind, and do not parse the lines of others.
 
     Raises:
         NasframeError: if there is no journal, a line is damaged, or nasframe is too old for it.
     """
-    path = folder / FILE
+    path = folder / JOURNAL_FILE
     try:
         lines = path.open("rb")
     except OSError as error:
@@ -116,8 +116,8 @@ def read(folder: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
             if number == 1:
                 _check_header(path, event)
             if event is None:
-                raise damaged(path, number)
-            yield {**event, "config": update(event["config"])} if number == 1 else event
+                raise damaged_line_error(path, number)
+            yield {**event, "config": translate_names(event["config"])} if number == 1 else event
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -130,8 +130,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
     if event is None or event["event"] != "study" or not isinstance(event.get("schema"), int):
-        raise damaged(path, 1)
-    if event["schema"] > SCHEMA:
+        raise damaged_line_error(path, 1)
+    if event["schema"] > JOURNAL_SCHEMA:
         versions = event.get("versions")
         writer = versions.get("nasframe") if isinstance(versions, dict) else None
         raise NasframeError(
@@ -139,17 +139,17 @@ def _check_header(path: Path, event: Mapping[str, Any] | None) -> None:
             "install that version, or choose another dir"
         )
     if not _is_header(event):
-        raise damaged(path, 1)
+        raise damaged_line_error(path, 1)
 
 
 def _is_header(event: Mapping[str, Any]) -> bool:
-    """Whether the first event says what it must."""
+    """Return whether the first event is a complete header."""
     versions: list[Any] = [event.get(name) for name in ("versions", "plugins")]
     config: Any = event.get("config")
     if not all(isinstance(item, dict) for item in (config, *versions)):
         return False
-    config = update(config)
-    if not all(name in config for name in _NEEDED) or not isinstance(config["meters"], dict):
+    config = translate_names(config)
+    if not all(name in config for name in _REQUIRED) or not isinstance(config["meters"], dict):
         return False
     loggers = config.get("logger", {})
     if not isinstance(loggers, dict):
@@ -158,31 +158,31 @@ def _is_header(event: Mapping[str, Any]) -> bool:
     return (
         all(isinstance(version, str) for named in versions for version in named.values())
         and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
-        and _is_plain(config)
-        and _fits(config)
+        and _has_finite_numbers(config)
+        and _is_study_config(config)
     )
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether all numbers of a configuration are finite."""
+def _has_finite_numbers(value: Any) -> bool:
+    """Return whether all numbers of a configuration are finite."""
     if isinstance(value, dict | list):
-        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+        return all(map(_has_finite_numbers, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _fits(config: Mapping[str, Any]) -> bool:
+def _is_study_config(config: Mapping[str, Any]) -> bool:
     try:
-        settings(StudyConfig, config)
+        parse_settings(StudyConfig, config)
     except TypeError:
         return False
     return True
 
 
-def damaged(path: Path, number: int, why: str = "is damaged") -> NasframeError:
-    """What to say of a line that cannot be used."""
+def damaged_line_error(path: Path, number: int, why: str = "is damaged") -> NasframeError:
+    """Return the error for an unusable line, with a way to resume from the lines before it."""
     salvage = (
-        f"To go on with what stands before it: mkdir COPY && head -n {number - 1} {path} "
-        f"> COPY/{FILE}, then use dir=COPY"
+        f"To resume from the lines before it: mkdir COPY && head -n {number - 1} {path} "
+        f"> COPY/{JOURNAL_FILE}, then use dir=COPY"
     )
     advice = salvage if number > 1 else "Choose another dir"
-    return NasframeError(f"{path}, line {number}, {why}; the file was left as it is.\n{advice}")
+    return NasframeError(f"{path}, line {number}, {why}; the file was left unchanged.\n{advice}")

@@ -13,19 +13,19 @@ from nasframe.storage.locks import lock_open_file
 
 
 class JsonlLog:
-    """A file to which one process at a time appends JSON objects, each a line.
+    """A file to which one process at a time appends JSON objects, one on each line.
 
-    A line is there whole or not at all: what a killed process or a full disk left of one is cut
-    off, the former when the file is opened again, the latter at once.
+    A line is complete or absent: a part left by a killed process is cut off when the file is
+    opened again, a part left by a full disk at once.
 
     Args:
-        path: the file; made if it is not there.
-        check: is given what the file holds, and raises if that is not to be touched.
-        is_record: whether a last line that lacks its newline is complete: it is kept then.
+        path: the file, created if it does not exist.
+        check: called with the file's content; raises if the file must not be changed.
+        is_record: whether a last line without a newline is complete, and is kept.
 
     Attributes:
         path: the file.
-        size: how many bytes it holds.
+        size: its number of bytes.
 
     Raises:
         BlockingIOError: if another process writes the file.
@@ -49,7 +49,7 @@ class JsonlLog:
             raise
 
     def _mend_tail(self, data: bytes, is_record: Callable[[bytes], bool]) -> None:
-        """Cut off a last line that was only partly written, or end one that lacks its newline."""
+        """Cut off an incomplete last line, or add the newline that a complete one lacks."""
         tail = data[data.rfind(b"\n") + 1 :]
         if tail and not is_record(tail):
             os.ftruncate(self._file, len(data) - len(tail))
@@ -57,15 +57,15 @@ class JsonlLog:
             self._write(b"\n")
 
     def append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
-        """Write a line.
+        """Append a line.
 
         Args:
-            record: plain values by name; all numbers are finite.
-            sync: bring all lines to the disk before this returns.
+            record: plain values by name, without infinite numbers or NaN.
+            sync: bring all lines to the disk before returning.
 
         Raises:
             FileNotFoundError: if the file was removed.
-            OSError: if the disk is full or fails; the file is as it was before.
+            OSError: if the disk is full or fails; the file is unchanged.
         """
         line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
@@ -89,7 +89,7 @@ class JsonlLog:
         self.size = 0
 
     def close(self) -> None:
-        """Bring everything to the disk and give the lock back."""
+        """Bring all lines to the disk and release the lock."""
         try:
             os.fsync(self._file)
         finally:

@@ -1,4 +1,4 @@
-"""Locks on files, which the system takes back from a process that dies."""
+"""File locks, which the system releases when their process dies."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from nasframe.errors import NasframeError
 
-MEASURING = Path("/tmp/nasframe-latency.lock")
-"""Locked by whoever measures: two measurements at a time would measure each other.
+MEASUREMENT_LOCK = Path("/tmp/nasframe-latency.lock")
+"""Lock of latency measurements, which would disturb each other.
 
-Not in ``TMPDIR``, which jobs on one machine may have of their own. Never removed: a process that
-waits for a removed file would not see who locks the next one.
+Not in ``TMPDIR``, which each job on a machine may set differently. Never removed: a process that
+waits for a removed file would not notice locks on the next one.
 """
 
 
@@ -23,10 +23,10 @@ def lock_open_file(file: int, *, wait: bool = False) -> bool:
 
     Args:
         file: its descriptor.
-        wait: for the process or thread that has the lock, if any.
+        wait: wait while another process or thread holds the lock.
 
     Returns:
-        Whether it is locked now; ``False`` if another one has the lock.
+        Whether the file is locked now; ``False`` if another process or thread holds the lock.
 
     Raises:
         OSError: if the file system has no locks.
@@ -39,8 +39,8 @@ def lock_open_file(file: int, *, wait: bool = False) -> bool:
 
 
 @contextmanager
-def exclusive_lock(path: Path = MEASURING) -> Iterator[None]:
-    """Hold a lock inside the block; wait while another process or thread holds it.
+def exclusive_lock(path: Path = MEASUREMENT_LOCK) -> Iterator[None]:
+    """Hold a lock in the block; wait while another process or thread holds it.
 
     Raises:
         NasframeError: if the file cannot be used.
@@ -55,7 +55,7 @@ def exclusive_lock(path: Path = MEASURING) -> Iterator[None]:
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Hold a lock inside the block, unless another process or thread holds it.
+    """Hold a lock in the block, unless another process or thread holds it.
 
     Yields:
         Whether the lock is held.
@@ -71,10 +71,10 @@ def try_lock(path: Path) -> Iterator[bool]:
 
 
 def lock_for_life(path: Path) -> bool:
-    """Lock a file for as long as this process lives, unless another one holds the lock.
+    """Lock a file until this process ends, unless another one holds the lock.
 
     Returns:
-        Whether it is locked.
+        Whether the file is locked.
 
     Raises:
         NasframeError: if the file cannot be used.
@@ -87,7 +87,7 @@ def lock_for_life(path: Path) -> bool:
 
 
 def _open(path: Path) -> int:
-    # Linux does not open other users' files in /tmp where they might be made.
+    # Linux refuses O_CREAT on other users' existing files in /tmp.
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT):
         try:
             return os.open(path, flags | os.O_NOFOLLOW, 0o644)

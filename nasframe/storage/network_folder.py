@@ -1,7 +1,7 @@
-"""The folder of a network that was trained in full: what stands in it, and loading it.
+"""The folder of a network trained in full: its files, and loading the network.
 
-``weights.safetensors`` holds the weights, and in its metadata all that is needed to build the
-network again; ``network.json`` says the same to people, with the metrics.
+``weights.safetensors`` holds the weights, with everything needed to build the network in its
+metadata; ``network.json`` repeats that in human-readable form, with the metrics.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from nasframe.api.config import DetectorConfig
 from nasframe.api.types import Architecture, TaskShape
-from nasframe.errors import NasframeError, nearest, one_line
-from nasframe.registry.options import networks, published, restored
-from nasframe.registry.restore import space_of
+from nasframe.errors import NasframeError, format_error, nearest
+from nasframe.registry.options import networks, published, restore_config
+from nasframe.registry.restore import restore_space
 from nasframe.storage.files import write_atomically
 from nasframe.storage.weights import read_metadata, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
 
-WEIGHTS, NETWORK = "weights.safetensors", "network.json"
+WEIGHTS_FILE, NETWORK_FILE = "weights.safetensors", "network.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,67 +38,67 @@ class Shape:
 
 
 def is_final(folder: Path) -> bool:
-    """Whether a network that was trained in full stands there."""
-    return (folder / NETWORK).is_file()
+    """Return whether a folder holds a network trained in full."""
+    return (folder / NETWORK_FILE).is_file()
 
 
 def is_detector(path: Path) -> bool:
-    """Whether a folder, or a file of weights, is of a detector, and not of a classifier."""
-    file = path / WEIGHTS if path.is_dir() else path
+    """Return whether a folder or a weights file holds a detector, not a classifier."""
+    file = path / WEIGHTS_FILE if path.is_dir() else path
     return read_metadata(file).get("detector") is not None
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write plain values for people and programs, whole or not at all."""
+    """Write plain values as human-readable JSON, atomically."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What ``write_json`` has written.
+    """Read the values that ``write_json`` wrote.
 
     Raises:
-        NasframeError: if there is no such file, or it is damaged.
+        NasframeError: if the file does not exist or is damaged.
     """
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise NasframeError(f"{path}: cannot be read: {one_line(error)}") from error
+        raise NasframeError(f"{path}: cannot be read: {format_error(error)}") from error
     if not isinstance(value, dict):
-        raise NasframeError(f"{path}: holds no JSON object")
+        raise NasframeError(f"{path}: is not a JSON object")
     return value
 
 
-def build(
+def build_network(
     about: Mapping[str, Any],
     shape: TaskShape,
-    begin: Callable[[nn.Module], None] = lambda network: None,
+    initialize: Callable[[nn.Module], None] = lambda network: None,
 ) -> nn.Module:
-    """The untrained network of which this is known.
+    """Build an untrained network from its description.
 
     Args:
-        about: plain values: ``search_space`` and ``tokens``, or ``network``, a name that a plugin
-            publishes or that timm knows, and its ``settings``; with ``detector``, its settings,
-            the network is the backbone of one.
-        shape: of the task that it is for.
-        begin: is given the network, before a detector is made of it.
+        about: plain values: ``search_space`` and ``tokens``; or ``network``, a name published by
+            a plugin or known to timm, and its ``settings``. With ``detector``, a detector's
+            settings, the network becomes its backbone.
+        shape: the shape of the network's task.
+        initialize: called with the network, before it becomes a backbone.
 
     Raises:
-        NasframeError: if it cannot be built.
+        NasframeError: if the network cannot be built.
     """
     if about.get("detector") is None:
-        network = _build(about, shape)
-        begin(network)
+        network = _build_classifier(about, shape)
+        initialize(network)
         return network
-    network = _build(about, Shape("image", shape.input_shape, shape.outputs))
-    begin(network)
-    detector: DetectorConfig = restored("detector", about["detector"])
+    network = _build_classifier(about, Shape("image", shape.input_shape, shape.outputs))
+    initialize(network)
+    detector: DetectorConfig = restore_config("detector", about["detector"])
     return detector.build(network, shape)
 
 
-def _build(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
+def _build_classifier(about: Mapping[str, Any], shape: TaskShape) -> nn.Module:
     if "network" in about:
         return _build_named(about["network"], about["settings"], shape)
-    return space_of(about).build(Architecture(tuple(about["tokens"])), shape)
+    return restore_space(about).build(Architecture(tuple(about["tokens"])), shape)
 
 
 def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn.Module:
@@ -113,18 +113,18 @@ def _build_named(name: str, settings: Mapping[str, Any], shape: TaskShape) -> nn
         fitting = {"classes": shape.outputs, "channels": channels, "size": height}
         fitting = {key: value for key, value in fitting.items() if key in known[name]}
         return published(name, **{**fitting, **settings})
-    check_timm(name)
+    check_timm_name(name)
     try:
         return timm.create_model(name, num_classes=shape.outputs, in_chans=channels, **settings)
     except (TypeError, RuntimeError) as error:
-        raise NasframeError(f"{name}: cannot be made: {one_line(error)}") from error
+        raise NasframeError(f"{name}: cannot be built: {format_error(error)}") from error
 
 
-def check_timm(name: str) -> None:
-    """Refuse a name that is none of timm's, with the nearest ones, those of plugins too.
+def check_timm_name(name: str) -> None:
+    """Check that timm knows a network's name.
 
     Raises:
-        NasframeError: if it is not known.
+        NasframeError: with the nearest names of timm and of plugins, if it does not.
     """
     import timm
 
@@ -134,32 +134,37 @@ def check_timm(name: str) -> None:
         raise NasframeError(f"no network is called {name!r}; {nearest(name, {*known, *near})}")
 
 
-def filled(about: Mapping[str, Any], task: Mapping[str, Any], state: Any) -> nn.Module:
-    """A network with its weights, in evaluation mode; its ``data_config`` says how to use it.
+def build_trained_network(
+    about: Mapping[str, Any], task: Mapping[str, Any], state: Any
+) -> nn.Module:
+    """Build a network and load its weights, in evaluation mode.
 
     Args:
-        about: what is needed to build it.
+        about: the network's description, as for building it untrained.
         task: the facts of its task.
         state: its weights by name.
+
+    Returns:
+        The network; its ``data_config`` says how to prepare inputs.
     """
     shape = Shape(task["kind"], tuple(task["input_shape"]), task["outputs"])
-    module = build(about, shape)
+    module = build_network(about, shape)
     module.load_state_dict(state)
     module.data_config = task["data_config"]
     return module.eval()
 
 
-def load_final(folder: Path) -> nn.Module:
-    """The network of a folder, in evaluation mode.
+def load_final_network(folder: Path) -> nn.Module:
+    """Load the network of a folder, in evaluation mode.
 
     Raises:
         NasframeError: if a file is missing or damaged, or a plugin is not installed.
     """
-    path = folder / WEIGHTS
+    path = folder / WEIGHTS_FILE
     state, metadata = read_weights(path)
     try:
-        return filled(metadata, metadata["task"], state)
+        return build_trained_network(metadata, metadata["task"], state)
     except NasframeError as error:
         raise NasframeError(f"{path}: {error}") from error
     except Exception as error:
-        raise NasframeError(f"{path}: holds no such network: {one_line(error)}") from error
+        raise NasframeError(f"{path}: does not fit its network: {format_error(error)}") from error

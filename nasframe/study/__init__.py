@@ -1,1 +1,1 @@
-"""One search, and its result."""
+"""A study: one search and its result."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class NoStopperConfig(StopperConfig):
-    """Every child trains to its end."""
+    """No early stopping: every child is trained in full."""
 
     def build(self) -> Stopper | None:
-        """No stopper."""
+        """Return no stopper."""
         return None

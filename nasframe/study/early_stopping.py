@@ -1,4 +1,4 @@
-"""Children that are ended early: what a stopper is asked, and what becomes of them."""
+"""Early stopping of children: partial rewards, and the stopper's decisions."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from typing import TypeAlias
 from nasframe.api.parts import Objective, Stopper
 from nasframe.api.types import Metrics, Report, Result, Step, Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import blaming, called
-from nasframe.study.scoring import stepped
+from nasframe.registry.calls import blame_part, describe_part
+from nasframe.study.scoring import apply_result
 
 Decisions: TypeAlias = dict[int, dict[int, bool]]
-"""Whether a child goes on, by the number of its trial and the epoch."""
+"""Whether a child's training continues, by the number of its trial and the epoch."""
 
 
-def so_far(
+def compute_partial_reward(
     trial: Trial, reports: Mapping[int, Metrics], epoch: int, objective: Objective
 ) -> float | None:
-    """The reward of a child after an epoch; ``None`` if the objective gives none
-    or refuses it.
+    """Compute the reward of a child after an epoch.
 
     Args:
-        trial: with what meters have measured.
-        reports: the child's metrics by epoch; those of later epochs are of an earlier attempt.
+        trial: the trial, with the metrics of meters.
+        reports: the child's metrics by epoch; later epochs belong to an earlier attempt.
         epoch: from 1.
-        objective: makes the reward.
+        objective: the study's objective.
+
+    Returns:
+        The reward; ``None`` if the objective rejects the child or fails.
     """
     metrics: dict[str, float | tuple[float, ...]] = dict(reports[epoch])
-    reached = [reports[one] for one in sorted(reports) if one <= epoch]
+    reached = [reports[number] for number in sorted(reports) if number <= epoch]
     for name, value in reports[epoch].items():
         if not isinstance(value, tuple):
             values = (report.get(name) for report in reached)
             metrics[f"{name}_epochs"] = tuple(v for v in values if isinstance(v, int | float))
-    return stepped(trial, Result(trial.number, Step.TRAIN, metrics, 0.0), objective).reward
+    return apply_result(trial, Result(trial.number, Step.TRAIN, metrics, 0.0), objective).reward
 
 
-def ask(stopper: Stopper, report: Report, reward: float) -> bool:
-    """Ask a stopper whether the child of a report goes on.
+def ask_stopper(stopper: Stopper, report: Report, reward: float) -> bool:
+    """Ask a stopper whether the training of a report's child continues.
 
     Raises:
-        NasframeError: if it raises something, and is to be blamed for it.
+        NasframeError: naming the stopper, if it fails or does not return a boolean.
     """
-    name = called(stopper, "decide")
-    with blaming(name):
+    name = describe_part(stopper, "decide")
+    with blame_part(name):
         go_on = stopper.decide(report.number, report.epoch, reward, report.metrics)
     if go_on not in (True, False):
-        raise NasframeError(f"{name} must return whether the child goes on, not {go_on!r:.80}")
+        raise NasframeError(f"{name} must return True to continue or False, not {go_on!r:.80}")
     return bool(go_on)
 
 
-def ended(trial: Trial, decided: Mapping[int, bool], stopper: Stopper) -> Trial:
-    """The trained trial; if the stopper has ended it, it is marked, and failed if it is to be."""
+def mark_stopped(trial: Trial, decided: Mapping[int, bool], stopper: Stopper) -> Trial:
+    """Mark a trained trial as stopped if the stopper ended it, and as failed if it so decides."""
     epoch = next((epoch for epoch, go_on in decided.items() if not go_on), None)
     if epoch is None or trial.reward is None:
         return trial

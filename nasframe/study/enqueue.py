@@ -1,4 +1,4 @@
-"""Architectures of the user's own, one a line of a text file, to be evaluated first."""
+"""Read the user's own architectures, evaluated first, from a text file with one on each line."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def read_architectures(
     """Read a file of architectures.
 
     A line holds tokens (``3-0-1`` or ``[3, 0, 1]``) or named choices (``a=1, b=x`` or a JSON
-    object); empty lines and what follows a ``#`` are skipped.
+    object). Empty lines and comments after a ``#`` are skipped.
 
     Raises:
-        NasframeError: naming the file, the line and what is wrong with it.
+        NasframeError: naming the file, the line and the mistake.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -43,33 +43,33 @@ def read_architectures(
 
 
 def parse_architecture(text: str, choices: Sequence[Choice]) -> tuple[int, ...]:
-    """The tokens of one architecture written by a person.
+    """Parse the tokens of one architecture from human-readable text.
 
     Raises:
         NasframeError: if it does not name one option of each choice.
     """
     if text.startswith("{"):
-        named = _json(text)
-        return _from_names({str(key): str(value) for key, value in named.items()}, choices)
+        named = _parse_json(text)
+        return _find_tokens({str(key): str(value) for key, value in named.items()}, choices)
     if "=" in text:
         pairs = (item.partition("=") for item in text.split(","))
-        return _from_names({key.strip(): value.strip() for key, _, value in pairs}, choices)
-    words = [str(token) for token in _json(text)] if text[0] == "[" else re.split(r"[-\s]+", text)
-    if not all(word.isdecimal() for word in words):
+        return _find_tokens({key.strip(): value.strip() for key, _, value in pairs}, choices)
+    items = [str(t) for t in _parse_json(text)] if text[0] == "[" else re.split(r"[-\s]+", text)
+    if not all(item.isdecimal() for item in items):
         raise NasframeError("tokens are whole numbers such as 3-0-1; names are written name=option")
-    tokens = tuple(map(int, words))
+    tokens = tuple(map(int, items))
     check_tokens(tokens, choices)
     return tokens
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
         raise NasframeError(f"is not valid JSON: {error}") from error
 
 
-def _from_names(named: dict[str, str], choices: Sequence[Choice]) -> tuple[int, ...]:
+def _find_tokens(named: dict[str, str], choices: Sequence[Choice]) -> tuple[int, ...]:
     names = [choice.name for choice in choices]
     for name in named:
         if name not in names:
@@ -88,13 +88,13 @@ def _from_names(named: dict[str, str], choices: Sequence[Choice]) -> tuple[int, 
 
 
 def check_tokens(tokens: Sequence[int], choices: Sequence[Choice]) -> None:
-    """Check that there is one token for each choice, and that each is in range.
+    """Check that there is one token for each choice, each in range.
 
     Raises:
-        NasframeError: naming the first token that is not.
+        NasframeError: with the wrong number of tokens, or naming the first wrong one.
     """
     if len(tokens) != len(choices):
-        raise NasframeError(f"has {len(tokens)} tokens where {len(choices)} choices are to be made")
+        raise NasframeError(f"has {len(tokens)} tokens for {len(choices)} choices")
     for token, choice in zip(tokens, choices, strict=True):
         if type(token) is not int:
             raise NasframeError(f"token {token!r} of {choice.name} is not an int")

@@ -1,4 +1,4 @@
-"""What a running study tells whoever watches it."""
+"""Observers: what a running study reports."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from nasframe.study.result import StudyResult
 
 
 class Observer:
-    """Hears of everything that happens in a study; every method does nothing by default.
+    """Informed of all events of a study; every method does nothing by default.
 
-    An observer runs in the study's own process and must be quick. What it raises ends the study,
-    whose journal is right at any moment.
+    An observer runs in the study's own process and must be quick. An exception in it ends the
+    study, whose journal is valid at any moment.
     """
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """The study starts or resumes.
 
         Args:
-            config: of the study.
-            done: the number of trials that it has already.
+            config: configuration of the study.
+            done: number of its earlier trials.
             best: their best reward.
-            elapsed: the seconds that it has run before.
+            elapsed: seconds of its earlier running time.
         """
 
-    def note(self, text: str) -> None:
-        """The user should know this."""
+    def on_message(self, text: str) -> None:
+        """The study has a message for the user."""
 
-    def begun(self, number: int, step: Step) -> None:
-        """A child is to be measured or trained."""
+    def on_submit(self, number: int, step: Step) -> None:
+        """A child was submitted to be measured or trained."""
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         """A child has finished an epoch."""
 
-    def told(self, trial: Trial) -> None:
-        """A proposal has its result, and the journal has it."""
+    def on_result(self, trial: Trial) -> None:
+        """A proposal has a result, which is in the journal."""
 
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
-        """The study is over, or interrupted."""
+    def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+        """The study ended or was interrupted."""
 
-    def closed(self) -> None:
-        """Nothing more will come, for whatever reason."""
+    def on_close(self) -> None:
+        """The study is closed, for whatever reason; no more calls follow."""
 
 
 class Observers(Observer):
@@ -56,38 +56,38 @@ class Observers(Observer):
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.all = list(observers)
 
-    def started(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
+    def on_start(self, config: StudyConfig, done: int, best: float | None, elapsed: float) -> None:
         """Inform each."""
         for one in self.all:
-            one.started(config, done, best, elapsed)
+            one.on_start(config, done, best, elapsed)
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Inform each."""
         for one in self.all:
-            one.note(text)
+            one.on_message(text)
 
-    def begun(self, number: int, step: Step) -> None:
+    def on_submit(self, number: int, step: Step) -> None:
         """Inform each."""
         for one in self.all:
-            one.begun(number, step)
+            one.on_submit(number, step)
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         """Inform each."""
         for one in self.all:
-            one.reported(report)
+            one.on_report(report)
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         """Inform each."""
         for one in self.all:
-            one.told(trial)
+            one.on_result(trial)
 
-    def ended(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
+    def on_end(self, result: StudyResult, describe: Callable[[Architecture], str]) -> None:
         """Inform each."""
         for one in self.all:
-            one.ended(result, describe)
+            one.on_end(result, describe)
 
-    def closed(self) -> None:
-        """Inform each, also if one of them fails."""
+    def on_close(self) -> None:
+        """Inform each, even if another one fails."""
         with ExitStack() as stack:
             for one in reversed(self.all):
-                stack.callback(one.closed)
+                stack.callback(one.on_close)

@@ -1,4 +1,4 @@
-"""Replay: what stands in a journal is told again, so that all stands where the study stood."""
+"""Replay of a journal, which restores the state of its study."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from nasframe.api.parts import SearchSpace, Stopper
 from nasframe.api.study_config import StudyConfig
 from nasframe.storage import events
-from nasframe.study.early_stopping import Decisions, ask
+from nasframe.study.early_stopping import Decisions, ask_stopper
 from nasframe.study.enqueue import check_tokens
 from nasframe.study.state import Ledger
 
@@ -19,36 +19,36 @@ def replay(
     config: StudyConfig,
     stopper: Stopper | None = None,
 ) -> Decisions:
-    """Tell a new ledger, and with it its controller, what the journal of a study holds.
+    """Replay the journal of a study into a new ledger, and thereby into its controller.
 
     Args:
         folder: the study's folder.
         space: its search space.
-        ledger: is told everything.
+        ledger: gets all events.
         config: the study's configuration.
-        stopper: decides again what it had decided.
+        stopper: asked again for its decisions, to restore its state; the journal's ones count.
 
     Returns:
-        What the stopper decided of children whose trials were not told.
+        The stopper's decisions on children whose trials were not told.
 
     Raises:
-        NasframeError: if the journal is damaged, or the controller cannot learn from it.
+        NasframeError: if the journal is damaged, or the controller fails to learn from it.
     """
     decisions: Decisions = {}
 
     def check(number: int, tokens: tuple[int, ...]) -> None:
         check_tokens(tokens, space.choices[: space.active(number)])
 
-    for event in events.history(folder, check):
+    for event in events.read_events(folder, check):
         match event:
             case events.Asked(_, proposals):
-                ledger.asked(proposals)
+                ledger.record_asked(proposals)
             case events.Told(trial, elapsed, _):
-                ledger.told(trial, elapsed)
+                ledger.record_told(trial, elapsed)
                 decisions.pop(trial.number, None)
             case events.Reported(report, reward, go_on) if stopper is not None:
-                ask(stopper, report, reward)
+                ask_stopper(stopper, report, reward)
                 decisions.setdefault(report.number, {})[report.epoch] = go_on
             case events.Resumed():
-                ledger.resumed(config.max_failures)
+                ledger.record_resumed(config.max_failures)
     return decisions

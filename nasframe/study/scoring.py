@@ -1,4 +1,4 @@
-"""From metrics to a reward: what is not a finite number is a failed trial."""
+"""Turn metrics into a reward; a value that is not finite makes a failed trial."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from typing import Any
 
 from nasframe.api.parts import Objective
 from nasframe.api.types import Metrics, Result, Step, Trial
-from nasframe.errors import ChildError, one_line
-from nasframe.registry.calls import called
+from nasframe.errors import ChildError, format_error
+from nasframe.registry.calls import describe_part
 from nasframe.storage.events import is_finite
 
 
-def stepped(trial: Trial, result: Result, objective: Objective) -> Trial:
-    """The trial after one of its steps: judged if it was measured, scored if it was trained."""
-    metrics = {**result.metrics, **trial.metrics}  # what was measured goes before
+def apply_result(trial: Trial, result: Result, objective: Objective) -> Trial:
+    """Add a step's result to a trial: check its limits if measured, score it if trained."""
+    metrics = {**result.metrics, **trial.metrics}  # the meters' values take precedence
     seconds = round(trial.seconds + result.seconds, 6)
     trial = replace(trial, metrics=metrics, seconds=seconds, cached=result.cached)
-    trial = checked(replace(trial, error=result.error))
-    return (judged if result.step is Step.MEASURE else scored)(trial, objective)
+    trial = drop_infinite_metrics(replace(trial, error=result.error))
+    return (mark_rejected if result.step is Step.MEASURE else score_trial)(trial, objective)
 
 
-def checked(trial: Trial) -> Trial:
-    """The trial with those metrics alone that are finite numbers; failed if some are not."""
+def is_over(trial: Trial) -> bool:
+    """Whether a trial that has no reward yet has failed or was rejected by now."""
+    return trial.error is not None or trial.rejected is not None
+
+
+def drop_infinite_metrics(trial: Trial) -> Trial:
+    """Remove metrics that are not finite; the trial fails if there are any."""
     finite = {name: value for name, value in trial.metrics.items() if is_finite(value)}
     bad = next((name for name in trial.metrics if name not in finite), None)
     if bad is not None and trial.error is None:
@@ -33,41 +38,41 @@ def checked(trial: Trial) -> Trial:
     return replace(trial, metrics=finite)
 
 
-def judged(trial: Trial, objective: Objective) -> Trial:
-    """The trial; rejected if the objective refuses it by the metrics that it has."""
+def mark_rejected(trial: Trial, objective: Objective) -> Trial:
+    """Mark a trial as rejected if the objective rejects its metrics so far."""
     if trial.error is not None:
         return trial
     try:
         reason = objective.rejects(trial.metrics)
         if reason is not None and not isinstance(reason, str):
-            raise ChildError(f"must return why not, or None, not {reason!r:.80}")
+            raise ChildError(f"must return a reason as text, or None, not {reason!r:.80}")
     except Exception as error:
-        return replace(trial, error=f"{called(objective, 'rejects')}: {one_line(error)}")
+        return replace(trial, error=f"{describe_part(objective, 'rejects')}: {format_error(error)}")
     return replace(trial, rejected=reason)
 
 
-def scored(trial: Trial, objective: Objective) -> Trial:
-    """The trained trial with its reward.
+def score_trial(trial: Trial, objective: Objective) -> Trial:
+    """Give a trained trial its reward.
 
-    It is rejected if the objective refuses it by its metrics, of which meters may not have given
-    all, and failed if the objective raises or gives no number.
+    The trial is rejected if the objective rejects its metrics, which are complete only now, and
+    failed if the objective raises or returns no finite number.
     """
     if trial.error is not None:
         return trial
     missing = [name for name in objective.needs if name not in trial.metrics]
     if missing:
-        return replace(trial, error=f"{missing[0]} was promised, and is not among the metrics")
-    trial = judged(trial, objective)
-    if trial.error is not None or trial.rejected is not None:
+        return replace(trial, error=f"{missing[0]} was promised but is not among the metrics")
+    trial = mark_rejected(trial, objective)
+    if is_over(trial):
         return trial
     try:
         return replace(trial, reward=_reward(objective, trial.metrics))
     except Exception as error:
-        return replace(trial, error=f"{called(objective, 'score')}: {one_line(error)}")
+        return replace(trial, error=f"{describe_part(objective, 'score')}: {format_error(error)}")
 
 
 class _Known(dict[str, Any]):
-    """Metrics; who reads one that is not there is told so."""
+    """Metrics that explain a missing key."""
 
     def __missing__(self, name: str) -> Any:
         raise ChildError(f"reads {name!r}, which is not among its needs")

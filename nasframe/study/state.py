@@ -1,7 +1,7 @@
-"""What the journal implies: who was asked, what was told, and what the controller has learned.
+"""State of a study, derived from its journal: proposals, trials and the controller's knowledge.
 
-A running study and its replay go through the same methods, so that a resumed study stands exactly
-where the interrupted one stood.
+A running study and its replay call the same methods, so a resumed study has exactly the state of
+the interrupted one.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from collections.abc import Hashable, Sequence
 
 from nasframe.api.parts import Controller, SearchSpace
 from nasframe.api.types import Proposal, Trial, TrialState
-from nasframe.registry.calls import blaming, called
+from nasframe.registry.calls import blame_part, describe_part
 
 
 class Ledger:
     """The state of a study.
 
     Args:
-        space: gives the canonical keys.
-        controller: is told the trials from ``learn`` on: a whole batch in the order of its numbers
-            if ``synchronous``, else each as it comes.
-        synchronous: see above.
+        space: computes the canonical keys.
+        controller: told the trials after ``learn``: a whole batch in the order of its numbers if
+            ``synchronous``, else each trial as it ends.
+        synchronous: whether to tell whole batches.
 
     Attributes:
-        trials: what was told, by number.
-        pending: what was asked and not told yet, by number.
+        trials: the trials told, by number.
+        pending: the proposals without a result, by number.
         known: the number of the first told proposal of each canonical key.
-        complete: how many trials had every choice of the space active.
-        failures: how many of the last trials failed, in a row and in the order of numbers.
-        next_number: of the next proposal.
-        elapsed: for how many seconds the study had run when the last trial was told.
+        complete: number of trials with every choice of the space active.
+        failures: number of consecutive failures at the end of the trials, in the order of numbers.
+        next_number: number of the next proposal.
+        elapsed: the study's running time when the last trial was told, in seconds.
     """
 
     def __init__(self, space: SearchSpace, controller: Controller, synchronous: bool) -> None:
@@ -48,15 +48,15 @@ class Ledger:
         self.next_number = 0
         self.elapsed = 0.0
 
-    def asked(self, proposals: Sequence[Proposal]) -> None:
-        """Take up a batch of proposals, which get the next numbers."""
+    def record_asked(self, proposals: Sequence[Proposal]) -> None:
+        """Add a batch of proposals, which get the next numbers."""
         for proposal in proposals:
             self.pending[self.next_number] = proposal
             self._batch.append(self.next_number)
             self.next_number += 1
 
-    def told(self, trial: Trial, elapsed: float) -> None:
-        """Take up a trial, and tell the controller what it is to know by now."""
+    def record_told(self, trial: Trial, elapsed: float) -> None:
+        """Add a trial, and tell the controller all trials that are due."""
         del self.pending[trial.number]
         self.trials[trial.number] = trial
         self.elapsed = elapsed
@@ -70,15 +70,15 @@ class Ledger:
             self._tell([self.trials[number] for number in self._batch])
             self._batch.clear()
 
-    def resumed(self, max_failures: int) -> None:
-        """The study goes on: one that ended after too many failures begins to count again."""
+    def record_resumed(self, max_failures: int) -> None:
+        """Resume the study: reset the count of failures if it had ended the study."""
         if self.failures >= max_failures:
             self.failures = 0
 
     def learn(self) -> None:
-        """Tell the controller what was told so far, and from now on all at once.
+        """Tell the controller all trials so far, and later ones immediately.
 
-        A study that turns out to be finished is not made to wait for that.
+        Deferred, because a study that is found to be finished need not wait for it.
         """
         untold, self._untold = self._untold, None
         for trials in untold or []:
@@ -88,11 +88,11 @@ class Ledger:
         if self._untold is not None:
             self._untold.append(trials)
             return
-        with blaming(called(self._controller, "tell")):
+        with blame_part(describe_part(self._controller, "tell")):
             self._controller.tell(trials)
 
     def _count_failures(self) -> None:
-        """Go on to the first number that was not told: results may come in another order."""
+        """Count failures up to the first number without a result: results come in any order."""
         while (trial := self.trials.get(self._front)) is not None:
             self._front += 1
             if trial.duplicate_of is None:
@@ -101,5 +101,5 @@ class Ledger:
 
     @property
     def evaluated(self) -> int:
-        """How many trials there are: told proposals that are not duplicates."""
+        """The number of trials: told proposals that are not duplicates."""
         return len(self.known)

@@ -1,1 +1,1 @@
-"""Data sets, and what is asked of them."""
+"""Data sets, with their losses and metrics."""

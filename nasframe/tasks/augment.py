@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """What is random about one epoch: a value for each of N training images, in their new order."""
+    """Random values of one epoch: one per training image, in the shuffled order."""
 
     order_N: Tensor
     top_N: Tensor
@@ -25,26 +25,26 @@ class Draws:
     column_N: Tensor
 
     def batches(self, count: int) -> list[Draws]:
-        """Cut into ``count`` parts whose sizes differ by one at most."""
+        """Split into ``count`` parts whose sizes differ by at most 1."""
         columns = (getattr(self, name).tensor_split(count) for name in self.__slots__)
         return [Draws(*parts) for parts in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How training images are varied.
+    """Augmentation of training images: padding, crops, mirroring and cutout.
 
-    An image is enlarged and padded once, when the data are read: that is its canvas, from which
-    each batch cuts. The padding has the set's mean colour, which is zero once normalised.
+    An image is enlarged and padded once, when the data are read; the result is its canvas, from
+    which batches are cropped. The padding has the mean colour of the set: zero once normalised.
     Validation images are only enlarged, and cropped at their centre.
 
     Args:
-        pad: pixels of padding on each side, before a random crop to the image's own size.
-        upsample: the side to which images are enlarged, before the crop; ``None`` for no change.
+        pad: pixels of padding on each side, before a random crop to the original size.
+        upsample: side in pixels after enlarging, before the crop; ``None`` for no change.
         flip: mirror a random half of the images left to right.
-        cutout: side of a square at a random place that is set to zero; 0 for none. DeVries and
-            Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout" (2017):
-            the centre lies anywhere in the image, so that the square may stick out.
+        cutout: side in pixels of a square at a random place that is set to zero; 0 for none.
+            DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with
+            Cutout" (2017): the centre lies anywhere in the image, so the square may stick out.
     """
 
     pad: int = 0
@@ -53,7 +53,7 @@ class Augmentation:
     cutout: int = 0
 
     def canvas(self, x_NHWC: Tensor, mean_C: Tensor) -> Tensor:
-        """The images, enlarged and padded, in their own type (N, U, V, C)."""
+        """Enlarge and pad images; returns (N, U, V, C) of the same type."""
         x_NHWC = self._enlarge(x_NHWC)
         if not self.pad:
             return x_NHWC
@@ -65,7 +65,7 @@ class Augmentation:
         return canvas_NUVC
 
     def centre(self, x_NHWC: Tensor) -> Tensor:
-        """Validation images: enlarged like the others, so that things are as large in both."""
+        """Prepare validation images: enlarge them like training images, and crop the centre."""
         _, h, w, _ = x_NHWC.shape
         y_NUVC = self._enlarge(x_NHWC)
         top, left = (y_NUVC.shape[1] - h) // 2, (y_NUVC.shape[2] - w) // 2
@@ -83,9 +83,9 @@ class Augmentation:
         return Draws(*torch.stack([order, *rest]).to(canvas_NUVC.device))
 
     def cut(self, canvas_NUVC: Tensor, draws: Draws, height: int, width: int) -> Tensor:
-        """Crops of ``height`` x ``width`` pixels, some mirrored (B, H, W, C).
+        """Crop ``height`` x ``width`` pixels, and mirror some; returns (B, H, W, C).
 
-        One gather of pixels: cropping and mirroring one after the other takes twice as long.
+        This is one gather of pixels: cropping, then mirroring takes twice as long.
         """
         _, u, v, c = canvas_NUVC.shape
         device = canvas_NUVC.device
@@ -98,12 +98,12 @@ class Augmentation:
         return pixels.view(*pixel_BHW.shape, c)
 
     def erase(self, x_BHWC: Tensor, draws: Draws) -> Tensor:
-        """Set cutout's square to zero in normalised images."""
+        """Set the square of cutout to zero in normalised images (B, H, W, C)."""
         if not self.cutout:
             return x_BHWC
         _, h, w, _ = x_BHWC.shape
-        inside_BH = _near(draws.row_N, h, self.cutout)
-        inside_BW = _near(draws.column_N, w, self.cutout)
+        inside_BH = _mask_span(draws.row_N, h, self.cutout)
+        inside_BW = _mask_span(draws.column_N, w, self.cutout)
         inside_BHW1 = (inside_BH[:, :, None] & inside_BW[:, None, :])[..., None]
         return x_BHWC.masked_fill(inside_BHW1, 0)
 
@@ -113,7 +113,7 @@ class Augmentation:
         return torch.cat([_resize(x, self.upsample) for x in torch.split(x_NHWC, 100)])
 
 
-def _near(centre_B: Tensor, length: int, side: int) -> Tensor:
+def _mask_span(centre_B: Tensor, length: int, side: int) -> Tensor:
     offset = torch.arange(length, device=centre_B.device) - (centre_B - side // 2)[:, None]
     return (offset >= 0) & (offset < side)
 

@@ -1,4 +1,4 @@
-"""What is asked of a network that classifies images, wherever these are from.
+"""Loss and metrics of image classification.
 
 Shapes: N images of a batch, H x W pixels, C channels, K classes.
 """
@@ -18,7 +18,7 @@ from nasframe.api.parts import Task
 
 
 class Classification(Task, ABC):
-    """Batches are ``(x_NCHW, y_N)``; a network gives logits (N, K), and maybe auxiliary ones."""
+    """Image classification: batches ``(x_NCHW, y_N)``, logits (N, K), maybe auxiliary logits."""
 
     kind = "image"
     provides = ("val_accuracy", "val_loss")
@@ -27,7 +27,7 @@ class Classification(Task, ABC):
     def loss(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
     ) -> tuple[Tensor, Any]:
-        """Cross entropy; that of auxiliary logits counts ``auxiliary_weight`` times."""
+        """Return the cross entropy, plus that of auxiliary logits times ``auxiliary_weight``."""
         x_NCHW, y_N = batch
         outputs = module(x_NCHW)
         loss = partial(F.cross_entropy, label_smoothing=self.label_smoothing)
@@ -40,7 +40,7 @@ class Classification(Task, ABC):
     def tally(
         self, module: nn.Module, batch: tuple[Tensor, Tensor], state: Any
     ) -> tuple[Tensor, Any]:
-        """How many are right, the sum of their cross entropies, and how many they are."""
+        """Return the number of correct images, the sum of cross entropies, and N."""
         x_NCHW, y_N = batch
         logits_NK = module(x_NCHW).float()
         right = (logits_NK.argmax(1) == y_N).sum()
@@ -48,10 +48,10 @@ class Classification(Task, ABC):
         return torch.stack([right, loss, loss.new_tensor(len(y_N))]), state
 
     def metrics(self, tally: Sequence[float]) -> dict[str, float]:
-        """``val_accuracy`` from 0 to 1, and ``val_loss``, the mean cross entropy in nats."""
+        """Return ``val_accuracy`` from 0 to 1, and ``val_loss``, the mean cross entropy in nats."""
         right, loss, count = tally
         return {"val_accuracy": right / count, "val_loss": loss / count}
 
     def example(self) -> tuple[Tensor]:
-        """One image of zeros."""
+        """Return one image of zeros."""
         return (torch.zeros(1, *self.input_shape),)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class ImageTaskConfig(TaskConfig, ABC):
-    """How training images are varied; validation images are only enlarged, if at all.
+    """Base of image tasks, with the augmentation of training images.
 
     Attributes:
-        pad: pixels of padding on each side before a random crop to the image's own size; 0 for
-            none. The padding has the mean colour: zero in normalised values.
-        upsample: the side to which images are enlarged before a random crop to their own size, 40
-            for CIFAR in the NAS and NASNet papers (validation images are cropped at their centre);
-            null for none.
+        pad: pixels of padding on each side before a random crop to the original size; 0 for none.
+            The padding has the mean colour: zero in normalised values.
+        upsample: side in pixels after enlarging, before a random crop to the original size; 40 for
+            CIFAR in the NAS and NASNet papers (validation images are enlarged too, and cropped at
+            their centre); null for none.
         flip: mirror a random half of the images left to right.
         cutout: side in pixels of a square set to the mean colour at a random place; 0 for none.
     """
@@ -47,15 +47,15 @@ class ImageTaskConfig(TaskConfig, ABC):
         load_test: Callable[[], Labelled] | None = None,
         classes: Sequence[str] | None = None,
     ) -> Task:
-        """Classification of images of one size, which stay in memory.
+        """Make a task that classifies images of one size, held in memory.
 
         Args:
             load: reads the data; called once, on first use.
             input_shape: channels, height and width.
-            outputs: the number of classes.
-            load_test: reads the test images (N, H, W, C) and their labels; ``None`` if there are
-                none. A search does not call it.
-            classes: the names of the labels, if they have some.
+            outputs: number of classes.
+            load_test: reads the test images (N, H, W, C) and labels; ``None`` without a test set.
+                A search does not call it.
+            classes: names of the labels, if known.
         """
         from nasframe.tasks.image_task import ImageTask
 
@@ -70,9 +70,9 @@ class ImageTaskConfig(TaskConfig, ABC):
 
 @dataclass(kw_only=True)
 class DigitsConfig(ImageTaskConfig):
-    """scikit-learn's 1,797 handwritten digits of 8x8 grey pixels: nothing to download.
+    """scikit-learn's 1,797 handwritten digits of 8x8 grey pixels, without a download.
 
-    1,078 are for training and 359 for validation; 360 are kept for a test.
+    1,078 are for training, 359 for validation and 360 for the test.
     """
 
     def build(self) -> Task:
@@ -84,13 +84,13 @@ class DigitsConfig(ImageTaskConfig):
 
 @dataclass(kw_only=True)
 class ArraysConfig(ImageTaskConfig):
-    """Images in a NumPy file, not varied by default: what they show is not known.
+    """Images in a NumPy file; no augmentation by default, since their content is unknown.
 
     Attributes:
-        path: an ``.npz`` file with ``x_train`` (uint8, or float on the scale from 0 to 1;
-            N x H x W x C, N x C x H x W or N x H x W) and ``y_train`` (0..K-1). A search does not
-            read its ``x_test`` and ``y_test``, if it has them.
-        validation: the fraction of the training images that is for validation.
+        path: an ``.npz`` file with ``x_train`` (uint8, or float from 0 to 1; N x H x W x C,
+            N x C x H x W or N x H x W) and ``y_train`` (0..K-1). A search does not read the
+            optional ``x_test`` and ``y_test``.
+        validation: fraction of the training images used for validation.
     """
 
     path: Path = setting(MISSING)
@@ -98,20 +98,21 @@ class ArraysConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.arrays import arrays_task
+        from nasframe.tasks.arrays import make_arrays_task
 
-        return arrays_task(Path(self.path).expanduser(), self.validation, self.augmentation())
+        return make_arrays_task(Path(self.path).expanduser(), self.validation, self.augmentation())
 
 
 @dataclass(kw_only=True)
 class FolderConfig(ImageTaskConfig):
-    """Photographs in a folder.
+    """Photographs in a folder, decoded once and held in memory.
 
     Attributes:
-        path: has one folder a class, or a folder ``train`` that has; then a folder ``test``, or
-            else ``val``, beside it is the test set, which a search does not read.
-        size: the side to which every image is resized.
-        validation: the fraction of the images that is for validation.
+        path: a folder with one folder per class, or with a folder ``train`` of that form; then a
+            folder ``test``, or else ``val``, next to it is the test set, which a search does not
+            read.
+        size: side in pixels to which every image is resized.
+        validation: fraction of the images used for validation.
     """
 
     path: Path = setting(MISSING)
@@ -122,31 +123,33 @@ class FolderConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.image_folder import folder_task
+        from nasframe.tasks.image_folder import make_folder_task
 
         path = Path(self.path).expanduser()
-        return folder_task(path, self.size, self.validation, self.augmentation())
+        return make_folder_task(path, self.size, self.validation, self.augmentation())
 
 
 @dataclass(kw_only=True)
 class ImageNetConfig(TaskConfig):
-    """Photographs in a folder, ImageNet's or others, read anew in each epoch: they need no memory.
+    """Photographs in a folder, ImageNet or others, read again in each epoch to save memory.
 
-    Training images are varied by timm's transformations: random crops of any size and shape as in
-    Inception's preprocessing, mirroring, other colours. Others are resized, and cropped at their
+    Training images are augmented by timm: random crops of any size and shape as in Inception's
+    preprocessing, mirroring and colour changes. Other images are resized, and cropped at their
     centre to 87.5 % of their shorter side.
 
     Attributes:
-        path: has one folder a class, or a folder ``train`` that has; then a folder ``test``, or
-            else ``val``, beside it is the test set, which a search does not read.
-        size: the side of the images that networks see.
-        validation: the fraction of the images that is for validation.
-        scale: the smallest share of an image's area that a crop has.
+        path: a folder with one folder per class, or with a folder ``train`` of that form; then a
+            folder ``test``, or else ``val``, next to it is the test set, which a search does not
+            read.
+        size: side in pixels of the network's input.
+        validation: fraction of the images used for validation.
+        scale: minimum share of an image's area in a crop.
         flip: mirror a random half of the images left to right.
-        color_jitter: how far brightness, contrast and saturation are changed; 0 for not at all.
-        auto_augment: a policy by timm's names, such as ``rand-m9-mstd0.5``, instead of that.
-        erase: the share of the images in which a rectangle is made noise.
-        workers: processes that read images ahead; 0 reads them in between.
+        color_jitter: strength of the changes of brightness, contrast and saturation; 0 for none.
+        auto_augment: a policy by timm's name, such as ``rand-m9-mstd0.5``, instead of
+            ``color_jitter``.
+        erase: share of the images in which a rectangle is replaced by noise.
+        workers: processes that read images ahead; 0 reads them in the training process.
     """
 
     path: Path = setting(MISSING)
@@ -171,7 +174,7 @@ class ImageNetConfig(TaskConfig):
 
 
 class Dataset(Enum):
-    """Data sets of torchvision, by the names of its classes."""
+    """Data sets of torchvision, by class name."""
 
     CIFAR10 = "CIFAR10"
     CIFAR100 = "CIFAR100"
@@ -183,10 +186,10 @@ class TorchvisionConfig(ImageTaskConfig):
     """A data set that torchvision downloads.
 
     Attributes:
-        dataset: which one.
+        dataset: name of the data set.
         root: the folder of all data sets.
-        download: whether to download what is missing.
-        validation: the fraction of the training images that is for validation.
+        download: whether to download missing data.
+        validation: fraction of the training images used for validation.
     """
 
     dataset: Dataset = Dataset.CIFAR10
@@ -198,34 +201,34 @@ class TorchvisionConfig(ImageTaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe.tasks.torchvision import torchvision_task
+        from nasframe.tasks.torchvision import make_torchvision_task
 
         root = Path(self.root).expanduser()
-        return torchvision_task(
+        return make_torchvision_task(
             self.dataset.value, root, self.download, self.validation, self.augmentation()
         )
 
 
 @dataclass(kw_only=True)
 class TextConfig(TaskConfig):
-    """A language model of plain UTF-8 text: the next character or word from those before it.
+    """Language modelling of plain UTF-8 text: predict the next character or word.
 
-    The embedded text needs no download: about 140,000 characters of what Python's ``help`` knows.
-    They differ a little from one version of Python to the next, and so do results.
+    The embedded text needs no download: about 140,000 characters of the texts of Python's ``help``.
+    They differ slightly between versions of Python, and so do results.
 
-    Words are what white space parts; the end of a line is the word ``<eos>``, and words that are
-    not in the vocabulary are ``<unk>``, as in the Penn Treebank of language models.
+    Words are separated by white space; the end of a line is the word ``<eos>``, and words outside
+    the vocabulary are ``<unk>``, as in the Penn Treebank for language models.
 
     Attributes:
-        train: the text for training, a text file or a zip file with one in it; null for the
+        train: the training text, a text file or a zip file that contains one; null for the
             embedded text.
-        valid: the text for validation; null cuts it from the end of ``train``.
-        validation: the fraction that is cut if there is no ``valid``.
-        test: the text for the test, which a search does not read.
-        level: what a token is, a ``char`` or a ``word``.
-        vocabulary: how many different tokens are told apart at most, the most frequent ones of the
-            text for training; the others are ``<unk>``, which is one of them.
-        steps: tokens through which gradients go back.
+        valid: the validation text; null cuts it from the end of ``train``.
+        validation: the fraction to cut if ``valid`` is null.
+        test: the test text, which a search does not read.
+        level: the unit of a token, ``char`` or ``word``.
+        vocabulary: maximum number of different tokens, including ``<unk>``; the most frequent
+            tokens of the training text are kept, and the others become ``<unk>``.
+        steps: length in tokens of back-propagation through time.
     """
 
     train: Path | None = None
@@ -237,7 +240,7 @@ class TextConfig(TaskConfig):
     steps: int = setting(35, least=1)
 
     def build(self) -> Task:
-        """Make the task; its vocabulary needs the data at once."""
+        """Make the task; its vocabulary requires reading the data at once."""
         from nasframe.tasks.corpus import read_corpus, read_test
         from nasframe.tasks.text import TextTask
 

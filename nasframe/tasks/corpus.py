@@ -1,4 +1,4 @@
-"""Texts as numbers: read from a file, cut into tokens, looked up in a vocabulary."""
+"""Texts as numbers: read a file, split it into tokens, look them up in a vocabulary."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 UNKNOWN, END = "<unk>", "<eos>"
-LARGEST = 2**30
-"""Bytes that a text in a zip file may have: one of a few kilobytes could fill the memory."""
+MAX_TEXT_BYTES = 2**30
+"""Maximum size in bytes of a text in a zip file: a tiny archive could fill the memory."""
 
 TOPICS = ("debugger", "specialnames", "compound")
-"""Long topics of Python's ``help``, none of which is a part of another one, as many are."""
+"""Long topics of Python's ``help``, chosen because none is part of another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A text for training and its continuation for validation, as numbers.
+    """A training text and its validation text, as numbers.
 
     Args:
         tokens_N: training tokens, then validation tokens, int64.
-        training: how many of them are for training.
+        training: number of training tokens.
         vocabulary: the token of each number.
-        level: what a token is.
+        level: the unit of a token.
     """
 
     tokens_N: Tensor
@@ -54,61 +54,61 @@ def read_corpus(
     vocabulary: int,
     steps: int,
 ) -> Corpus:
-    """Read a corpus; its vocabulary is made of the training tokens alone.
+    """Read a corpus; its vocabulary comes only from the training tokens.
 
     Args:
         train: a text file, or ``None`` for a part of Python's own manual.
         valid: a text file, or ``None`` to cut validation tokens from the end of ``train``.
-        level: what a token is.
-        validation: the fraction that is cut.
-        vocabulary: how many different tokens are told apart, at most.
-        steps: of a window; there must be more tokens for training.
+        level: the unit of a token.
+        validation: the fraction to cut.
+        vocabulary: maximum number of different tokens.
+        steps: length of a window; there must be more training tokens.
 
     Raises:
         NasframeError: if a file cannot be used.
     """
     source = "the embedded text" if train is None else f"task.train={train}"
-    tokens = _split(_embedded() if train is None else _read(train, "train"), level)
+    tokens = _split(_read_embedded() if train is None else _read_text(train, "train"), level)
     if valid is None:
         count = len(tokens) - round(len(tokens) * validation)
-        tokens, held = tokens[:count], tokens[count:]
+        tokens, validation_tokens = tokens[:count], tokens[count:]
     else:
-        held = _split(_read(valid, "valid"), level)
+        validation_tokens = _split(_read_text(valid, "valid"), level)
     if len(tokens) <= steps:
         raise NasframeError(
-            f"{source}: {len(tokens)} tokens for training are too few for task.steps={steps}: "
-            "there must be more"
+            f"{source}: {len(tokens)} training tokens are too few for task.steps={steps}; "
+            "give a longer text or fewer steps"
         )
-    if not held:
+    if not validation_tokens:
         place = source if valid is None else f"task.valid={valid}"
-        raise NasframeError(f"{place}: there are no tokens for validation")
-    words = _vocabulary(tokens, vocabulary)
-    numbers_N = np.concatenate([_numbers(part, words) for part in (tokens, held)])
+        raise NasframeError(f"{place}: there are no validation tokens")
+    words = _build_vocabulary(tokens, vocabulary)
+    numbers_N = np.concatenate([_encode(part, words) for part in (tokens, validation_tokens)])
     return Corpus(torch.from_numpy(numbers_N), len(tokens), words, level)
 
 
 def read_test(path: Path, corpus: Corpus) -> Tensor:
-    """The text for the test, in a corpus's numbers.
+    """Read the test text as numbers of a corpus's vocabulary.
 
     Raises:
         NasframeError: if the file cannot be used, or is empty.
     """
-    tokens = _split(_read(path, "test"), corpus.level)
+    tokens = _split(_read_text(path, "test"), corpus.level)
     if not tokens:
         raise NasframeError(f"task.test={path}: there are no tokens in it")
-    return torch.from_numpy(_numbers(tokens, corpus.vocabulary))
+    return torch.from_numpy(_encode(tokens, corpus.vocabulary))
 
 
-def _embedded() -> str:
+def _read_embedded() -> str:
     from pydoc_data.topics import topics
 
     return "\n".join(topics[name] for name in TOPICS)
 
 
-def _read(path: Path, setting: str) -> str:
-    """A text without a byte order mark, in which each line ends as on Unix."""
+def _read_text(path: Path, setting: str) -> str:
+    """Read a text, without a byte order mark and with Unix line ends."""
     try:
-        data = _unzipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+        data = _unzip(path) if path.suffix.lower() == ".zip" else path.read_bytes()
         return data.decode().removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
@@ -122,14 +122,16 @@ def _read(path: Path, setting: str) -> str:
     raise NasframeError(f"task.{setting}={path}: {reason}")
 
 
-def _unzipped(path: Path) -> bytes:
-    """The one file in an archive; nothing is written anywhere."""
+def _unzip(path: Path) -> bytes:
+    """Return the only file in an archive, without writing to disk."""
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) != 1 or members[0].file_size > LARGEST:
+        if len(members) != 1 or members[0].file_size > MAX_TEXT_BYTES:
             sizes = ", ".join(f"{m.filename} ({m.file_size:,} bytes)" for m in members[:3])
             found = sizes or "nothing"
-            raise NasframeError(f"it must hold one text of at most {LARGEST:,} bytes, not {found}")
+            raise NasframeError(
+                f"it must hold one text of at most {MAX_TEXT_BYTES:,} bytes, not {found}"
+            )
         return archive.read(members[0])
 
 
@@ -137,14 +139,14 @@ def _split(text: str, level: Level) -> Sequence[str]:
     return text if level is Level.char else text.replace("\n", f" {END} ").split()
 
 
-def _vocabulary(tokens: Sequence[str], most: int) -> tuple[str, ...]:
-    """``<unk>``, then the most frequent tokens; of equally frequent ones, the first by code."""
+def _build_vocabulary(tokens: Sequence[str], maximum: int) -> tuple[str, ...]:
+    """Build a vocabulary: ``<unk>``, then tokens by falling frequency; ties by code point."""
     counts = Counter(tokens)
     del counts[UNKNOWN]
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return UNKNOWN, *(token for token, _ in ordered[: most - 1])
+    return UNKNOWN, *(token for token, _ in ordered[: maximum - 1])
 
 
-def _numbers(tokens: Sequence[str], vocabulary: Sequence[str]) -> NDArray[np.int64]:
+def _encode(tokens: Sequence[str], vocabulary: Sequence[str]) -> NDArray[np.int64]:
     number = {token: i for i, token in enumerate(vocabulary)}
     return np.fromiter(map(number.get, tokens, repeat(0)), np.int64, len(tokens))

@@ -1,4 +1,4 @@
-"""A short text that tells data apart."""
+"""A digest that identifies data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from torch import Tensor
 
 
-def digest(tensors: Iterable[Tensor], words: str = "") -> str:
-    """The SHA-256 of tensors in main memory, with their shapes and types, and of some words."""
-    result = hashlib.sha256(words.encode())
+def compute_digest(tensors: Iterable[Tensor], text: str = "") -> str:
+    """Compute the SHA-256 of a text and of tensors in main memory, with shapes and types."""
+    result = hashlib.sha256(text.encode())
     for tensor in tensors:
         result.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         result.update(tensor.contiguous().numpy().data)

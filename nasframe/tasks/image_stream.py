@@ -1,10 +1,11 @@
-"""Photographs that are read anew in each epoch, and varied by timm's transformations.
+"""Photographs that are read again in each epoch, and augmented by timm.
 
 Shapes: N images of a batch, H x W pixels, C channels.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from timm.data import (  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from nasframe.errors import NasframeError, one_line
+from nasframe.errors import NasframeError, format_error
 from nasframe.tasks.classification import Classification
 from nasframe.tasks.image_folder import list_folder
 from nasframe.tasks.loading import Loaded, read_image
@@ -33,21 +34,21 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 CROP = 0.875
-"""The share of an image's shorter side that is looked at where nothing is varied."""
+"""Side of the centre crop without augmentation, as a share of the shorter side of the image."""
 Sample: TypeAlias = tuple[int, int]
-"""The place of an image, and the seed of what is random in its transformation."""
+"""The index of an image, and the seed of its random transformation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How training images are varied by timm.
+    """Augmentation of training images by timm.
 
     Args:
-        scale: the smallest share of an image's area that a crop has.
+        scale: minimum share of an image's area in a crop.
         flip: mirror a random half of the images left to right.
-        color_jitter: how far brightness, contrast and saturation are changed; 0 for not at all.
-        auto_augment: a policy by timm's names instead of that; ``None`` for none.
-        erase: the share of the images in which a rectangle is made noise.
+        color_jitter: strength of the changes of brightness, contrast and saturation; 0 for none.
+        auto_augment: a policy by timm's name instead of ``color_jitter``; ``None`` for none.
+        erase: share of the images in which a rectangle is replaced by noise.
     """
 
     scale: float
@@ -58,17 +59,17 @@ class Variation:
 
 
 class PhotographTask(Classification):
-    """Classification of photographs in a folder, any number of them.
+    """Classification of any number of photographs in a folder.
 
-    Each image has a seed of its own, drawn at the begin of an epoch: batches are the same for any
-    number of workers.
+    Each image has its own seed, drawn at the start of an epoch: batches are equal for any number
+    of workers.
 
     Args:
         path: the folder.
-        size: the side of the images that networks see.
-        validation: the fraction of the images that is for validation.
-        variation: how training images are varied.
-        workers: processes that read images ahead; 0 reads them in between.
+        size: side in pixels of the network's input.
+        validation: fraction of the images used for validation.
+        variation: augmentation of the training images.
+        workers: processes that read images ahead; 0 reads them in this process.
     """
 
     def __init__(
@@ -79,14 +80,14 @@ class PhotographTask(Classification):
         self._workers = workers
         self.input_shape = (3, size, size)
         self.outputs = len(self._folder.classes)
-        self._varied = _varied(size, variation)
-        self._plain: Callable[[Image], Tensor] = create_transform(
+        self._training_transform = _make_training_transform(size, variation)
+        self._evaluation_transform: Callable[[Image], Tensor] = create_transform(
             size, crop_pct=CROP, interpolation="bicubic"
         )
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """ImageNet's mean and deviation, whatever the images are; the names of ``classes``."""
+        """ImageNet's mean and standard deviation, for any images; and the names of ``classes``."""
         return {
             "input_size": self.input_shape,
             "mean": IMAGENET_DEFAULT_MEAN,
@@ -99,37 +100,39 @@ class PhotographTask(Classification):
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
     ) -> Iterable[tuple[Tensor, Tensor]]:
-        """One epoch of shuffled and varied batches, whose sizes differ by one at most."""
+        """Return an epoch of shuffled, augmented batches, whose sizes differ by at most 1."""
         count = len(self._folder.train)
         order = torch.randperm(count, generator=generator).numpy()
         seeds = torch.randint(2**31, (count,), generator=generator).tolist()
         samples = list(zip(self._folder.train[order].tolist(), seeds, strict=True))
         ends = np.linspace(0, count, self.train_steps(batch_size) + 1).astype(int).tolist()
-        batches = [samples[a:b] for a, b in zip(ends, ends[1:], strict=False)]
-        images = _Images(self._folder.files, self._folder.y_N, self._varied, None)
-        return self._read(images, batches, device)
+        batches = [samples[a:b] for a, b in itertools.pairwise(ends)]
+        images = _ImageDataset(self._folder.files, self._folder.y_N, self._training_transform, None)
+        return self._load_batches(images, batches, device)
 
     def train_steps(self, batch_size: int) -> int:
-        """The number of training images over the batch size, rounded up."""
+        """Return the number of training images over the batch size, rounded up."""
         return -(-len(self._folder.train) // batch_size)
 
     def validation_batches(
         self, batch_size: int, device: torch.device
     ) -> Iterable[tuple[Tensor, Tensor]]:
-        """The centres of the validation images in their order."""
+        """Return the centres of the validation images, in order."""
         places = self._folder.validation.tolist()
-        return self._in_order(self._folder.files, self._folder.y_N, places, batch_size, device)
+        return self._make_ordered_batches(
+            self._folder.files, self._folder.y_N, places, batch_size, device
+        )
 
     def test_batches(
         self, batch_size: int, device: torch.device
     ) -> Iterable[tuple[Tensor, Tensor]] | None:
-        """The test images, prepared like those for validation."""
+        """Return the test images, prepared like validation images; ``None`` without a test set."""
         found = self._folder.test_files()
         if found is None:
             return None
-        return self._in_order(*found, list(range(len(found[0]))), batch_size, device)
+        return self._make_ordered_batches(*found, list(range(len(found[0]))), batch_size, device)
 
-    def _in_order(
+    def _make_ordered_batches(
         self,
         files: Sequence[Path],
         y_N: NDArray[np.int64],
@@ -139,11 +142,13 @@ class PhotographTask(Classification):
     ) -> Iterable[tuple[Tensor, Tensor]]:
         samples = [(place, 0) for place in places]
         batches = [samples[k : k + batch_size] for k in range(0, len(samples), batch_size)]
-        least = math.floor(self._size / CROP)
-        return self._read(_Images(files, y_N, self._plain, least), batches, device)
+        minimum_side = math.floor(self._size / CROP)
+        return self._load_batches(
+            _ImageDataset(files, y_N, self._evaluation_transform, minimum_side), batches, device
+        )
 
-    def _read(
-        self, images: _Images, batches: list[list[Sample]], device: torch.device
+    def _load_batches(
+        self, images: _ImageDataset, batches: list[list[Sample]], device: torch.device
     ) -> Iterable[tuple[Tensor, Tensor]]:
         def finish(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             x_NCHW, y_N = batch
@@ -153,24 +158,24 @@ class PhotographTask(Classification):
 
 
 @dataclass(frozen=True, slots=True)
-class _Images(Dataset[tuple[Tensor, int]]):
-    """Images that are decoded and transformed when they are asked for."""
+class _ImageDataset(Dataset[tuple[Tensor, int]]):
+    """Images that are decoded and transformed on access."""
 
     files: Sequence[Path]
     y_N: NDArray[np.int64]
     transform: Callable[[Image], Tensor]
-    least: int | None
+    minimum_side: int | None
 
     def __getitem__(self, sample: Sample) -> tuple[Tensor, int]:
         place, seed = sample
-        image = read_image(self.files[place], self.least)
-        with _seeded(seed):
+        image = read_image(self.files[place], self.minimum_side)
+        with _seed_generators(seed):
             return self.transform(image), int(self.y_N[place])
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the three generators from which timm's transformations draw, and put them back."""
+def _seed_generators(seed: int) -> Iterator[None]:
+    """Seed the three generators that timm's transformations use; restore them afterwards."""
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
     random.seed(seed)
     np.random.seed(seed)
@@ -183,7 +188,7 @@ def _seeded(seed: int) -> Iterator[None]:
         torch.random.set_rng_state(states[2])
 
 
-def _varied(size: int, variation: Variation) -> Callable[[Image], Tensor]:
+def _make_training_transform(size: int, variation: Variation) -> Callable[[Image], Tensor]:
     try:
         transform: Callable[[Image], Tensor] = create_transform(
             size,
@@ -196,9 +201,9 @@ def _varied(size: int, variation: Variation) -> Callable[[Image], Tensor]:
             re_prob=variation.erase,
             re_mode="pixel",
         )
-    except Exception as error:  # timm has assertions and other exceptions for a policy
+    except Exception as error:  # timm raises assertions and others for an unknown policy
         raise NasframeError(
-            f"task.auto_augment={variation.auto_augment}: timm knows no such policy: "
-            f"{one_line(error)}"
+            f"task.auto_augment={variation.auto_augment}: not a policy of timm: "
+            f"{format_error(error)}"
         ) from error
     return transform

@@ -1,4 +1,4 @@
-"""Image classification on data that live on the device.
+"""Image classification on data that stay on the device.
 
 Shapes: N images of a set, B of a batch, H x W pixels, C channels, K classes.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.classification import Classification
-from nasframe.tasks.digest import digest
+from nasframe.tasks.digest import compute_digest
 from nasframe.tasks.image_data import ImageData, Labelled
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Resident:
-    """What lies on one device; normalised values are ``x * scale + shift``."""
+    """The data on one device; normalised values are ``x * scale + shift``."""
 
     canvas_NUVC: Tensor
     y_train_N: Tensor
@@ -45,18 +45,21 @@ class _Resident:
 class ImageTask(Classification):
     """Classification of images of one size.
 
-    An epoch is cut into ``ceil(N / batch_size)`` batches whose sizes differ by one at most: every
-    image is seen, and no small last batch spoils the statistics of batch normalisation. Images
-    are normalised by the mean and the standard deviation of each channel of the training images.
-    A batch is ``(x_NCHW, y_N)`` with the strides of ``channels_last``.
+    An epoch has ``ceil(N / batch_size)`` batches, whose sizes differ by at most 1: every image is
+    used, and no small last batch distorts the statistics of batch normalisation. Images are
+    normalised by the mean and the standard deviation of each channel of the training images. A
+    batch is ``(x_NCHW, y_N)`` with the strides of ``channels_last``.
 
     Args:
         load: reads the data; called once, on first use.
         input_shape: channels, height and width.
-        outputs: the number of classes.
-        augmentation: how training images are varied.
-        load_test: reads the test images, of the type of the others; ``None`` if there are none.
-        classes: the names of the labels, if they have some.
+        outputs: number of classes.
+        augmentation: augmentation of the training images.
+        load_test: reads the test images, of the same type; ``None`` without a test set.
+        classes: names of the labels, if known.
+
+    Raises:
+        NasframeError: if the images cannot be enlarged to ``augmentation.upsample``.
     """
 
     def __init__(
@@ -71,7 +74,9 @@ class ImageTask(Classification):
         _, height, width = input_shape
         side = augmentation.upsample
         if side is not None and height != width:
-            raise NasframeError(f"task.upsample={side}: is for square images, not {height}x{width}")
+            raise NasframeError(
+                f"task.upsample={side}: needs square images; these are {height}x{width}"
+            )
         if side is not None and side < max(height, width):
             raise NasframeError(
                 f"task.upsample={side}: must be at least the images' size, {height}x{width}"
@@ -82,23 +87,23 @@ class ImageTask(Classification):
         self._load_test = load_test
         self._classes = classes
         self._augmentation = augmentation
-        self._resident: dict[torch.device, _Resident] = {}
+        self._by_device: dict[torch.device, _Resident] = {}
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """In timm's words, of images from 0 to 1; the names of ``classes``, if they are known."""
+        """By timm's keys, for pixels from 0 to 1; with the names of ``classes``, if known."""
         return self._prepared[1]
 
     def fingerprint(self) -> str:
-        """A digest of the images and labels, for training and validation, as they are stored."""
+        """Return a digest of the stored images and labels for training and validation."""
         data = self._prepared[0]
-        return digest(getattr(data, name) for name in data.__slots__)
+        return compute_digest(getattr(data, name) for name in data.__slots__)
 
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of shuffled and augmented batches; all its randomness is drawn at its begin."""
-        data, augmentation = self._on(device), self._augmentation
+        """Yield an epoch of shuffled, augmented batches; all random values are drawn first."""
+        data, augmentation = self._data_on(device), self._augmentation
         _, height, width = self.input_shape
         epoch = augmentation.draw(data.canvas_NUVC, height, width, generator)
         for draws in epoch.batches(self.train_steps(batch_size)):
@@ -107,38 +112,38 @@ class ImageTask(Classification):
             yield x_BHWC.permute(0, 3, 1, 2), data.y_train_N[draws.order_N]
 
     def train_steps(self, batch_size: int) -> int:
-        """The number of training images over the batch size, rounded up."""
+        """Return the number of training images over the batch size, rounded up."""
         return -(-len(self._prepared[0].y_train_N) // batch_size)
 
     def validation_batches(
         self, batch_size: int, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The validation images in their order, cropped at the centre if they are enlarged."""
-        data = self._on(device)
-        return _in_order(data, data.x_validation_NHWC, data.y_validation_N, batch_size)
+        """Yield the validation images in order, cropped at the centre if they are enlarged."""
+        data = self._data_on(device)
+        return _make_ordered_batches(data, data.x_validation_NHWC, data.y_validation_N, batch_size)
 
     def test_batches(
         self, batch_size: int, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]] | None:
-        """The test images, prepared like those for validation."""
+        """Return the test images, prepared like validation images; ``None`` without a test set."""
         if self._load_test is None:
             return None
         x_NHWC, y_N = (torch.from_numpy(values) for values in self._load_test())
         x_NHWC = self._augmentation.centre(x_NHWC).to(device)
-        return _in_order(self._on(device), x_NHWC, y_N.to(device), batch_size)
+        return _make_ordered_batches(self._data_on(device), x_NHWC, y_N.to(device), batch_size)
 
-    def _on(self, device: torch.device) -> _Resident:
-        if device not in self._resident:
-            self._resident[device] = self._prepared[0].to(device)
-        return self._resident[device]
+    def _data_on(self, device: torch.device) -> _Resident:
+        if device not in self._by_device:
+            self._by_device[device] = self._prepared[0].to(device)
+        return self._by_device[device]
 
     @cached_property
     def _prepared(self) -> tuple[_Resident, Mapping[str, Any]]:
-        """The data in main memory, and ``data_config``."""
+        """Data in main memory, and ``data_config``."""
         data, augmentation = self._load(), self._augmentation
-        mean_C, std_C = _statistics(data.x_train)
+        mean_C, std_C = _compute_statistics(data.x_train)
         channels, *size = self.input_shape
-        resident = _Resident(
+        data_in_memory = _Resident(
             augmentation.canvas(torch.from_numpy(data.x_train), torch.from_numpy(mean_C)),
             torch.from_numpy(data.y_train),
             augmentation.centre(torch.from_numpy(data.x_validation)),
@@ -151,10 +156,10 @@ class ImageTask(Classification):
         crop = max(size) / (augmentation.upsample or max(size))
         config = {"input_size": self.input_shape, "mean": mean, "std": std, "crop_pct": crop}
         named = {} if self._classes is None else {"classes": list(self._classes)}
-        return resident, {**config, **named}
+        return data_in_memory, {**config, **named}
 
 
-def _in_order(
+def _make_ordered_batches(
     data: _Resident, x_NHWC: Tensor, y_N: Tensor, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     for start in range(0, len(y_N), batch_size):
@@ -162,8 +167,8 @@ def _in_order(
         yield data.normalise(x_NHWC[part]).permute(0, 3, 1, 2), y_N[part]
 
 
-def _statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel, a hundred images at a time to save memory."""
+def _compute_statistics(x_NHWC: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute mean and standard deviation of each channel, 100 images at a time to save memory."""
     sums, squares = np.zeros((2, x_NHWC.shape[-1]))
     for start in range(0, len(x_NHWC), 100):
         part = x_NHWC[start : start + 100].astype(np.float64)

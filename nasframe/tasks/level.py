@@ -1,4 +1,4 @@
-"""What a language model reads and predicts; apart, since settings must import nothing heavy."""
+"""The unit of text of a language model; separate because settings import nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Level(Enum):
-    """What a token of a text is."""
+    """The unit of a token."""
 
     char = "char"
     word = "word"

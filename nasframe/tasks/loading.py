@@ -1,4 +1,4 @@
-"""Reading what does not fit into memory: batches that processes read ahead, and images."""
+"""Data that do not fit into memory: batches that processes read ahead, and image files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An epoch that is read as it goes, without torch's global generator.
+    """An epoch of batches that are loaded on iteration, without torch's global generator.
 
     It is the same for any number of workers.
 
     Args:
-        dataset: gives an example for each item of a batch; what is random in it must come from the
-            item alone.
+        dataset: returns an example for each item of a batch; its randomness must depend only on
+            the item.
         batches: the items of each batch.
-        workers: processes that read ahead; 0 reads in between.
+        workers: processes that read ahead; 0 reads in this process.
         collate: makes a batch of its examples.
-        finish: what is done to a batch in this process: put it on its device.
+        finish: processes a batch in this process, for example moves it to the device.
     """
 
     dataset: Dataset[Any]
@@ -37,14 +37,14 @@ class Loaded:
     finish: Callable[[Any], Any]
 
     def part(self, rank: int, of: int) -> Loaded:
-        """Each ``of``-th batch from ``rank`` on; the others are not read."""
+        """Return every ``of``-th batch, starting with number ``rank``; others are not read."""
         return replace(self, batches=self.batches[rank::of])
 
     def __iter__(self) -> Iterator[Any]:
-        """Read it.
+        """Load the batches.
 
         Raises:
-            NasframeError: what an example raises, in its own words.
+            NasframeError: if an example cannot be read, with the original message.
         """
         import torch
         from torch.utils.data import DataLoader
@@ -58,17 +58,17 @@ class Loaded:
         )
         try:
             yield from map(self.finish, loader)
-        except NasframeError as error:  # from a worker it comes with a traceback in its text
+        except NasframeError as error:  # a worker adds a traceback to the text
             raise NasframeError(str(error).rpartition("NasframeError: ")[2].strip()) from None
 
 
 def read_image(file: Path, least: int | None = None) -> Image:
-    """An image as it is to be looked at, with three channels.
+    """Read an image in its displayed orientation, with three channels.
 
     Args:
         file: in any format of Pillow.
-        least: the smallest side that is needed, if that is known: a large JPEG is then decoded at
-            a fraction of its size.
+        least: minimum side in pixels that is needed, if known: a large JPEG is then decoded at a
+            fraction of its size.
 
     Raises:
         NasframeError: if it cannot be read.
@@ -81,13 +81,13 @@ def read_image(file: Path, least: int | None = None) -> Image:
             warnings.simplefilter("ignore", Images.DecompressionBombWarning)
             if least is not None:
                 image.draft("RGB", (least, least))
-            return ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
+            return ImageOps.exif_transpose(_convert_to_bytes(image)).convert("RGB")
     except Exception as error:  # each format has its own exceptions
         raise NasframeError(f"{file}: cannot be read as an image: {error}") from error
 
 
-def _in_bytes(image: Image) -> Image:
-    """With 8 bits a channel: 16-bit grey would be cut off, and palettes may be transparent."""
+def _convert_to_bytes(image: Image) -> Image:
+    """Convert to 8 bits per channel: 16-bit grey would be clipped, palettes may be transparent."""
     import numpy as np
     from PIL import Image as Images
 

@@ -1,4 +1,4 @@
-"""Stratified cuts that are the same on every machine."""
+"""Stratified splits that are the same on every machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices that stay, and about ``count`` indices that are cut out, both ascending.
+def split_stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split indices into a remainder and about ``count`` selected indices, both ascending.
 
-    The examples are shuffled, sorted by label and taken at equal distances: each class gives its
-    share, rounded up or down, but at least one example, and keeps at least one.
+    The examples are shuffled, sorted by label and selected at equal distances: each class gives its
+    share, rounded up or down, but gives and keeps at least one example.
     """
     order = np.random.RandomState(0).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -30,11 +30,11 @@ def stratified(labels: NDArray[Any], count: int) -> tuple[NDArray[np.intp], NDAr
     return np.flatnonzero(~taken), np.flatnonzero(taken)
 
 
-def validation_count(labels: NDArray[Any], fraction: float) -> int:
-    """How many examples are for validation.
+def count_validation(labels: NDArray[Any], fraction: float) -> int:
+    """Return the number of validation examples.
 
     Raises:
-        NasframeError: if a class has too few examples to have one on either side.
+        NasframeError: if a class has fewer than two examples.
     """
     sizes = np.bincount(labels)
     if sizes.min() < 2:

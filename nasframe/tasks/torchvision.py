@@ -1,4 +1,4 @@
-"""Data sets that torchvision knows and downloads."""
+"""Data sets that torchvision downloads."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from nasframe.errors import NasframeError
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData, Labelled
 from nasframe.tasks.image_task import ImageTask
-from nasframe.tasks.split import stratified, validation_count
+from nasframe.tasks.split import count_validation, split_stratified
 
-KNOWN: dict[str, tuple[str, tuple[int, int, int], int]] = {
+DATASETS: dict[str, tuple[str, tuple[int, int, int], int]] = {
     "CIFAR10": ("cifar-10-batches-py/data_batch_5", (3, 32, 32), 10),
     "CIFAR100": ("cifar-100-python/train", (3, 32, 32), 100),
     "FashionMNIST": ("FashionMNIST/raw/train-labels-idx1-ubyte", (1, 28, 28), 10),
 }
-"""By the name of torchvision's class: a file of it, the shape of an image, the classes."""
+"""By torchvision's class: one of its files, the shape of an image, the number of classes."""
 
 
-def torchvision_task(
+def make_torchvision_task(
     name: str, root: Path, download: bool, validation: float, augmentation: Augmentation
 ) -> ImageTask:
-    """Make a task of one of torchvision's data sets.
+    """Make a task from one of torchvision's data sets.
 
-    What is missing is downloaded at once, so that worker processes, which build their tasks
-    later, find it.
+    Missing data are downloaded at once, so that worker processes, which build their tasks later,
+    find them.
 
     Args:
-        name: a key of ``KNOWN``.
+        name: a key of ``DATASETS``.
         root: the folder of all data sets.
-        download: whether to download what is missing.
-        validation: the fraction of the training images that is for validation.
-        augmentation: how training images are varied.
+        download: whether to download missing data.
+        validation: fraction of the training images used for validation.
+        augmentation: augmentation of the training images.
 
     Raises:
         NasframeError: if the data are missing or damaged and cannot be downloaded.
     """
-    file, shape, classes = KNOWN[name]
+    file, shape, classes = DATASETS[name]
     if not (root / file).is_file():
         _open(name, root, download)
     load = partial(_load, name, root, download, validation)
@@ -51,17 +51,17 @@ def torchvision_task(
 
 
 def _load(name: str, root: Path, download: bool, validation: float) -> ImageData:
-    x_NHWC, y_N = _arrays(_open(name, root, download))
-    train, rest = stratified(y_N, validation_count(y_N, validation))
+    x_NHWC, y_N = _get_arrays(_open(name, root, download))
+    train, rest = split_stratified(y_N, count_validation(y_N, validation))
     return ImageData(x_NHWC[train], y_N[train], x_NHWC[rest], y_N[rest])
 
 
 def _load_test(name: str, root: Path, download: bool) -> Labelled:
-    return _arrays(_open(name, root, download, train=False))
+    return _get_arrays(_open(name, root, download, train=False))
 
 
-def _arrays(dataset: Any) -> Labelled:
-    # torchvision has arrays, lists and tensors.
+def _get_arrays(dataset: Any) -> Labelled:
+    # torchvision uses arrays, lists and tensors.
     x, y_N = (torch.as_tensor(values).numpy() for values in (dataset.data, dataset.targets))
     return np.ascontiguousarray(x if x.ndim == 4 else x[..., None]), y_N
 
@@ -71,5 +71,5 @@ def _open(name: str, root: Path, download: bool, *, train: bool = True) -> Any:
         return getattr(datasets, name)(str(root), train=train, download=download)
     except Exception as error:  # network, archive and pickle have their own exceptions
         reason = " ".join(str(error).split())
-        fix = "is there a network?" if download else "task.download=true downloads it"
+        fix = "check the network" if download else "set task.download=true to download it"
         raise NasframeError(f"task.root={root}: no usable {name}: {reason}\n{fix}") from error

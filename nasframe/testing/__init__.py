@@ -1,8 +1,8 @@
-"""What tests of nasframe and of its plugins share.
+"""Shared tests and test parts for nasframe and its plugins.
 
-For each kind of part there is a *contract*: a class of tests that is inherited, in a class whose
-name begins with ``Test``, with the settings of the part to be tested; pytest then runs them.
-Beside them there are parts made for tests: a whole study of them takes milliseconds.
+Each kind of part has a *contract*: a class of tests. Inherit it in a class whose name starts with
+``Test``, and return the settings of your part from ``config``; pytest then runs the tests.
+There are also parts for tests: a whole study of them takes milliseconds.
 """
 
 from nasframe.testing.controllers import ControllerContract as ControllerContract

@@ -1,4 +1,4 @@
-"""A search without networks: a controller is asked, and told rewards that are made up."""
+"""A search without networks: asks a controller, and tells it artificial rewards."""
 
 from __future__ import annotations
 
@@ -19,109 +19,109 @@ CHOICES = (
     Link("layer2.from1", source=2, target=5),
     Choice("layer2.kernel", (1, 3, 5)),
 )
-"""Choices of several sizes, one that leaves no choice, and links."""
+"""Choices of several sizes, one with a single option, and links."""
 
 _OPTIMUM = (1, 0, 1, 2, 2, 0, 1, 0)
-"""The rewards are the share of choices that are as here."""
+"""The architecture with the highest reward: a reward is the share of equal tokens."""
 
-_REFUSED = (0, 2)
-"""A limit is broken by architectures that have this token (the second) at this place."""
+_REJECTED = (0, 2)
+"""Place and token of the architectures that break a limit."""
 
-NEUTRAL = 1 / len(CHOICES[_REFUSED[0]].options)
-"""The share of rejected networks among architectures that are drawn uniformly."""
+NEUTRAL = 1 / len(CHOICES[_REJECTED[0]].options)
+"""The share of rejected networks among uniformly drawn architectures."""
 
 Outcome = Callable[[int, tuple[int, ...]], TrialState]
-"""What becomes of a network, by its number when it was new and its tokens."""
+"""The state of a network, by the number of its first proposal and its tokens."""
 
 
-def all_trained(number: int, tokens: tuple[int, ...]) -> TrialState:
-    """Every network is trained."""
+def train_all(number: int, tokens: tuple[int, ...]) -> TrialState:
+    """Train every network."""
     return TrialState.TRAINED
 
 
-def some_fail(number: int, tokens: tuple[int, ...]) -> TrialState:
-    """One in five fails."""
+def fail_some(number: int, tokens: tuple[int, ...]) -> TrialState:
+    """Fail one network in five, and train the others."""
     return TrialState.FAILED if number % 5 == 4 else TrialState.TRAINED
 
 
-def some_rejected(number: int, tokens: tuple[int, ...]) -> TrialState:
-    """One in five fails; of the others those are rejected that break the limit."""
-    state = some_fail(number, tokens)
-    return TrialState.REJECTED if state is TrialState.TRAINED and is_refused(tokens) else state
+def reject_some(number: int, tokens: tuple[int, ...]) -> TrialState:
+    """Fail one network in five; reject the others if they break the limit."""
+    state = fail_some(number, tokens)
+    return TrialState.REJECTED if state is TrialState.TRAINED and is_rejected(tokens) else state
 
 
-def all_rejected(number: int, tokens: tuple[int, ...]) -> TrialState:
-    """No network keeps to the limits."""
+def reject_all(number: int, tokens: tuple[int, ...]) -> TrialState:
+    """Reject every network."""
     return TrialState.REJECTED
 
 
-def is_refused(tokens: Sequence[int]) -> bool:
-    """Whether an architecture breaks the limit."""
-    place, token = _REFUSED
+def is_rejected(tokens: Sequence[int]) -> bool:
+    """Return whether an architecture breaks the limit."""
+    place, token = _REJECTED
     return tokens[place] == token
 
 
-def reward_of(tokens: Sequence[int]) -> float:
-    """The reward: from 0 to 1."""
+def compute_reward(tokens: Sequence[int]) -> float:
+    """Return the reward of an architecture, from 0 to 1."""
     return mean(token == best for token, best in zip(tokens, _OPTIMUM, strict=False))
 
 
-def dyadic_reward(tokens: Sequence[int]) -> float:
-    """The reward, rounded to multiples of 1/64: sums with whole numbers are exact."""
-    return round(64 * reward_of(tokens)) / 64
+def compute_dyadic_reward(tokens: Sequence[int]) -> float:
+    """Return the reward rounded to multiples of 1/64, so that sums with integers are exact."""
+    return round(64 * compute_reward(tokens)) / 64
 
 
-def shifted(trial: Trial, constant: float) -> Trial:
-    """The trial, had all rewards been higher by a constant."""
+def shift_reward(trial: Trial, constant: float) -> Trial:
+    """Return the trial with its reward raised by a constant."""
     return trial if trial.reward is None else replace(trial, reward=trial.reward + constant)
 
 
-def mirrored(trial: Trial) -> Trial:
-    """The trial, had it been another architecture."""
+def mirror_trial(trial: Trial) -> Trial:
+    """Return the trial with another architecture: each token counted from the end."""
     pairs = zip(trial.architecture.tokens, CHOICES, strict=False)
     tokens = tuple(len(choice.options) - 1 - token for token, choice in pairs)
     return replace(trial, architecture=Architecture(tokens))
 
 
 class Search:
-    """Asks a controller and tells it what becomes of its proposals, as a study would.
+    """Asks a controller and tells it the outcome of its proposals, like a study.
 
     Args:
-        controller: is asked and told.
-        outcome: what becomes of a network.
-        reward: of a trained one.
+        controller: the controller to ask and tell.
+        outcome: returns the state of a network.
+        reward: returns the reward of a trained network.
 
     Attributes:
         controller: see above.
-        portions: what it was told, by call.
-        next: the next number.
+        portions: the trials that were told, by call.
+        next: number of the next proposal.
     """
 
     def __init__(
         self,
         controller: Controller,
-        outcome: Outcome = some_fail,
-        reward: Callable[[Sequence[int]], float] = reward_of,
+        outcome: Outcome = fail_some,
+        reward: Callable[[Sequence[int]], float] = compute_reward,
     ) -> None:
         self.controller = controller
         self.portions: list[list[Trial]] = []
         self.next = 0
         self._outcome = outcome
         self._reward = reward
-        self._known: dict[tuple[int, ...], int] = {}
+        self._first_numbers: dict[tuple[int, ...], int] = {}
 
     @property
     def trials(self) -> list[Trial]:
-        """All that it was told."""
+        """All trials that were told."""
         return [trial for portion in self.portions for trial in portion]
 
     def run(self, proposals: int) -> Iterator[tuple[range, list[Proposal]]]:
-        """Ask and tell, batch by batch, until there are so many proposals."""
+        """Ask and tell, batch by batch, until there are ``proposals`` proposals."""
         while self.next < proposals:
             numbers = range(self.next, self.next + self.controller.batch)
-            asked = self.controller.ask(numbers)
-            self._tell(asked)
-            yield numbers, asked
+            proposed = self.controller.ask(numbers)
+            self._tell(proposed)
+            yield numbers, proposed
 
     def finish(self, proposals: int) -> None:
         """Run to the end."""
@@ -129,21 +129,21 @@ class Search:
             pass
 
     def enqueue(self, architectures: Sequence[tuple[int, ...]]) -> None:
-        """Tell architectures of the user."""
+        """Tell architectures enqueued by the user."""
         self._tell([Proposal(tokens) for tokens in architectures])
 
     def replay(self, other: Controller, change: Callable[[Trial], Trial] = lambda t: t) -> None:
-        """Tell another controller the same, with each trial changed."""
+        """Tell another controller the same trials, changed by ``change``."""
         for portion in self.portions:
             other.tell([change(trial) for trial in portion])
 
     def compare(self, other: Controller, otherwise: str) -> None:
-        """Check that another controller proposes the same next, to the last bit of its info."""
+        """Assert that another controller makes the same next proposals, with identical info."""
         ours, theirs = self._ask_both(other)
         assert ours == theirs, f"{otherwise}: {ours} != {theirs}"
 
     def compare_tokens(self, other: Controller, otherwise: str) -> None:
-        """Check that another controller proposes the same architectures next."""
+        """Assert that another controller proposes the same architectures next."""
         ours, theirs = ([p.tokens for p in proposals] for proposals in self._ask_both(other))
         assert ours == theirs, f"{otherwise}: {ours} != {theirs}"
 
@@ -152,13 +152,13 @@ class Search:
         return self.controller.ask(numbers), other.ask(numbers)
 
     def _tell(self, proposals: Sequence[Proposal]) -> None:
-        portion = [self._trial(self.next + i, p) for i, p in enumerate(proposals)]
+        portion = [self._make_trial(self.next + i, p) for i, p in enumerate(proposals)]
         self.next += len(portion)
         self.portions.append(portion)
         self.controller.tell(portion)
 
-    def _trial(self, number: int, proposal: Proposal) -> Trial:
-        first = self._known.setdefault(proposal.tokens, number)
+    def _make_trial(self, number: int, proposal: Proposal) -> Trial:
+        first = self._first_numbers.setdefault(proposal.tokens, number)
         state = self._outcome(first, proposal.tokens)
         return Trial(
             number,

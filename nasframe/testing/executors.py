@@ -1,4 +1,4 @@
-"""What an executor must keep to."""
+"""The contract of executors."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from nasframe.testing.toys import ToyControllerConfig, ToyEvaluatorConfig, ToyMe
 _TOKENS, _OTHER = (1, 2, 3, 4), (0, 0, 0, 1)
 
 
-def next_message(executor: Executor) -> Report | Result:
-    """The next report or result: a list without one tells that there is more capacity."""
+def wait_for_message(executor: Executor) -> Report | Result:
+    """Wait for the next report or result; empty lists, which signal capacity, are ignored."""
     while not (messages := executor.wait()):
         pass
     (message,) = messages
     return message
 
 
-def next_result(executor: Executor) -> Result:
-    """The next result; reports are answered by go on."""
-    while isinstance(message := next_message(executor), Report):
+def wait_for_result(executor: Executor) -> Result:
+    """Wait for the next result; children continue after their reports."""
+    while isinstance(message := wait_for_message(executor), Report):
         executor.reply(message.number, True)
     return message
 
 
 class ExecutorContract(PartContract):
-    """What an executor must keep to, as tests; see ``PartContract``."""
+    """Tests of the requirements on executors; see ``PartContract``."""
 
     @abstractmethod
     def config(self) -> ExecutorConfig:
-        """The settings of the executor to be tested."""
+        """Return the settings of the executor to test."""
 
     def test_there_is_room_for_a_step(self, tmp_path: Path) -> None:
         with self._executor(tmp_path) as executor:
@@ -49,57 +49,57 @@ class ExecutorContract(PartContract):
         with self._executor(tmp_path, epochs=3) as executor:
             executor.submit(7, Step.TRAIN, _TOKENS)
             for epoch in (1, 2, 3):
-                message = next_message(executor)
+                message = wait_for_message(executor)
                 assert isinstance(message, Report), f"{message}: epoch {epoch} was not reported"
                 assert (message.number, message.epoch) == (7, epoch)
                 executor.reply(7, True)
-            result = next_result(executor)
+            result = wait_for_result(executor)
             assert (result.number, result.step, result.error) == (7, Step.TRAIN, None)
             assert abs(result.metrics["val_accuracy"] - 0.1) < 1e-9  # type: ignore[operator]
 
-    def test_a_child_that_is_told_to_stop_ends_with_what_it_reached(self, tmp_path: Path) -> None:
+    def test_a_child_that_is_stopped_returns_its_last_metrics(self, tmp_path: Path) -> None:
         with self._executor(tmp_path, epochs=3) as executor:
             executor.submit(0, Step.TRAIN, _TOKENS)
-            next_message(executor)
+            wait_for_message(executor)
             executor.reply(0, False)
-            result = next_message(executor)
+            result = wait_for_message(executor)
             assert isinstance(result, Result)
             assert result.metrics["val_accuracy_epochs"] == (0.1 / 3,)
 
     def test_meters_measure(self, tmp_path: Path) -> None:
         with self._executor(tmp_path) as executor:
             executor.submit(0, Step.MEASURE, _TOKENS)
-            assert next_result(executor).metrics == {"cost": 10.0}
+            assert wait_for_result(executor).metrics == {"cost": 10.0}
 
     def test_a_cancelled_step_gives_no_result(self, tmp_path: Path) -> None:
         for reported in (False, True):
             with self._executor(tmp_path, epochs=3) as executor:
                 executor.submit(0, Step.TRAIN, _TOKENS)
                 if reported:
-                    next_message(executor)
+                    wait_for_message(executor)
                 executor.cancel(0)
                 executor.submit(1, Step.MEASURE, _OTHER)
-                result = next_message(executor)
+                result = wait_for_message(executor)
                 assert isinstance(result, Result)
                 assert (result.number, result.metrics) == (1, {"cost": 1.0})
 
-    def test_an_error_is_told_in_one_line(self, tmp_path: Path) -> None:
+    def test_an_error_is_reported_in_one_line(self, tmp_path: Path) -> None:
         with self._executor(tmp_path, fails=1) as executor:
             executor.submit(0, Step.TRAIN, _TOKENS)
-            result = next_result(executor)
+            result = wait_for_result(executor)
             assert (result.error, result.fatal) == ("RuntimeError: this child failed", False)
 
-    def test_a_part_that_exits_while_it_is_made_ready_is_passed_over(self, tmp_path: Path) -> None:
+    def test_an_exit_during_preparation_is_ignored(self, tmp_path: Path) -> None:
         with self._executor(tmp_path, unready=True) as executor:
             executor.submit(0, Step.MEASURE, _TOKENS)
-            assert next_result(executor).error is None
+            assert wait_for_result(executor).error is None
 
-    def test_an_interrupt_that_a_child_raises_is_its_failure(self, tmp_path: Path) -> None:
+    def test_an_interrupt_raised_by_a_child_is_a_failure(self, tmp_path: Path) -> None:
         with self._executor(tmp_path, interrupts=1) as executor:
             executor.submit(0, Step.TRAIN, _TOKENS)
-            assert "KeyboardInterrupt" in (next_result(executor).error or "")
+            assert "KeyboardInterrupt" in (wait_for_result(executor).error or "")
             executor.submit(1, Step.MEASURE, _OTHER)
-            assert next_result(executor).error is None
+            assert wait_for_result(executor).error is None
 
     def test_a_step_that_takes_too_long_fails_and_the_next_one_has_its_time(
         self, tmp_path: Path
@@ -108,11 +108,11 @@ class ExecutorContract(PartContract):
             settings = {"timeout": 1.5, "epochs": epochs, "seconds": 6.0}
             with self._executor(tmp_path, **settings) as executor:
                 executor.submit(0, Step.TRAIN, _TOKENS)
-                result = next_result(executor)
+                result = wait_for_result(executor)
                 assert result.error == "TimeoutError: took longer than trial_timeout=1.5 s"
                 assert result.seconds >= 1.5
                 executor.submit(1, Step.MEASURE, _OTHER)
-                result = next_result(executor)
+                result = wait_for_result(executor)
                 assert (result.number, result.metrics) == (1, {"cost": 1.0})
 
     def test_a_study_takes_the_same_course_as_in_this_process(self, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an exporter must keep to."""
+"""The contract of exporters."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
 
 
 class ExporterContract(PartContract):
-    """What an exporter must keep to, as tests; see ``PartContract``."""
+    """Tests of the requirements on exporters; see ``PartContract``."""
 
     @abstractmethod
     def config(self) -> ExporterConfig:
-        """The settings of the exporter to be tested."""
+        """Return the settings of the exporter to test."""
 
     def network(self, kind: str) -> nn.Module:
-        """A network of random weights that it can write, with a ``data_config``."""
-        return _image_network() if kind == "image" else _sequence_network()
+        """Return a network with random weights that it can write, and with a ``data_config``."""
+        return _make_image_network() if kind == "image" else _make_sequence_network()
 
     def test_it_says_what_it_writes(self) -> None:
         exporter = self._exporter()
         assert exporter.suffixes, "it writes no files"
         wrong = [suffix for suffix in exporter.suffixes if not suffix.startswith(".")]
-        assert not wrong, f"suffixes begin with a dot, and not as {wrong}"
-        assert len(set(exporter.suffixes)) == len(exporter.suffixes), "two files have one name"
+        assert not wrong, f"suffixes must start with a dot: {wrong}"
+        assert len(set(exporter.suffixes)) == len(exporter.suffixes), "two suffixes are equal"
         unknown = set(exporter.kinds) - {"image", "sequence"}
-        assert exporter.kinds and not unknown, f"kinds are image and sequence, not {unknown}"
+        assert exporter.kinds, f"kinds must be image or sequence, not {unknown}"
+        assert not unknown, f"kinds must be image or sequence, not {unknown}"
 
     def test_its_files_give_the_networks_outputs(self, tmp_path: Path) -> None:
-        from nasframe.export.write import export
+        from nasframe.export.write import export_network
 
         exporter = self._exporter()
-        for given in self._given(0):
+        for given in self._make_exportables(0):
             with warnings.catch_warnings(action="ignore"):
-                export("yours", exporter, given, tmp_path / given.kind)
+                export_network("yours", exporter, given, tmp_path / given.kind)
             names = sorted(path.name for path in tmp_path.glob(f"{given.kind}*"))
             wanted = sorted(given.kind + suffix for suffix in exporter.suffixes)
             assert names == wanted, f"it wrote {names}, not {wanted}"
@@ -52,35 +53,35 @@ class ExporterContract(PartContract):
             assert all("\n" not in line for line in remarks), f"remarks: {remarks}"
 
     def test_it_reads_the_weights_from_its_files(self, tmp_path: Path) -> None:
-        """A comparison of the network with itself would find every file right."""
+        """Otherwise export would compare the network with itself and accept any file."""
         exporter = self._exporter()
-        for given, other in zip(self._given(0), self._given(1), strict=True):
-            paths = _written(exporter, given, tmp_path)
+        for given, other in zip(self._make_exportables(0), self._make_exportables(1), strict=True):
+            paths = _write_files(exporter, given, tmp_path)
             with warnings.catch_warnings(action="ignore"):
-                got = _logits(exporter.open(other, paths)(*given.example))
-            wanted, others = (_logits(one.network(*given.example)) for one in (given, other))
-            assert not _near(got, others), "it runs the network, and not the file"
-            assert _near(got, wanted), "the file gives other outputs"
+                got = _get_logits(exporter.open(other, paths)(*given.example))
+            wanted, others = (_get_logits(it.network(*given.example)) for it in (given, other))
+            assert not _are_close(got, others), "it runs the network, not the file"
+            assert _are_close(got, wanted), "the file returns other outputs"
 
-    def test_a_file_that_is_cut_off_is_found(self, tmp_path: Path) -> None:
+    def test_a_truncated_file_is_detected(self, tmp_path: Path) -> None:
         exporter = self._exporter()
-        for given in self._given(0):
-            paths = _written(exporter, given, tmp_path)
+        for given in self._make_exportables(0):
+            paths = _write_files(exporter, given, tmp_path)
             for path in paths:
                 path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
             try:
                 with warnings.catch_warnings(action="ignore"):
                     got = exporter.open(given, paths)(*given.example)
-            except Exception:  # readers have many kinds
+            except Exception:  # each reader has its own exceptions
                 continue
-            wanted = _logits(given.network(*given.example))
-            assert not _near(_logits(got), wanted), "half a file gives the same outputs"
+            wanted = _get_logits(given.network(*given.example))
+            assert not _are_close(_get_logits(got), wanted), "half a file returns the same outputs"
 
     def _exporter(self) -> Exporter:
         return self.config().build()
 
-    def _given(self, seed: int) -> Iterator[Exportable]:
-        """A network of each kind."""
+    def _make_exportables(self, seed: int) -> Iterator[Exportable]:
+        """Yield a network of each kind."""
         import torch
 
         from nasframe.export.networks import describe_network
@@ -91,7 +92,7 @@ class ExporterContract(PartContract):
                 yield describe_network(kind, self.network(kind).eval())
 
 
-def _written(exporter: Exporter, given: Exportable, folder: Path) -> list[Path]:
+def _write_files(exporter: Exporter, given: Exportable, folder: Path) -> list[Path]:
     place = folder / f"{given.kind}-{len(list(folder.iterdir()))}"
     place.mkdir()
     paths = [place / f"it{suffix}" for suffix in exporter.suffixes]
@@ -103,15 +104,15 @@ def _written(exporter: Exporter, given: Exportable, folder: Path) -> list[Path]:
     return paths
 
 
-def _logits(output: Any) -> Any:
+def _get_logits(output: Any) -> Any:
     return (output[0] if isinstance(output, tuple) else output).detach()
 
 
-def _near(one: Any, other: Any) -> bool:
+def _are_close(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool((one - other).abs().max() <= 1e-4)
 
 
-def _image_network() -> nn.Module:
+def _make_image_network() -> nn.Module:
     from torch import nn
 
     features = [nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()]
@@ -121,11 +122,11 @@ def _image_network() -> nn.Module:
     return network  # type: ignore[no-any-return]
 
 
-def _sequence_network() -> nn.Module:
+def _make_sequence_network() -> nn.Module:
     from torch import nn
 
     class Words(nn.Module):
-        """Embeds, runs a layer of recurrent cells, and projects."""
+        """An embedding, a recurrent layer and a linear layer."""
 
         def __init__(self) -> None:
             super().__init__()

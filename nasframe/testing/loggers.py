@@ -1,4 +1,4 @@
-"""What a logger must keep to."""
+"""The contract of loggers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _ROWS: list[tuple[int, dict[str, float]]] = [
 
 
 class LoggerContract(PartContract):
-    """What a logger must keep to, as tests; see ``PartContract``."""
+    """Tests of the requirements on loggers; see ``PartContract``."""
 
     @abstractmethod
     def config(self) -> LoggerConfig:
-        """The settings of the logger to be tested."""
+        """Return the settings of the logger to test."""
 
     @abstractmethod
     def read(self, folder: Path) -> Sequence[tuple[int, Mapping[str, float]]]:
-        """The rows that were logged for the run of a folder, as they lie there: step and values."""
+        """Read the logged rows of a folder's run, step and values, in stored order."""
 
     def test_nothing_is_written_before_the_start(self, tmp_path: Path) -> None:
         self._logger(tmp_path / "run")
-        assert not list(tmp_path.iterdir()), "build has written something"
+        assert not list(tmp_path.iterdir()), "build wrote files"
 
     def test_rows_are_kept_in_order(self, tmp_path: Path) -> None:
         logger = self._logger(tmp_path)
@@ -43,18 +43,18 @@ class LoggerContract(PartContract):
         for row in _ROWS:
             logger.log(*row)
         logger.close()
-        self._check(tmp_path, _ROWS)
+        self._check_rows(tmp_path, _ROWS)
 
     def test_a_run_is_resumed(self, tmp_path: Path) -> None:
-        """Also one that was killed, and so never closed."""
+        """Even a run that was killed, and so never closed."""
         for count in (1, 2, 3):
             logger = self._logger(tmp_path)
             last = logger.start(_SETTINGS)
             known = (0, count - 1)
-            assert last in known, f"start gave {last!r}, after {count - 1} rows: give {known}"
+            assert last in known, f"start returned {last!r} after {count - 1} rows, not in {known}"
             for row in _ROWS[last:count]:
                 logger.log(*row)
-            self._check(tmp_path, _ROWS[:count])
+            self._check_rows(tmp_path, _ROWS[:count])
 
     def test_each_folder_is_a_run_of_its_own(self, tmp_path: Path) -> None:
         for name, count in (("a", 2), ("b", 3)):
@@ -63,15 +63,15 @@ class LoggerContract(PartContract):
             for row in _ROWS[:count]:
                 logger.log(*row)
             logger.close()
-        self._check(tmp_path / "a", _ROWS[:2])
-        self._check(tmp_path / "b", _ROWS)
+        self._check_rows(tmp_path / "a", _ROWS[:2])
+        self._check_rows(tmp_path / "b", _ROWS)
 
     def test_a_study_has_each_trial_once(self, tmp_path: Path) -> None:
         study = toy_study(
             tmp_path, logger={"yours": self.config()}, evaluator=ToyEvaluatorConfig(fails=3)
         )
-        assert run(study, observers=[_Interrupts(5)]).interrupted
-        notes = _Notes()
+        assert run(study, observers=[_Interrupter(5)]).interrupted
+        notes = _NoteRecorder()
         result = run(study, observers=[notes])
         assert not notes.texts, notes.texts
         numbers = [trial.number for trial in result.trials if trial.duplicate_of is None]
@@ -81,33 +81,33 @@ class LoggerContract(PartContract):
 
     def _logger(self, folder: Path) -> Logger:
         logger = self.config().build(folder)
-        assert isinstance(logger, Logger), f"build gave {logger!r:.80}"
+        assert isinstance(logger, Logger), f"build returned {logger!r:.80}"
         return logger
 
-    def _check(self, folder: Path, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    def _check_rows(self, folder: Path, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         found = [(step, dict(values)) for step, values in self.read(folder)]
-        assert found == list(rows), f"logged {rows}, and there is {found}"
+        assert found == list(rows), f"logged {rows}, but read {found}"
 
 
-class _Interrupts(Observer):
-    """Ctrl-C after some trials."""
+class _Interrupter(Observer):
+    """Raises ``KeyboardInterrupt`` after some trials."""
 
     def __init__(self, trials: int) -> None:
-        self._left = trials
+        self._trials_left = trials
 
-    def told(self, trial: Trial) -> None:
-        """Count it."""
-        self._left -= 1
-        if self._left == 0:
+    def on_result(self, trial: Trial) -> None:
+        """Count the trial, and interrupt the study after the last one."""
+        self._trials_left -= 1
+        if self._trials_left == 0:
             raise KeyboardInterrupt
 
 
-class _Notes(Observer):
-    """Keeps the notes."""
+class _NoteRecorder(Observer):
+    """Records the notes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
-        """Keep it."""
+    def on_message(self, text: str) -> None:
+        """Record the note."""
         self.texts.append(text)

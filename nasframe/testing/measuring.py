@@ -1,4 +1,4 @@
-"""What contracts of evaluators and of meters share: what they measure."""
+"""Networks and data for the contracts of evaluators and meters."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from nasframe.testing.part import PartContract
 from nasframe.testing.toys import ToySpaceConfig
 
 
-def drawn(space: SearchSpaceConfig, count: int) -> Iterator[Architecture]:
-    """Architectures of a space at random, always the same ones."""
+def draw_architectures(space: SearchSpaceConfig, count: int) -> Iterator[Architecture]:
+    """Draw architectures of a space at random, always the same."""
     draw, choices = random.Random(0), space.build().choices
     for _ in range(count):
         yield Architecture(tuple(draw.randrange(len(choice.options)) for choice in choices))
 
 
-def alone(folder: Path, weights: Path | None = None) -> Context:
-    """The context of a child that is the only one, and never ended early."""
+def make_context(folder: Path, weights: Path | None = None) -> Context:
+    """Make the context of a child that is never stopped or cancelled."""
     return Context(folder, "cpu", 0, lambda epoch, metrics: True, lambda: False, weights)
 
 
 class MeasuringContract(PartContract):
-    """What is measured to test a part: by default small fully connected networks, on digits."""
+    """Base of contracts that measure networks: small fully connected ones, on digits."""
 
     def space(self) -> SearchSpaceConfig:
-        """A space whose networks it can measure: small fully connected ones."""
+        """Return a space with networks to measure: by default small fully connected networks."""
         return ToySpaceConfig()
 
     def task(self) -> TaskConfig:
-        """A task that fits the space: digits, which need no file."""
+        """Return a task that fits the space: by default digits, which need no file."""
         config = option("task", "digits")
         assert isinstance(config, TaskConfig)
         return config

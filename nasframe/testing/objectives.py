@@ -1,4 +1,4 @@
-"""What an objective must keep to."""
+"""The contract of objectives."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nasframe.api.types import Metrics
 from nasframe.testing.part import PartContract
 
 
-class _Watched(Mapping[str, Any]):
-    """Metrics that know which of them were read."""
+class _RecordingMetrics(Mapping[str, Any]):
+    """Metrics that record the names that were read."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = dict(metrics)
@@ -31,14 +31,14 @@ class _Watched(Mapping[str, Any]):
 
 
 class ObjectiveContract(PartContract):
-    """What an objective must keep to, as tests; see ``PartContract``."""
+    """Tests of the requirements on objectives; see ``PartContract``."""
 
     @abstractmethod
     def config(self) -> ObjectiveConfig:
-        """The settings of the objective to be tested."""
+        """Return the settings of the objective to test."""
 
     def metrics(self) -> list[Metrics]:
-        """Metrics of some architectures, with all that the objective needs."""
+        """Return metrics of some architectures, with everything that the objective needs."""
         needs = self.config().build().needs
         return [dict.fromkeys(needs, value) for value in (0.25, 0.5, 1.0)]
 
@@ -46,28 +46,28 @@ class ObjectiveContract(PartContract):
         objective = self.config().build()
         for metrics in self.metrics():
             reward = objective.score(metrics)
-            assert isinstance(reward, int | float), f"of {metrics} it makes {reward!r}"
-            assert math.isfinite(reward), f"of {metrics} it makes {reward}"
+            assert isinstance(reward, int | float), f"the reward of {metrics} is {reward!r}"
+            assert math.isfinite(reward), f"the reward of {metrics} is {reward}"
 
     def test_it_reads_what_it_needs_and_nothing_else(self) -> None:
-        """A study refuses to begin if nothing provides what an objective says that it needs."""
+        """A study refuses to start if no part provides the declared needs of its objective."""
         objective = self.config().build()
         assert objective.needs, "it needs nothing"
         more = {*objective.limits, *objective.targets} - set(objective.needs)
-        assert not more, f"limits and targets are among the needs, and {more} are not"
+        assert not more, f"limits and targets must be among the needs, but {more} are not"
         for metrics in self.metrics():
-            watched = _Watched({"other": 1.0, **metrics})
-            objective.score(watched)
-            objective.rejects(watched)
-            more = watched.read - set(objective.needs)
+            recording = _RecordingMetrics({"other": 1.0, **metrics})
+            objective.score(recording)
+            objective.rejects(recording)
+            more = recording.read - set(objective.needs)
             assert not more, f"it reads {', '.join(sorted(more))}, which are not in its needs"
 
     def test_the_same_metrics_give_the_same_reward(self) -> None:
-        """Also of another objective with the same settings: a report scores again."""
+        """Even from another objective with the same settings: reports score trials again."""
         one, other = self.config().build(), self.config().build()
         for metrics in self.metrics():
             rewards = [one.score(metrics), one.score(dict(metrics)), other.score(metrics)]
-            assert len(set(rewards)) == 1, f"of {metrics} it makes {rewards}"
+            assert len(set(rewards)) == 1, f"the rewards of {metrics} are {rewards}"
 
     def test_a_rejection_has_a_reason(self) -> None:
         objective = self.config().build()

@@ -1,4 +1,4 @@
-"""What a part of any kind must keep to."""
+"""The contract of parts of any kind."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ _PROGRAM = "import sys, {module}; print(*(name for name in {heavy} if name in sy
 
 
 class PartContract(ABC):
-    """What a part must keep to, as tests: inherit its kind's contract in a class ``Test...``.
+    """Tests of a part: inherit the contract of its kind in a class ``Test...`` for pytest.
 
-    pytest then runs them. Class attributes are what a part may say of itself; other methods than
-    ``config`` have answers that fit most parts, and may be given, too.
+    Class attributes describe the part. Override ``config``; the other methods have defaults that
+    fit most parts.
     """
 
     @abstractmethod
     def config(self) -> Config:
-        """The settings of the part to be tested."""
+        """Return the settings of the part to test."""
 
     def test_its_settings_are_plain_values(self) -> None:
-        """A journal keeps them as JSON, and a report makes them again from that."""
+        """A journal stores them as JSON, and a report restores them."""
         config = self.config()
         kept = json.loads(json.dumps(to_plain(config)))
         again = from_plain(kept, {type_name(type(config)): type(config)})
-        assert again == config, f"written into a journal and read again, they are {again}"
+        assert again == config, f"stored in a journal and restored, they are {again}"
 
     def test_its_settings_reach_a_worker(self) -> None:
-        """They are pickled on the way to another process."""
+        """They are pickled to reach another process."""
         config = self.config()
-        assert pickle.loads(pickle.dumps(config)) == config, "pickled, they are different"
+        assert pickle.loads(pickle.dumps(config)) == config, "pickling changes them"
 
     def test_its_module_is_light(self) -> None:
-        """What is heavy is imported in ``build`` or later: every command loads every plugin."""
+        """Heavy packages are imported in ``build`` or later: every command loads every plugin."""
         module = type(self.config()).__module__
         if module == "__main__":
-            raise SkipTest("it is in no module that can be imported")
+            raise SkipTest("its module cannot be imported")
         program = _PROGRAM.format(module=module, heavy=HEAVY)
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a stopper must keep to."""
+"""The contract of stoppers."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _CHILDREN, _EPOCHS = 30, 9
 
 
 class StopperContract(PartContract):
-    """What a stopper must keep to, as tests; see ``PartContract``.
+    """Tests of the requirements on stoppers; see ``PartContract``.
 
     Attributes:
-        ends: whether it ends some of many children of which some are far better than others from
-            their first epoch on.
+        ends: whether it stops some of many children whose qualities differ widely from the first
+            epoch on.
     """
 
     ends: ClassVar[bool] = True
 
     @abstractmethod
     def config(self) -> StopperConfig:
-        """The settings of the stopper to be tested."""
+        """Return the settings of the stopper to test."""
 
     def test_its_answers_depend_on_what_it_was_asked(self) -> None:
-        """A study that goes on asks it all that again."""
-        answers = [_answers(self._stopper()) for _ in range(2)]
-        assert answers[0] == answers[1], "asked the same again, it answered something else"
+        """A resumed study asks the same questions again."""
+        answers = [_collect_answers(self._stopper()) for _ in range(2)]
+        assert answers[0] == answers[1], "asked the same again, it gave other answers"
         for answer in answers[0].values():
-            assert isinstance(answer, bool), f"it answered {answer!r}: true to go on, or false"
+            assert isinstance(answer, bool), f"it answered {answer!r}, not True (continue) or False"
 
-    def test_the_best_child_goes_on_and_others_do_not(self) -> None:
-        answers = _answers(self._stopper())
-        ended = {number for (number, _), go_on in answers.items() if not go_on}
-        best = max(range(_CHILDREN), key=_quality)
-        assert best not in ended, "it has ended the child that is the best in every epoch"
-        assert bool(ended) is self.ends, f"of {_CHILDREN} children it has ended {len(ended)}"
+    def test_the_best_child_is_never_stopped(self) -> None:
+        answers = _collect_answers(self._stopper())
+        stopped = {number for (number, _), go_on in answers.items() if not go_on}
+        best = max(range(_CHILDREN), key=_compute_quality)
+        assert best not in stopped, "it stopped the child that is the best in every epoch"
+        assert bool(stopped) is self.ends, f"it stopped {len(stopped)} of {_CHILDREN} children"
 
     def test_a_study_with_it_ends(self, tmp_path: Path) -> None:
         study = toy_study(
@@ -56,21 +56,21 @@ class StopperContract(PartContract):
 
     def _stopper(self) -> Stopper:
         stopper = self.config().build()
-        assert isinstance(stopper, Stopper), f"build gave {stopper!r:.80}"
+        assert isinstance(stopper, Stopper), f"build returned {stopper!r:.80}"
         return stopper
 
 
-def _quality(number: int) -> int:
-    """How good a child is: all of them differ, in no order."""
+def _compute_quality(number: int) -> int:
+    """Return the quality of a child: distinct values in mixed order."""
     return number * 7 % _CHILDREN
 
 
-def _answers(stopper: Stopper) -> dict[tuple[int, int], bool]:
-    """By child and epoch: one child after the other; one that was ended is not asked again."""
+def _collect_answers(stopper: Stopper) -> dict[tuple[int, int], bool]:
+    """Collect the answers by child and epoch, child by child, until it stops the child."""
     answers: dict[tuple[int, int], bool] = {}
     for number in range(_CHILDREN):
         for epoch in range(1, _EPOCHS):
-            reward = _quality(number) / 100 * epoch
+            reward = _compute_quality(number) / 100 * epoch
             answers[number, epoch] = stopper.decide(number, epoch, reward, {"val_accuracy": reward})
             if not answers[number, epoch]:
                 break

@@ -1,4 +1,4 @@
-"""Whether two studies took the same course."""
+"""Comparison of the courses of two studies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ _ORDER = ("study", "asked", "reported", "told")
 
 
 def journal_events(folder: Path) -> list[dict[str, Any]]:
-    """The events of a study ordered by number, times aside.
+    """Return the events of a study by number, without times.
 
-    Two studies took the same course, on whatever executor and after whatever kills, if these are
-    equal. Left out are times (and metrics that end in ``seconds`` or ``per_second``), the study's
-    folder and executor, and when it was resumed.
+    Two studies took the same course, with any executor and after any kills, if these are equal.
+    Times (and metrics that end in ``seconds`` or ``per_second``), the study's folder, its executor
+    and its resumptions are omitted.
     """
-    events = [_timeless(event) for event in journal.read(folder) if event["event"] in _ORDER]
+    events = [
+        _drop_times(event) for event in journal.read_journal(folder) if event["event"] in _ORDER
+    ]
     for event in events:
         for key in ("dir", "executor"):
             event.get("config", {}).pop(key, None)
@@ -28,7 +30,7 @@ def journal_events(folder: Path) -> list[dict[str, Any]]:
     )
 
 
-def _timeless(event: dict[str, Any]) -> dict[str, Any]:
+def _drop_times(event: dict[str, Any]) -> dict[str, Any]:
     result = {key: value for key, value in event.items() if key not in _TIMES}
     if "metrics" in result:
         metrics = result["metrics"].items()

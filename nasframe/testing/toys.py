@@ -1,7 +1,8 @@
-"""Parts made for tests: they need no data, and a study of them takes milliseconds."""
+"""Parts for tests: they need no data, and a study of them takes milliseconds."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -35,6 +36,7 @@ from nasframe.api.types import (
     Proposal,
     TaskShape,
     Trial,
+    TrialState,
 )
 from nasframe.registry.options import option
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class ToySpace(SearchSpace):
-    """Equal choices; a network has a layer for each, the wider the higher its token."""
+    """Equal choices; a network has a layer for each, wider with a higher token."""
 
     kinds = ("image",)
 
@@ -54,21 +56,21 @@ class ToySpace(SearchSpace):
         self._grows = config.grows
 
     def active(self, number: int) -> int:
-        """The first choice alone, as long as the space grows."""
+        """Return 1 for proposals below ``grows``, else the number of choices."""
         return 1 if number < self._grows else len(self.choices)
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        """Make fully connected layers."""
+        """Build fully connected layers."""
         from torch import nn
 
         widths = [math.prod(task.input_shape), *(4 + token for token in architecture.tokens)]
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(widths[-1], task.outputs))
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """The tokens, in any order if the space is symmetric."""
+        """Return the tokens, sorted if the space is symmetric."""
         tokens = architecture.tokens
         return tuple(sorted(tokens)) if self._symmetric else tokens
 
@@ -78,10 +80,10 @@ class ToySpaceConfig(SearchSpaceConfig):
     """Equal choices, ``c0``, ``c1`` and so on.
 
     Attributes:
-        choices: how many.
-        options: of each.
-        symmetric: whether it matters only how often each option is chosen.
-        grows: proposals below this number make the first choice alone.
+        choices: number of choices.
+        options: number of options of each choice.
+        symmetric: whether the order of tokens is irrelevant.
+        grows: proposals below this number make only the first choice.
     """
 
     choices: int = 4
@@ -95,16 +97,16 @@ class ToySpaceConfig(SearchSpaceConfig):
 
 
 class ToyTask(Task):
-    """No data: nothing is ever trained on it."""
+    """A task without data, which is never used for training."""
 
     kind = "image"
     input_shape = (1, 8, 8)
     outputs = 10
     provides = ("val_accuracy",)
-    data_config = {"mean": [0.5]}
+    data_config = {"mean": [0.5]}  # noqa: RUF012 (read only)
 
     def fingerprint(self) -> str:
-        """The same always."""
+        """Return a constant."""
         return "no data"
 
     def _unused(self, *args: Any, **settings: Any) -> Any:
@@ -115,10 +117,10 @@ class ToyTask(Task):
 
 @dataclass(kw_only=True)
 class ToyTaskConfig(TaskConfig):
-    """No data.
+    """A task without data.
 
     Attributes:
-        kind: of the task.
+        kind: kind of the task.
     """
 
     kind: str = "image"
@@ -131,7 +133,7 @@ class ToyTaskConfig(TaskConfig):
 
 
 class ToyController(Controller):
-    """Draws at random, and shifts its draws by what it was told: any wrong replay shows."""
+    """Draws at random, depending on all trials it was told: any wrong replay is visible."""
 
     def __init__(
         self, choices: Sequence[Choice], seed: int, active: Callable[[int], int], batch: int
@@ -140,7 +142,7 @@ class ToyController(Controller):
         self._learned = 0
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
-        """Draw."""
+        """Draw proposals."""
         return [self._draw(number) for number in numbers]
 
     def _draw(self, number: int) -> Proposal:
@@ -149,10 +151,11 @@ class ToyController(Controller):
         return Proposal(tuple(tokens), {"learned": self._learned})
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Shift the next draws."""
+        """Change the next draws."""
         for trial in trials:
-            if trial.reward is not None:
-                self._learned = hash((self._learned, trial.number, trial.reward)) % 2**40
+            if trial.reward is not None or trial.state is TrialState.REJECTED:
+                reward = math.inf if trial.reward is None else trial.reward
+                self._learned = hash((self._learned, trial.number, reward)) % 2**40
 
 
 @dataclass(kw_only=True)
@@ -160,7 +163,7 @@ class ToyControllerConfig(ControllerConfig):
     """Draws at random.
 
     Attributes:
-        batch: how many proposals it likes to be asked for at once.
+        batch: number of proposals per call of ``ask``.
     """
 
     batch: int = 4
@@ -173,7 +176,7 @@ class ToyControllerConfig(ControllerConfig):
 
 
 class ToyEvaluator(Evaluator):
-    """Makes up an accuracy that rises by epochs to a hundredth of the sum of the tokens."""
+    """Returns an artificial accuracy that rises by epoch to a hundredth of the sum of tokens."""
 
     provides = ("val_accuracy", "val_accuracy_epochs", "train_seconds")
     reports = ("val_accuracy",)
@@ -183,16 +186,16 @@ class ToyEvaluator(Evaluator):
         self.epochs = config.epochs
 
     def prepare(self) -> None:
-        """Exit, if it is to."""
+        """Raise ``SystemExit`` if ``unready`` is set."""
         if self._config.unready:
             raise SystemExit(3)
 
     def fingerprint(self) -> str:
-        """The same always."""
+        """Return a constant."""
         return "anywhere"
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
-        """Make an accuracy up."""
+        """Return an artificial accuracy."""
         config, first = self._config, architecture.tokens[0]
         if config.log is not None:
             with config.log.open("a") as file:
@@ -217,7 +220,7 @@ class ToyEvaluator(Evaluator):
         }
 
     def fail(self, architecture: Architecture) -> None:
-        """Raise what is to be raised."""
+        """Raise the configured exception, if any."""
         first = architecture.tokens[0]
         if first == self._config.fails:
             raise RuntimeError("this child\nfailed")
@@ -227,16 +230,16 @@ class ToyEvaluator(Evaluator):
 
 @dataclass(kw_only=True)
 class ToyEvaluatorConfig(EvaluatorConfig):
-    """Accuracy from the sum of the tokens; something else for one value of the first token.
+    """Accuracy from the sum of the tokens, with optional faults for one value of the first token.
 
     Attributes:
-        epochs: of a child.
-        seconds: that a child takes.
-        fails: the first token of children that raise an error.
-        interrupts: of those that raise ``KeyboardInterrupt``.
-        nan: of those whose accuracy is not a number.
-        unready: whether making ready ends in ``SystemExit``.
-        log: a file into which each evaluation writes the architecture.
+        epochs: epochs of a child.
+        seconds: duration of a child.
+        fails: first token of children that raise an error.
+        interrupts: first token of children that raise ``KeyboardInterrupt``.
+        nan: first token of children with an accuracy of NaN.
+        unready: whether ``prepare`` raises ``SystemExit``.
+        log: a file to which each evaluation appends its architecture.
     """
 
     epochs: int = 2
@@ -261,7 +264,7 @@ class ToyMeter(Meter):
         self._config = config
 
     def measure(self, architecture: Architecture, context: Context) -> Metrics:
-        """Add up."""
+        """Return the sum of the tokens."""
         nan = architecture.tokens[0] == self._config.nan
         return {"cost": math.nan if nan else float(sum(architecture.tokens))}
 
@@ -271,7 +274,7 @@ class ToyMeterConfig(MeterConfig):
     """The sum of the tokens.
 
     Attributes:
-        nan: the first token of architectures whose cost is not a number.
+        nan: first token of architectures with a cost of NaN.
     """
 
     nan: int = -1
@@ -282,20 +285,20 @@ class ToyMeterConfig(MeterConfig):
 
 
 class ToyObjective(Objective):
-    """One metric, as it is; of a series the last value."""
+    """One metric as the reward; the last value of a series."""
 
     def __init__(self, config: ToyObjectiveConfig) -> None:
         self.needs = (config.metric,)
         self._config = config
 
     def score(self, metrics: Metrics) -> float:
-        """The metric."""
+        """Return the metric."""
         value = metrics[self._config.metric]
         last = value[-1] if isinstance(value, tuple) else value
         return math.nan if self._config.nan else float(last)
 
     def rejects(self, metrics: Metrics) -> str | None:
-        """Reject what costs too much, if there is a cost."""
+        """Reject an architecture whose cost is too high, if it has a cost."""
         cost = metrics.get("cost", 0.0)
         if self._config.raises:
             raise ZeroDivisionError("on purpose")
@@ -305,13 +308,13 @@ class ToyObjective(Objective):
 
 @dataclass(kw_only=True)
 class ToyObjectiveConfig(ObjectiveConfig):
-    """One metric.
+    """One metric as the reward.
 
     Attributes:
-        metric: its name.
-        most: the highest cost, see ``ToyMeter``, of what is trained.
-        nan: whether the reward is not a number.
-        raises: whether judging the cost fails.
+        metric: name of the metric.
+        most: maximum cost, see ``ToyMeter``, of a trained architecture.
+        nan: whether the reward is NaN.
+        raises: whether ``rejects`` raises an error.
     """
 
     metric: str = "val_accuracy"
@@ -325,7 +328,7 @@ class ToyObjectiveConfig(ObjectiveConfig):
 
 
 def toy_study(dir: Path, **settings: Any) -> StudyConfig:
-    """A study of toys; any field of the study can be given."""
+    """Make a study of toys; ``settings`` override any field of the study."""
     parts: dict[str, Any] = {
         "search_space": ToySpaceConfig(),
         "task": ToyTaskConfig(),

@@ -1,1 +1,1 @@
-"""Train one network."""
+"""The training of one network: evaluator, Lightning module, optimizers and schedules."""

@@ -1,4 +1,4 @@
-"""Compiling networks that live one after another in the same process."""
+"""Compilation of many networks, one after another, in the same process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def compile_apart(call: Callable[..., Any], *, fullgraph: bool = False) -> Callable[..., Any]:
-    """``torch.compile`` for one network of many; a graph for each shape of the inputs.
+    """Compile one network of many with ``torch.compile``, with a graph for each input shape.
 
-    torch counts by code object how often it compiled, and stops after eight times: each call gets
-    one of its own, with which what was compiled also goes.
+    torch counts compilations by code object and stops after eight: each call gets a code object of
+    its own, and the compiled graphs are freed with it.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Settings of the evaluator that trains."""
+"""Settings of the training evaluator."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 class TrainConfig(OptimizationConfig, EvaluatorConfig):
     """Trains each child on one device; by default the learning rate follows half a cosine to 0.
 
-    The defaults suit small networks on ``task=digits``: a few seconds a child on one core.
+    The defaults suit small networks on ``task=digits``: a few seconds per child on one core.
 
     Attributes:
-        compile: compile each child with ``torch.compile``, which takes from seconds to minutes for
-            each size of a batch: for large networks that train long on a GPU.
-        threads: CPU threads; results are equal only for equal threads.
-        device: ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
-            ``mps``. An executor that gives each worker a device of its own comes first.
+        compile: compile each child with ``torch.compile``, which takes seconds to minutes for each
+            batch size: for large networks that train long on a GPU.
+        threads: CPU threads per child; results are equal only for equal threads.
+        device: ``auto`` (CUDA if available, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+            ``mps``. A device assigned by the executor takes precedence.
     """
 
     compile: bool = False

@@ -1,4 +1,4 @@
-"""What surrounds a child's training: its device and its random numbers."""
+"""The environment of a child's training: its device, random generators and variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasframe.errors import NasframeError
 
 
 def find_device(name: str, setting: str = "evaluator.device") -> torch.device:
-    """The device of a name such as ``auto``, ``cpu``, ``cuda:1`` or ``mps``, with its index.
+    """Return the device, with its index, for ``auto``, ``cpu``, ``cuda:1``, ``mps`` and the like.
 
     Raises:
         NasframeError: if this machine has no such device.
@@ -27,14 +27,14 @@ def find_device(name: str, setting: str = "evaluator.device") -> torch.device:
     kind, _, index = name.partition(":")
     index = index or "0"
     if not index.isdecimal() or int(index) >= counts.get(kind, 0):
-        there = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
-        raise NasframeError(f"{setting}={name}: this machine has {', '.join(there)}")
+        found = [f"{kind}:{i}" for kind, count in counts.items() for i in range(count)]
+        raise NasframeError(f"{setting}={name}: this machine has {', '.join(found)}")
     return torch.device("cpu") if kind == "cpu" else torch.device(kind, int(index))
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators of the CPU and the device inside the block, and only there."""
+def seed_generators(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global generators of the CPU and the device; restore them after the block."""
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng([device] if on_gpu else []):
         torch.default_generator.manual_seed(seed)
@@ -44,10 +44,10 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def check_environment() -> None:
-    """Refuse variables by which Lightning would change what a Trainer was told.
+    """Refuse environment variables that override the settings of Lightning's Trainer.
 
     Raises:
-        NasframeError: naming the variable.
+        NasframeError: if one is set; the message names it.
     """
     for name in os.environ:
         if name.startswith("PL_TRAINER_"):

@@ -1,4 +1,4 @@
-"""An evaluator that trains each child with Lightning, on one device."""
+"""The evaluator that trains each child with Lightning, on one device."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Evaluator, SearchSpace, Task
 from nasframe.api.types import Architecture, Context, Metrics
 from nasframe.errors import ChildError, NasframeError
-from nasframe.registry.calls import called, raised
-from nasframe.storage.weights import save_weights, task_facts
+from nasframe.registry.calls import describe_failure, describe_part
+from nasframe.storage.weights import describe_task, save_weights
 from nasframe.training.compile import compile_apart
-from nasframe.training.devices import check_environment, find_device, seeded
+from nasframe.training.devices import check_environment, find_device, seed_generators
 from nasframe.training.optimizer import check_optimizer
 
 
@@ -30,12 +30,12 @@ class TrainEvaluator(Evaluator):
     On a CPU, equal seeds and threads give equal metrics, to the last bit.
 
     Args:
-        config: how to train.
-        space: makes the networks.
-        task: what they are trained on.
-        compile: whether each child is compiled.
-        threads: CPU threads of a child.
-        device: its name, where the executor gives none.
+        config: optimizer and schedule.
+        space: builds the networks.
+        task: data, loss and metrics.
+        compile: whether to compile each child.
+        threads: CPU threads per child.
+        device: its name, used if the executor assigns none.
 
     Raises:
         NasframeError: if the optimizer or the device cannot be used, or labels cannot be smoothed.
@@ -71,50 +71,50 @@ class TrainEvaluator(Evaluator):
         )
 
     def prepare(self) -> None:
-        """Import Lightning, and read the data."""
+        """Import Lightning and read the data."""
         from nasframe.training import module, trainer  # noqa: F401
 
         self._task.data_config  # noqa: B018
 
     def fingerprint(self) -> str:
-        """The device and the precision that it has there."""
+        """Return the device and its precision as text."""
         device = find_device(self._device)
         cuda = device.type == "cuda"
         name = torch.cuda.get_device_name(device) if cuda else f"{device.type} {cpu_name()}"
-        return f"{name}, {precision_of(self._config.precision, device)}"
+        return f"{name}, {choose_precision(self._config.precision, device)}"
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
-        """Train the child; its ``train_seconds`` include validation.
+        """Train the child and return its metrics; ``train_seconds`` include validation.
 
         Raises:
             FloatingPointError: if the training diverges.
-            Cancelled: if the study has cancelled the child.
+            Cancelled: if the study cancels the child.
         """
         name = self._device if context.device == "auto" else context.device
         device = find_device(name)
-        with threads(self._threads), seeded(context.seed, device):
+        with threads(self._threads), seed_generators(context.seed, device):
             network = self._build(architecture)
             history: list[dict[str, float]] = []
-            with compiled(network) if self._compile else nullcontext():
+            with compile_network(network) if self._compile else nullcontext():
                 seconds = self._fit(network, device, context, history)
         if context.weights is not None:
             save_weights(network, context.weights, self._metadata(architecture))
         return self._metrics(network, history, seconds)
 
     def _build(self, architecture: Architecture) -> nn.Module:
-        """The network, made on the CPU so that it begins with the same weights on any device."""
-        name = called(self._space, "build")
+        """Build the network on the CPU, so that its initial weights are equal on any device."""
+        name = describe_part(self._space, "build")
         try:
             network = self._space.build(architecture, self._task)
         except NasframeError:
             raise
         except Exception as error:
-            raise ChildError(raised(name, error)) from error
+            raise ChildError(describe_failure(name, error)) from error
         if not isinstance(network, nn.Module):
             raise ChildError(f"{name} must return an nn.Module, not {network!r:.80}")
         if not any(parameter.requires_grad for parameter in network.parameters()):
-            raise ChildError(f"{name} returned a network without weights to train")
-        return laid_out(network, channels_last=self._config.channels_last)
+            raise ChildError(f"{name} returned a network without trainable weights")
+        return set_memory_format(network, channels_last=self._config.channels_last)
 
     def _fit(
         self,
@@ -123,9 +123,9 @@ class TrainEvaluator(Evaluator):
         context: Context,
         history: list[dict[str, float]],
     ) -> float:
-        """Train, filling ``history`` with the metrics of each epoch; returns the seconds."""
+        """Train, append the metrics of each epoch to ``history``, and return the seconds."""
         from nasframe.training.module import TrainingModule
-        from nasframe.training.trainer import fit
+        from nasframe.training.trainer import fit_module
 
         config, task = self._config, self._task
 
@@ -133,7 +133,7 @@ class TrainEvaluator(Evaluator):
             history.append(metrics)
             return context.report(len(history), metrics)
 
-        smooth_labels(task, config.label_smoothing, "evaluator")  # others may train on it, too
+        smooth_labels(task, config.label_smoothing, "evaluator")  # tasks may be shared
         child = TrainingModule(
             network,
             task,
@@ -144,13 +144,13 @@ class TrainEvaluator(Evaluator):
         )
         generator = torch.Generator().manual_seed(context.seed)
         start = time.perf_counter()
-        fit(
+        fit_module(
             child,
             config,
             training=partial(task.train_batches, config.batch_size, device, generator),
             validation=partial(task.validation_batches, config.batch_size, device),
             device=device,
-            precision=precision_of(config.precision, device),
+            precision=choose_precision(config.precision, device),
         )
         return time.perf_counter() - start
 
@@ -169,21 +169,21 @@ class TrainEvaluator(Evaluator):
         }
 
     def _metadata(self, architecture: Architecture) -> dict[str, Any]:
-        return {"tokens": architecture.tokens, "task": task_facts(self._task)}
+        return {"tokens": architecture.tokens, "task": describe_task(self._task)}
 
 
 @contextmanager
-def compiled(network: nn.Module) -> Iterator[None]:
-    """Run a network compiled, inside the block; what was compiled lives no longer than that.
+def compile_network(network: nn.Module) -> Iterator[None]:
+    """Compile a network inside the block; its compiled graphs are freed afterwards.
 
     Raises:
-        NasframeError: if the network is told at each step how far the training is: it would be
-            compiled anew each time.
+        NasframeError: if the network has a ``training_progress``, which changes at each step:
+            each step would compile it again.
     """
     if any(hasattr(module, "training_progress") for module in network.modules()):
         raise NasframeError(
-            "evaluator.compile=true: this network changes with each step (its training_progress), "
-            "and would be compiled anew each time; train it with evaluator.compile=false"
+            "evaluator.compile=true: this network changes at each step (its training_progress) "
+            "and would be compiled again each time; use evaluator.compile=false"
         )
     vars(network)["forward"] = compile_apart(network.forward)
     try:
@@ -192,7 +192,10 @@ def compiled(network: nn.Module) -> Iterator[None]:
         del vars(network)["forward"]
 
 
-def precision_of(precision: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+def choose_precision(
+    precision: Precision, device: torch.device
+) -> Literal["32-true", "bf16-mixed"]:
+    """Return Lightning's name of a precision; ``auto`` is bfloat16 on GPUs that support it."""
     if precision is Precision.auto:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = Precision.bfloat16 if fast else Precision.float32
@@ -200,12 +203,12 @@ def precision_of(precision: Precision, device: torch.device) -> Literal["32-true
 
 
 def smooth_labels(task: Task, share: float, owner: str) -> None:
-    """Have a task's loss spread a share of each label over all classes.
+    """Set the label smoothing of a task's loss.
 
     Args:
-        task: with classes, unless the share is 0.
-        share: of a label.
-        owner: whose setting it is, ``evaluator`` or ``recipe``.
+        task: must have classes, unless the share is 0.
+        share: the part of each label that is spread over all classes.
+        owner: the group of the setting, ``evaluator`` or ``recipe``.
 
     Raises:
         NasframeError: if the task has no classes.
@@ -213,11 +216,11 @@ def smooth_labels(task: Task, share: float, owner: str) -> None:
     if task.label_smoothing is not None:
         task.label_smoothing = share
     elif share:
-        raise NasframeError(f"{owner}.label_smoothing={share}: this task has no labels; give 0")
+        raise NasframeError(f"{owner}.label_smoothing={share}: this task has no labels; use 0")
 
 
-def laid_out(network: nn.Module, *, channels_last: bool) -> nn.Module:
-    """A network whose weights and images lie in memory in this way."""
+def set_memory_format(network: nn.Module, *, channels_last: bool) -> nn.Module:
+    """Set the memory format of a network's weights and images."""
     if channels_last:
         return network.to(memory_format=torch.channels_last)
     network.register_forward_pre_hook(_channels_first)
@@ -225,7 +228,7 @@ def laid_out(network: nn.Module, *, channels_last: bool) -> nn.Module:
 
 
 def _channels_first(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy images, which lie channels last: ``contiguous()`` would keep those of one channel."""
+    """Copy images to channels first: ``contiguous()`` would not copy images of one channel."""
     return tuple(
         x.clone(memory_format=torch.contiguous_format)
         if isinstance(x, Tensor) and x.ndim == 4

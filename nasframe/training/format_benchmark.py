@@ -1,4 +1,4 @@
-"""Which numbers and which memory format suit this device."""
+"""A benchmark of number types and memory formats on this device."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from nasframe._support.system import threads
-from nasframe.training.devices import find_device, seeded
+from nasframe.training.devices import find_device, seed_generators
 
-FORMATS = {
+BENCHMARK_FORMATS = {
     "float32 channels_first": (torch.float32, torch.contiguous_format),
     "float32 channels_last": (torch.float32, torch.channels_last),
     "bfloat16 channels_last": (torch.bfloat16, torch.channels_last),
 }
-"""By the name under which it is reported: type of the numbers, memory format."""
+"""Number type and memory format, by the name in the report."""
 
 LAYERS = (
     (3, 16, 3, 1, 1),
@@ -28,19 +28,19 @@ LAYERS = (
     (64, 64, 5, 64, 1),
     (64, 64, 1, 1, 1),
 )
-"""Channels, width, kernel, groups, stride: depthwise separable, as most children are."""
+"""Input channels, output channels, kernel, groups and stride of depthwise separable layers."""
 
 
 def measure_formats(device: str = "auto", seconds: float = 2.0) -> dict[str, float]:
-    """Milliseconds of a small network's training step on one thread, by format.
+    """Measure a small network's training step on one thread, in milliseconds by format.
 
     Args:
-        device: where, in the words of ``evaluator.device``.
-        seconds: how long to measure, after a warm-up.
+        device: a value of ``evaluator.device``.
+        seconds: duration of the measurement, after a warm-up.
     """
-    where = find_device(device)
-    with threads(1), seeded(0, where):
-        steps = {name: _Step(where, *how) for name, how in FORMATS.items()}
+    place = find_device(device)
+    with threads(1), seed_generators(0, place):
+        steps = {name: _BenchmarkStep(place, *how) for name, how in BENCHMARK_FORMATS.items()}
         times: dict[str, list[float]] = {name: [] for name in steps}
         for step in steps.values():
             step.run()
@@ -51,8 +51,8 @@ def measure_formats(device: str = "auto", seconds: float = 2.0) -> dict[str, flo
     return {name: 1000 * median(values) for name, values in times.items()}
 
 
-class _Step:
-    """A step of a small network on random images."""
+class _BenchmarkStep:
+    """A training step of a small network on random images."""
 
     def __init__(
         self, device: torch.device, dtype: torch.dtype, memory_format: torch.memory_format
@@ -71,7 +71,7 @@ class _Step:
         self._autocast = torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
 
     def run(self) -> float:
-        """Seconds of one step."""
+        """Run one step, and return its seconds."""
         start = time.perf_counter()
         with self._autocast:
             loss = F.cross_entropy(self._network(self._x_NCHW), self._y_N)

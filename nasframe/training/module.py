@@ -1,4 +1,4 @@
-"""The training of one network as a Lightning system; the network itself knows nothing of it."""
+"""The Lightning module that trains a network; the network does not depend on Lightning."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from torch.optim.lr_scheduler import LambdaLR
 from nasframe.api.optimization import OptimizationConfig
 from nasframe.api.parts import Task
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
+from nasframe.training.schedules import compute_factor
 
 
 class Cancelled(Exception):
-    """The study wants the child to end at once."""
+    """The study has cancelled the child."""
 
 
 class TrainingModule(LightningModule):
-    """Trains a network on a task. Only an epoch's end waits for the device.
+    """Trains a network on a task. Only the end of an epoch waits for the device.
 
     Args:
-        network: what is trained.
+        network: the network to train.
         task: gives loss and metrics.
         config: the optimizer and the schedule.
-        steps: training steps in all.
-        on_epoch: is told the metrics after each epoch; false ends the training.
-        cancelled: is asked before each batch whether to end at once.
+        steps: total number of training steps.
+        on_epoch: called with the metrics after each epoch; returning false stops the training.
+        cancelled: called before each batch; returning true cancels the training at once.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class TrainingModule(LightningModule):
         self._steps = steps
         self._on_epoch = on_epoch
         self._cancelled = cancelled
-        self._paced: list[Any] = [m for m in network.modules() if hasattr(m, "training_progress")]
+        self._scheduled: list[Any] = [
+            m for m in network.modules() if hasattr(m, "training_progress")
+        ]
         self._state: Any = None
         self._loss_sum = torch.zeros(())
         self._tally: Any = None
@@ -63,9 +65,9 @@ class TrainingModule(LightningModule):
         return self.network
 
     def configure_optimizers(self) -> Any:
-        """The optimizer, and its schedule."""
+        """Return the optimizer and its schedule."""
         optimizer = make_optimizer(self.network, self._config)
-        schedule = LambdaLR(optimizer, partial(factor, self._config, steps=self._steps))
+        schedule = LambdaLR(optimizer, partial(compute_factor, self._config, steps=self._steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
@@ -74,18 +76,18 @@ class TrainingModule(LightningModule):
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
-        """The task's batches are on the device already."""
+        """Return the batch as it is: the task's batches are on the device already."""
         return batch
 
     def on_train_epoch_start(self) -> None:
-        """Begin with no state and no losses."""
+        """Reset the state and the loss."""
         self._state = None
         self._loss_sum = torch.zeros((), device=self.device)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """End a cancelled child; tell regularisers with a schedule how far the training is."""
+        """Stop a cancelled child; set the ``training_progress`` of scheduled regularisers."""
         self._check_cancelled()
-        for module in self._paced:
+        for module in self._scheduled:
             module.training_progress = self.global_step / self._steps
 
     def configure_gradient_clipping(
@@ -94,35 +96,35 @@ class TrainingModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by the norm: Lightning's own refuses fused optimizers in mixed precision."""
+        """Clip by the norm; Lightning's clipping refuses fused optimizers in mixed precision."""
         if gradient_clip_val:
             weights = [w for group in optimizer.param_groups for w in group["params"]]
             nn.utils.clip_grad_norm_(weights, gradient_clip_val)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch."""
+        """Return the loss of a batch."""
         loss, self._state = self._task.loss(self.network, batch, self._state)
         self._loss_sum += loss.detach()
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Begin with no state and no sums."""
+        """Reset the state and the sums."""
         self._state = None
         self._tally = None
 
     def on_validation_batch_start(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """End a cancelled child."""
+        """Stop a cancelled child."""
         self._check_cancelled()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Add up the sums of a batch."""
+        """Add the sums of a batch to the tally."""
         tally, self._state = self._task.tally(self.final, batch, self._state)
         self._tally = tally if self._tally is None else self._tally + tally
 
     def on_validation_epoch_end(self) -> None:
-        """Tell the epoch's metrics.
+        """Report the metrics of the epoch.
 
         Raises:
             FloatingPointError: if the training has diverged.
@@ -139,16 +141,16 @@ class TrainingModule(LightningModule):
             self.trainer.should_stop = True
 
     def _sums(self) -> tuple[float, Sequence[Any]]:
-        """The training loss and the tally, for which the device is waited for once."""
+        """Read the training loss and the tally, waiting for the device only once."""
         if isinstance(self._tally, Tensor):
             loss, *tally = torch.cat([self._loss_sum[None], self._tally]).tolist()
             return loss, tally
         return self._loss_sum.item(), self._tally
 
     def release(self) -> None:
-        """Let go of the network, so that it does not live as long as Lightning's cycles."""
+        """Drop the network, so that Lightning's reference cycles do not keep it alive."""
         del self.network
-        self._paced.clear()
+        self._scheduled.clear()
 
     def _check_cancelled(self) -> None:
         if self._cancelled():

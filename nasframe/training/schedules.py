@@ -1,11 +1,11 @@
-"""Learning rates: one function for each word of ``schedule``.
+"""Learning rate schedules: one function for each value of ``schedule``.
 
-A new schedule is a function here, its line in ``FACTORS``, and its word in `Schedule`; its settings
-stand in `OptimizationConfig`. Children and final networks then both have it.
+To add a schedule, write a function here, and add it to ``FACTORS``, its name to `Schedule`, and its
+settings to `OptimizationConfig`. Children and final networks both use it.
 
-Each is a closed form of the time, with no state: a training that is resumed has the same rates to
-the last bit. torch's and timm's schedulers multiply from step to step or count whole epochs, and
-MnasNet's clock, which runs during the warm-up, is in neither.
+Each schedule is a closed form of the step, without state: a resumed training has the same rates to
+the last bit. The schedulers of torch and timm multiply from step to step or count whole epochs, and
+neither counts the epochs of the warm-up as MnasNet does.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from collections.abc import Callable
 from nasframe.api.optimization import OptimizationConfig, Schedule
 
 
-def factor(config: OptimizationConfig, step: int, steps: int) -> float:
-    """Return what ``config.lr`` is multiplied with.
+def compute_factor(config: OptimizationConfig, step: int, steps: int) -> float:
+    """Return the factor of ``config.lr`` at a step.
 
     Args:
         config: the schedule and its settings.
-        step: steps made before this one.
+        step: index of the step, from 0.
         steps: steps in all epochs.
     """
-    epoch = epochs_over(config, step, steps)
+    epoch = count_epochs(config, step, steps)
     if epoch < config.warmup_epochs:
         return epoch / config.warmup_epochs
     return FACTORS[config.schedule](config, step, steps)
 
 
-def epochs_over(config: OptimizationConfig, step: int, steps: int) -> float:
-    """Return how many epochs, and parts of one, are over."""
+def count_epochs(config: OptimizationConfig, step: int, steps: int) -> float:
+    """Return the number of completed epochs, with its fraction."""
     return config.epochs * step / steps
 
 
@@ -40,7 +40,7 @@ def cosine(config: OptimizationConfig, step: int, steps: int) -> float:
     now, end = float(config.cycles * step), float(steps)
     if config.warmup_epochs or not config.counts_steps:
         rest = config.epochs - config.warmup_epochs
-        over = epochs_over(config, step, steps) - config.warmup_epochs
+        over = count_epochs(config, step, steps) - config.warmup_epochs
         now, end = (config.cycles * over / rest if rest else 0.0), 1.0
     now -= end * min(now // end, config.cycles - 1)
     return 0.5 + 0.5 * math.cos(math.pi * now / end)
@@ -48,12 +48,12 @@ def cosine(config: OptimizationConfig, step: int, steps: int) -> float:
 
 def exponential(config: OptimizationConfig, step: int, steps: int) -> float:
     """Multiply with ``decay`` after every ``decay_epochs``."""
-    return float(config.decay ** (epochs_over(config, step, steps) // config.decay_epochs))
+    return float(config.decay ** (count_epochs(config, step, steps) // config.decay_epochs))
 
 
 def milestones(config: OptimizationConfig, step: int, steps: int) -> float:
     """Multiply with ``decay`` after each milestone."""
-    epoch = epochs_over(config, step, steps)
+    epoch = count_epochs(config, step, steps)
     return float(config.decay ** sum(place <= epoch for place in config.milestones))
 
 
@@ -68,4 +68,4 @@ FACTORS: dict[Schedule, Callable[[OptimizationConfig, int, int], float]] = {
     Schedule.steps: milestones,
     Schedule.constant: constant,
 }
-"""What the rate is multiplied with after the warm-up; see ``factor``."""
+"""Factor of the learning rate after the warm-up; see ``compute_factor``."""

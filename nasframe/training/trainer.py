@@ -1,4 +1,4 @@
-"""One quiet fit with Lightning's Trainer, which works in any thread and leaves nothing behind."""
+"""A silent fit with Lightning's Trainer that works in any thread and cleans up after itself."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pytorch_lightning import Trainer
 from nasframe.api.optimization import OptimizationConfig
 from nasframe.training.module import TrainingModule
 
-TALKERS = (
+LIGHTNING_LOGGERS = (
     "pytorch_lightning.utilities.rank_zero",
     "lightning_fabric.utilities.rank_zero",
     "lightning_fabric.utilities.distributed",
 )
-"""Lightning's loggers that tell what it does."""
+"""Lightning's loggers of tips and banners."""
 
 
 @dataclass(frozen=True, slots=True)
-class Epochs:
-    """What Lightning takes for a data loader: ``begin`` gives the batches of one epoch."""
+class EpochLoader:
+    """A data loader for Lightning; ``begin`` returns the batches of one epoch."""
 
     begin: Callable[[], Iterable[Any]]
 
@@ -37,11 +37,11 @@ class Epochs:
         return iter(self.begin())
 
 
-BARE: Mapping[str, Any] = MappingProxyType({"barebones": True})
-"""A Trainer with no logger, checkpoints, progress bar, summary and sanity check."""
+BAREBONES: Mapping[str, Any] = MappingProxyType({"barebones": True})
+"""Trainer settings without logger, checkpoints, progress bar, summary and sanity check."""
 
 
-def fit(
+def fit_module(
     module: TrainingModule,
     config: OptimizationConfig,
     *,
@@ -50,32 +50,34 @@ def fit(
     device: torch.device,
     precision: Literal["32-true", "bf16-mixed"],
     checkpoint: Path | None = None,
-    more: Mapping[str, Any] = BARE,
+    more: Mapping[str, Any] = BAREBONES,
 ) -> None:
-    """Train a network and validate it after each epoch; takes the network out of ``module``.
+    """Train a network and validate it after each epoch; then drop the network from ``module``.
 
     Args:
         module: the network, a child or a final one.
-        config: how many epochs, and where gradients are clipped.
-        training: gives the batches of one epoch.
-        validation: gives the validation batches.
-        device: on which.
-        precision: of the computation.
-        checkpoint: from which the training is resumed.
-        more: further settings of the Trainer; they come before those of one device.
+        config: number of epochs, and the norm at which gradients are clipped.
+        training: returns the batches of one epoch.
+        validation: returns the validation batches.
+        device: the device to train on.
+        precision: Lightning's name of the precision.
+        checkpoint: the file to resume from.
+        more: further settings of the Trainer; they override those of one device.
     """
-    with quiet():
+    with silence_lightning():
         trainer = Trainer(
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip or None,
             precision=precision,
-            **{**on_one(device), **more},
+            **{**make_device_settings(device), **more},
         )
-        _drive(trainer, module, Epochs(training), Epochs(validation), checkpoint)
+        _fit_and_clean_up(
+            trainer, module, EpochLoader(training), EpochLoader(validation), checkpoint
+        )
 
 
-def on_one(device: torch.device) -> dict[str, Any]:
-    """A Trainer's settings for one device; it is on its own, also in a job of Slurm or MPI."""
+def make_device_settings(device: torch.device) -> dict[str, Any]:
+    """Return Trainer settings for one device and one process, even in a Slurm or MPI job."""
     return {
         "accelerator": device.type,
         "devices": 1 if device.index is None else [device.index],
@@ -83,47 +85,47 @@ def on_one(device: torch.device) -> dict[str, Any]:
     }
 
 
-def _drive(
+def _fit_and_clean_up(
     trainer: Trainer,
     module: TrainingModule,
-    training: Epochs,
-    validation: Epochs,
+    training: EpochLoader,
+    validation: EpochLoader,
     checkpoint: Path | None,
 ) -> None:
-    """Fit, and leave no process, tensor or Lightning's idea of Ctrl-C behind."""
+    """Fit; leave no process or tensor behind, and let Ctrl-C raise ``KeyboardInterrupt``."""
     try:
         trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
     except BaseException as stop:
         for process in getattr(trainer.strategy.launcher, "procs", []):
-            process.kill()  # or this one would wait for those that it has forked
-        # SystemExit is what Lightning makes of Ctrl-C.
+            process.kill()  # otherwise this process would wait for its forks
+        # Lightning turns Ctrl-C into SystemExit.
         if isinstance(stop, SystemExit) and isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:
-        # The Trainer is full of reference cycles: tensors shall not wait for their collection.
+        # The Trainer has reference cycles: free its tensors without waiting for their collection.
         trainer.strategy.optimizers = []
         trainer.strategy.lr_scheduler_configs = []
         module.release()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Lightning's tips and banners in this thread; those of the user's own fits stay."""
-    # Not ``catch_warnings``: it would undo what other threads set meanwhile. Repeating is harmless.
+def silence_lightning() -> Iterator[None]:
+    """Silence Lightning's tips and banners in this thread, but not those of the user's own fits."""
+    # Not ``catch_warnings``: it would undo changes of other threads. Repeating it is harmless.
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    for name in TALKERS:
-        logging.getLogger(name).addFilter(_is_heard)
-    before = getattr(_here, "quiet", False)
-    _here.quiet = True
+    for name in LIGHTNING_LOGGERS:
+        logging.getLogger(name).addFilter(_is_audible)
+    before = getattr(_thread_state, "quiet", False)
+    _thread_state.quiet = True
     try:
         yield
     finally:
-        _here.quiet = before  # it may be called within itself: a logger in a fit
+        _thread_state.quiet = before  # blocks may be nested: a logger in a fit
 
 
-_here = threading.local()
+_thread_state = threading.local()
 
 
-def _is_heard(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or not getattr(_here, "quiet", False)
+def _is_audible(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or not getattr(_thread_state, "quiet", False)

@@ -1,1 +1,1 @@
-"""Networks by name, side by side."""
+"""Networks by name, and comparison of their latencies."""

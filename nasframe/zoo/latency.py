@@ -1,4 +1,4 @@
-"""How long networks take, side by side: all are measured in turns."""
+"""Latencies of several networks, measured in turns."""
 
 from __future__ import annotations
 
@@ -8,54 +8,56 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasframe.errors import NasframeError, one_line
-from nasframe.meters.latency.inputs import random_inputs, reference
-from nasframe.meters.latency.runtimes import Runtime, in_words
-from nasframe.meters.latency.timing import measure
+from nasframe.errors import NasframeError, format_error
+from nasframe.meters.latency.inputs import build_reference, draw_inputs
+from nasframe.meters.latency.runtimes import Runtime, join_words
+from nasframe.meters.latency.timing import measure_pairs
 from nasframe.storage.locks import exclusive_lock
-from nasframe.zoo.lookup import Named
+from nasframe.zoo.lookup import NamedNetwork
 
 WIDTH = 0.02
-"""How wide an interval of a ratio may be, as a share of it."""
+"""Relative width of the interval of a ratio at which the measurement stops."""
 
 
-def measured(
-    networks: Sequence[Named], runtimes: Mapping[str, Runtime], batch: int, seconds: float
+def measure_side_by_side(
+    networks: Sequence[NamedNetwork], runtimes: Mapping[str, Runtime], batch: int, seconds: float
 ) -> list[dict[str, Any]]:
-    """Measure each network in each runtime, beside the reference network there.
+    """Measure each network in each runtime, in turns with the runtime's reference network.
 
     Args:
         networks: the networks.
-        runtimes: the runtimes by name.
-        batch: how many inputs a network gets at once.
-        seconds: how long it may take, for each network and runtime.
+        runtimes: runtimes by name.
+        batch: inputs per run.
+        seconds: maximum time for each network and runtime.
 
     Returns:
-        For each network and runtime what they are, the network's sizes, and the metrics.
+        A row for each network and runtime: names, device, sizes of the network, metrics.
 
     Raises:
         NasframeError: if a network cannot be run.
     """
     rows, pairs = [], []
     with exclusive_lock():
-        references = {name: runtime.prepare(*reference()) for name, runtime in runtimes.items()}
+        references = {
+            name: runtime.prepare(*build_reference()) for name, runtime in runtimes.items()
+        }
         for network in networks:
-            inputs = random_inputs(network.inputs, batch)
+            inputs = draw_inputs(network.inputs, batch)
             for name, runtime in runtimes.items():
                 try:
-                    run, sizes = runtime.prepare(network.make(), inputs), _sizes(network)
+                    run, sizes = runtime.prepare(network.make(), inputs), _count_sizes(network)
                 except Exception as error:
                     raise NasframeError(
-                        f"{network.name} cannot be measured in {name}: {one_line(error)}"
+                        f"{network.name} cannot be measured in {name}: {format_error(error)}"
                     ) from error
-                device = in_words(runtime.device, f"batch {batch}")
+                device = join_words(runtime.device, f"batch {batch}")
                 pairs.append((run, references[name]))
                 rows.append({"network": network.name, "runtime": name, "device": device, **sizes})
-        timings = measure(pairs, width=WIDTH, seconds=seconds * len(pairs))
+        timings = measure_pairs(pairs, width=WIDTH, seconds=seconds * len(pairs))
     return [row | timing.metrics() for row, timing in zip(rows, timings, strict=True)]
 
 
-def _sizes(network: Named) -> dict[str, Any]:
+def _count_sizes(network: NamedNetwork) -> dict[str, Any]:
     module, example = network.make(), network.inputs.example()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(*example)

@@ -1,4 +1,4 @@
-"""Untrained networks by what people call them: published ones, timm's, and those of studies."""
+"""Untrained networks by name: of plugins, of timm, of studies and of retrainings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasframe.errors import NasframeError
-from nasframe.registry.options import networks, published, restored
-from nasframe.registry.restore import space_of
+from nasframe.registry.options import networks, published, restore_config
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.network_folder import check_timm, is_detector, is_final, load_final
+from nasframe.storage.network_folder import (
+    check_timm_name,
+    is_detector,
+    is_final,
+    load_final_network,
+)
 from nasframe.study.result import read_result
 
 if TYPE_CHECKING:
@@ -23,28 +28,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
-    """Images of one size, (channels, height, width)."""
+class ImageInputs:
+    """Inputs that are images of one size, (channels, height, width)."""
 
     input_shape: tuple[int, ...]
     outputs: int = 0
     kind: str = "image"
 
     def example(self) -> tuple[Any, ...]:
-        """One image of zeros."""
+        """Return one image of zeros, (1, channels, height, width)."""
         import torch
 
         return (torch.zeros(1, *self.input_shape),)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A network that has a name.
+class NamedNetwork:
+    """A network that is built on demand.
 
     Attributes:
-        name: as it was given.
-        make: makes the network, in evaluation mode.
-        inputs: what is known of its inputs.
+        name: the name, as given.
+        make: builds the network in evaluation mode.
+        inputs: description of its inputs.
     """
 
     name: str
@@ -52,81 +57,83 @@ class Named:
     inputs: Examples
 
 
-def find(name: str, size: int | None = None) -> Named:
-    """The network of a name.
+def look_up_network(name: str, size: int | None = None) -> NamedNetwork:
+    """Find a network by name.
 
     Args:
-        name: of a network that a plugin publishes, with settings as in
-            ``NAME:KEY=VALUE,KEY=VALUE``; else of a timm model; ``FOLDER:NUMBER`` for a trial
-            of a study; or a folder of ``nasframe-retrain``.
-        size: height and width of the images, of published networks and timm's; by default the
+        name: a network that a plugin publishes, with settings as in ``NAME:KEY=VALUE,KEY=VALUE``;
+            else a timm model; ``FOLDER:NUMBER`` for a trial of a study; or a folder of
+            ``nasframe-retrain``.
+        size: height and width of the images, for networks of plugins and timm; by default the
             network's own.
 
     Raises:
-        NasframeError: if there is no such network or setting, with the nearest names; or if it is
-            none for images.
+        NasframeError: if a network or setting is unknown, with the nearest names; or if the
+            network is not for images.
     """
     if is_final(Path(name)):
-        return _of_final(name)
+        return _find_retrained(name)
     folder, colon, number = name.rpartition(":")
     if colon and "=" not in number:
-        return _of_study(name, Path(folder), number)
+        return _find_trial(name, Path(folder), number)
     plain, _, words = name.partition(":")
     if words or any(network.name == plain for network in networks()):
-        make, input_shape = _published(plain, words)
+        make, input_shape = _find_published(plain, words)
     else:
-        make, input_shape = _of_timm(plain)
+        make, input_shape = _find_timm(plain)
     if size is not None:
         input_shape = (input_shape[0], size, size)
-    return Named(name, lambda: make().eval(), Images(input_shape))
+    return NamedNetwork(name, lambda: make().eval(), ImageInputs(input_shape))
 
 
-def _published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+def _find_published(name: str, words: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     pairs = [word.partition("=") for word in words.split(",") if word]
     if not all(equals for _, equals, _ in pairs):
-        raise NasframeError(f"{name}:{words}: settings are KEY=VALUE, with commas between them")
-    make = partial(published, name, **{key: _value(text) for key, _, text in pairs})
+        raise NasframeError(f"{name}:{words}: settings must be KEY=VALUE, separated by commas")
+    make = partial(published, name, **{key: _parse_value(text) for key, _, text in pairs})
     try:
         data_config: Any = getattr(make(), "data_config", None)
     except (TypeError, ValueError) as error:
-        raise NasframeError(f"{name}:{words} cannot be made: {error}") from error
+        raise NasframeError(f"{name}:{words} cannot be built: {error}") from error
     if data_config is None:
-        raise NasframeError(f"{name} is no network for images: its inputs are not known")
+        raise NasframeError(f"{name} is not a network for images: it has no data_config")
     return make, tuple(data_config["input_size"])
 
 
-def _value(text: str) -> Any:
-    """A number, ``true``, ``false`` or ``null`` as in JSON; else the text itself."""
+def _parse_value(text: str) -> Any:
+    """Parse a number, ``true``, ``false`` or ``null`` as in JSON; else return the text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
 
 
-def _of_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
+def _find_timm(name: str) -> tuple[Callable[[], nn.Module], tuple[int, ...]]:
     import timm
 
-    check_timm(name)
+    check_timm_name(name)
     config: Any = timm.get_pretrained_cfg(name)
     return partial(timm.create_model, name), config.input_size
 
 
-def _of_final(name: str) -> Named:
-    network: Any = load_final(Path(name))
+def _find_retrained(name: str) -> NamedNetwork:
+    network: Any = load_final_network(Path(name))
     if "input_size" not in network.data_config or is_detector(Path(name)):
-        raise NasframeError(f"{name} is no network for images of one size")
-    return Named(
-        name, partial(load_final, Path(name)), Images(tuple(network.data_config["input_size"]))
+        raise NasframeError(f"{name} is not a network for images of one size")
+    return NamedNetwork(
+        name,
+        partial(load_final_network, Path(name)),
+        ImageInputs(tuple(network.data_config["input_size"])),
     )
 
 
-def _of_study(name: str, folder: Path, number: str) -> Named:
-    header = next(journal.read(folder), None)
+def _find_trial(name: str, folder: Path, number: str) -> NamedNetwork:
+    header = next(journal.read_journal(folder), None)
     trials = {str(trial.number): trial for trial in read_result(folder).trials}
     if header is None or number not in trials:
         raise NasframeError(f"{folder} has no finished trial {number!r}")
     config = header["config"]
-    space = space_of(config)
-    task = restored("task", config["task"]).build()
+    space = restore_space(config)
+    task = restore_config("task", config["task"]).build()
     architecture = trials[number].architecture
-    return Named(name, lambda: space.build(architecture, task).eval(), task)
+    return NamedNetwork(name, lambda: space.build(architecture, task).eval(), task)

@@ -75,7 +75,7 @@ def _collect_feature_info(
         stride *= first.stride
         row = {"module": f"blocks.{place}", "num_chs": stage[-1].outputs, "reduction": stride}
         info.append(row)
-    return info[:-1] + [{**info[-1], "expansion": "bn2", "expansion_chs": head}]
+    return [*info[:-1], {**info[-1], "expansion": "bn2", "expansion_chs": head}]
 
 
 def _find_expansion(name: str, module: nn.Module) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class MnasNetSpace(SearchSpace):
         boxes = [Box(label.partition(":")[0], label) for label in labels]
         ends = Box("image", "image", Look.input), Box("classes", "classes", Look.output)
         chain = [ends[0], *boxes, ends[1]]
-        arrows = zip(chain, chain[1:], strict=False)
+        arrows = itertools.pairwise(chain)
         return Drawing(tuple(chain), tuple((one.name, other.name) for one, other in arrows))
 
     def encode(self, name: str) -> Architecture:

@@ -13,7 +13,7 @@ class ASHAStopper(Stopper):
     Args:
         min_epochs: the first rung.
         eta: the factor between rungs, and between the numbers of children at them.
-        fails: whether a stopped child is a failed trial.
+        fails: whether a stopped child has no reward.
     """
 
     def __init__(self, min_epochs: int, eta: int, fails: bool) -> None:

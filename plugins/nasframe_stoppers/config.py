@@ -14,7 +14,7 @@ class EarlyConfig(StopperConfig, ABC):
 
     Attributes:
         min_epochs: minimum epochs of every child; for ``asha`` the first rung.
-        fail: whether a stopped child is a failed trial, which the controller does not learn from;
+        fail: whether a stopped child has no reward, so that the controller does not learn from it;
             otherwise its reward is the objective's for its last epoch.
     """
 

@@ -15,7 +15,7 @@ class MedianStopper(Stopper):
     Args:
         min_epochs: minimum epochs of every child.
         min_trials: minimum number of others.
-        fails: whether a stopped child is a failed trial.
+        fails: whether a stopped child has no reward.
     """
 
     def __init__(self, min_epochs: int, min_trials: int, fails: bool) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from nasframe import read_result
 from nasframe.storage import journal
-from nasframe.study.pareto import front
+from nasframe.study.pareto import find_front
 
 BLUE, GREEN, GREY, RED = "#0072B2", "#009E73", "#BBBBBB", "#D55E00"
 Points: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
@@ -58,7 +58,7 @@ def told(studies: Sequence[Points], target: float) -> str:
 def drawn(points: Points, target: float, title: str) -> alt.VConcatChart:
     """The networks and their front, and how often each latency was proposed in each half."""
     networks = np.unique(points, axis=0)
-    best = networks[front(networks * (1, -1))]
+    best = networks[find_front(networks * (1, -1))]
 
     def rows(values: Points) -> alt.InlineData:
         return alt.InlineData([{"x": float(x), "y": float(y)} for x, y in values])
@@ -102,8 +102,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.pictures.mkdir(parents=True, exist_ok=True)
     studies = defaultdict(list)
-    for folder in sorted(file.parent for file in arguments.studies.rglob(journal.FILE)):
-        objective = next(journal.read(folder))["config"]["objective"]
+    for folder in sorted(file.parent for file in arguments.studies.rglob(journal.JOURNAL_FILE)):
+        objective = next(journal.read_journal(folder))["config"]["objective"]
         exponents = (objective["alpha"], objective["beta"])
         studies[exponents, objective["target_ms"]].append(proposals(folder))
     for (exponents, target), found in studies.items():

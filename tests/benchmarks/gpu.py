@@ -34,10 +34,10 @@ from nasframe import (
     option,
     run,
 )
-from nasframe._support.system import cores, cpu_name
+from nasframe._support.system import count_cores, cpu_name
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
+from nasframe.training.schedules import compute_factor
 
 SPACES = {
     "nasnet_small": option("search_space", "nasnet_small"),
@@ -83,7 +83,7 @@ def by_hand(space: SearchSpaceConfig, task: Task, config: TrainConfig, seed: int
         child.train()
         for x, y in task.train_batches(config.batch_size, device, generator):
             for group in optimizer.param_groups:
-                group["lr"] = config.lr * factor(config, step, steps)
+                group["lr"] = config.lr * compute_factor(config, step, steps)
             optimizer.zero_grad()
             with precision:
                 loss = F.cross_entropy(child(x), y)
@@ -106,7 +106,7 @@ def stock(space: SearchSpaceConfig, task: Task, config: TrainConfig, path: Path,
         x, y = file["x_train"], file["y_train"]
     cut = len(x) // 10
     varied = (transforms.RandomCrop(32, 4), transforms.RandomHorizontalFlip())
-    workers = min(8, cores())
+    workers = min(8, count_cores())
     load = partial(
         DataLoader,
         batch_size=config.batch_size,
@@ -198,7 +198,10 @@ def main() -> None:
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.exit(2, "no CUDA device is here; --device cpu --images 640 tries the program\n")
     card = torch.cuda.get_device_name() if args.device == "cuda" else cpu_name()
-    print(f"{card}; {cores()} cores; torch {torch.__version__}; {args.images} images", flush=True)
+    print(
+        f"{card}; {count_cores()} cores; torch {torch.__version__}; {args.images} images",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.npz"
         noise(path, args.images)

@@ -32,18 +32,18 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from nasframe import Architecture, Context, option, published
-from nasframe.meters.latency.inputs import random_inputs, reference
-from nasframe.meters.latency.onnx_files import export
+from nasframe.meters.latency.inputs import build_reference, draw_inputs
+from nasframe.meters.latency.onnx_files import write_onnx
 from nasframe.meters.latency.onnx_runtime import OnnxRuntime
 from nasframe.meters.latency.runtimes import Runtime
-from nasframe.meters.latency.timing import measure
+from nasframe.meters.latency.timing import measure_pairs
 from nasframe.meters.latency.torch_runtime import TorchRuntime
 from nasframe.storage.locks import exclusive_lock
-from nasframe.zoo.latency import measured
-from nasframe.zoo.lookup import Images, Named
+from nasframe.zoo.latency import measure_side_by_side
+from nasframe.zoo.lookup import ImageInputs, NamedNetwork
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"torch": TorchRuntime, "onnx": OnnxRuntime}
-PHOTOS = Images((3, 224, 224), 1000)
+PHOTOS = ImageInputs((3, 224, 224), 1000)
 MOBILE_NASNET = partial(published, "nasnet_a", cells=4, filters=44)
 
 
@@ -54,7 +54,7 @@ def by_hand(runtime: str, network: nn.Module, inputs: Sequence[torch.Tensor]) ->
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
-        export(network, tuple(inputs), Path(folder) / "model.onnx")
+        write_onnx(network, tuple(inputs), Path(folder) / "model.onnx")
         session = onnxruntime.InferenceSession(Path(folder) / "model.onnx", options)
     feeds = {session.get_inputs()[0].name: inputs[0].numpy()}
     return partial(session.run, None, feeds)
@@ -65,13 +65,13 @@ def truth(runs: int, seconds: float) -> None:
     print(f"{'':<32}{'ours, ms':>10}{'by hand':>10}{'ratio':>8}")
     for name in ("mobilenetv3_small_050", "mnasnet_100", "resnet18"):
         for runtime, make in RUNTIMES.items():
-            network, inputs = timm.create_model(name).eval(), random_inputs(PHOTOS, 1)
+            network, inputs = timm.create_model(name).eval(), draw_inputs(PHOTOS, 1)
             call = by_hand(runtime, network, inputs)
-            run, other = make().prepare(network, inputs), make().prepare(*reference())
+            run, other = make().prepare(network, inputs), make().prepare(*build_reference())
             ours, times = [], []
             with exclusive_lock(), torch.inference_mode():
                 for _ in range(10):
-                    (timing,) = measure([(run, other)], width=0.02, seconds=seconds)
+                    (timing,) = measure_pairs([(run, other)], width=0.02, seconds=seconds)
                     ours.append(timing.ms.median)
                     for _ in range(5 + runs // 10):
                         start = time.perf_counter()
@@ -164,8 +164,12 @@ def table(seconds: float) -> None:
         "NASNet-A 4 @ 1056": MOBILE_NASNET,
         "ResNet-50": partial(timm.create_model, "resnet50"),
     }
-    networks = [Named(n, lambda make=make: make().eval(), PHOTOS) for n, make in makes.items()]
-    rows = measured(networks, {name: make() for name, make in RUNTIMES.items()}, 1, seconds)
+    networks = [
+        NamedNetwork(n, lambda make=make: make().eval(), PHOTOS) for n, make in makes.items()
+    ]
+    rows = measure_side_by_side(
+        networks, {name: make() for name, make in RUNTIMES.items()}, 1, seconds
+    )
     for row in rows:
         ms, ratio = (
             "{:.3g} ({:.3g} to {:.3g})".format(*(row[name + b] for b in ("", "_low", "_high")))

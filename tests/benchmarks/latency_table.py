@@ -18,13 +18,13 @@ from pathlib import Path
 from statistics import median
 
 from nasframe import Context, option
-from nasframe.meters.latency.table import FITTED, read
-from nasframe.meters.latency.table_accuracy import agreement
-from nasframe.meters.latency.table_filler import drawn
-from nasframe.zoo.lookup import Images
+from nasframe.meters.latency.table import FITTED_NETWORKS, read_table
+from nasframe.meters.latency.table_accuracy import compute_agreement
+from nasframe.meters.latency.table_filler import draw_random_architecture
+from nasframe.zoo.lookup import ImageInputs
 
 AIM = 0.95
-TASK = Images((3, 224, 224), 1000)
+TASK = ImageInputs((3, 224, 224), 1000)
 
 
 def run(*words: str) -> None:
@@ -41,8 +41,8 @@ def look_up_seconds(path: Path) -> float:
     meter = option("meters", "table", path=path).build(space, TASK)
     context = Context(path.parent, "auto", 0, lambda epoch, metrics: True, lambda: False)
     times = []
-    for number in range(FITTED):
-        architecture = drawn(space, f"network {number}")
+    for number in range(FITTED_NETWORKS):
+        architecture = draw_random_architecture(space, f"network {number}")
         start = time.perf_counter()
         meter.measure(architecture, context)
         times.append(time.perf_counter() - start)
@@ -62,7 +62,9 @@ def main() -> None:
     if not arguments.few:
         run(*words)
     run(*words, "--check", str(arguments.networks))
-    found = agreement(read(path), range(FITTED, FITTED + arguments.networks))
+    found = compute_agreement(
+        read_table(path), range(FITTED_NETWORKS, FITTED_NETWORKS + arguments.networks)
+    )
     print(f"a look in the table: {1e6 * look_up_seconds(path):.0f} microseconds")
     print(f"rank correlation {found.rank:.4f}, aim {AIM}")
     sys.exit(found.rank < AIM)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import sync_playwright
 
 from nasframe import Architecture, Proposal, StudyConfig, Trial, option
-from nasframe.report.study.command import report
+from nasframe.report.study.command import report_studies
 from nasframe.storage import events, header
 from nasframe.storage.journal import Journal
 
@@ -55,15 +55,15 @@ def study(folder: Path, trials: int) -> None:
     draw = random.Random(0)
     made = {group: option(group, name) for group, name in PARTS.items()}
     log = Journal(folder)
-    log.append(header.make(StudyConfig(**made, trials=trials, dir=folder)))  # type: ignore[arg-type]
+    log.append(header.make_header(StudyConfig(**made, trials=trials, dir=folder)))  # type: ignore[arg-type]
     choices = made["search_space"].build().choices  # type: ignore[attr-defined]
     for number in range(trials):
         tokens = tuple(draw.randrange(len(choice.options)) for choice in choices)
-        log.append(events.asked(number, [Proposal(tokens)]))
+        log.append(events.encode_asked(number, [Proposal(tokens)]))
         accuracy = draw.betavariate(5, 2)
         metrics = {"val_accuracy": accuracy, "parameters": draw.randrange(10**6)}
         told = Trial(number, Architecture(tokens), metrics=metrics, reward=accuracy, seconds=1.0)
-        log.append(events.told(told, float(number), 0.0))
+        log.append(events.encode_told(told, float(number), 0.0))
     log.close()
 
 
@@ -77,7 +77,7 @@ def main() -> None:
         study(folder, trials)
         page = folder / "report.html"
         start = time.perf_counter()
-        report(
+        report_studies(
             [folder],
             metrics=None,
             reference=None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from nasframe import StudyResult, Trial, read_result
-from nasframe.study.result import rank
+from nasframe.study.result import rank_trials
 
 MARKS = (1_000, 10_000)
 
@@ -27,7 +27,7 @@ def accuracy(trial: Trial) -> float:
 
 def show(name: str, studies: list[StudyResult], mark: int) -> None:
     firsts = [[t for t in study.trials if t.number < mark] for study in studies]
-    ranked = [rank(trials) for trials in firsts]
+    ranked = [rank_trials(trials) for trials in firsts]
     accuracies = [accuracy(trials[0]) for trials in ranked]
     error = stdev(accuracies) / len(accuracies) ** 0.5 if len(accuracies) > 1 else math.nan
     new = mean(map(len, ranked))

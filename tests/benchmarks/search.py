@@ -18,10 +18,10 @@ import psutil
 
 sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
-from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
+from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study
 
-from nasframe import Trial, option, run  # noqa: E402
-from nasframe.study.observer import Observer  # noqa: E402
+from nasframe import Trial, option, run
+from nasframe.study.observer import Observer
 
 CHOICES, OPTIONS = 50, 13
 
@@ -39,7 +39,7 @@ class Marks(Observer):
         self.seconds.append(time.perf_counter())
         self.bytes.append(psutil.Process().memory_info().rss)
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.number == 99 or (trial.number + 1) % 1000 == 0:
             self.mark(trial.number + 1)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from nasframe import Architecture, Context, read_result
-from nasframe.registry.options import restored
+from nasframe.registry.options import restore_config
 from nasframe.storage import journal
 
 TOP = 5
@@ -50,16 +50,18 @@ def after(studies: Sequence[list[tuple[int, float]]], epochs: int) -> float:
 
 def by_seed(folder: Path) -> dict[int, Path]:
     """The studies of a sweep."""
-    paths = sorted(path.parent for path in folder.glob(f"*/{journal.FILE}"))
-    return {next(journal.read(path))["config"]["seed"]: path for path in paths}
+    paths = sorted(path.parent for path in folder.glob(f"*/{journal.JOURNAL_FILE}"))
+    return {next(journal.read_journal(path))["config"]["seed"]: path for path in paths}
 
 
 class Retraining:
     """Trains networks of studies that differ in nothing but controller, stopper and seed."""
 
     def __init__(self, folder: Path, seeds: int) -> None:
-        config = next(journal.read(folder))["config"]
-        parts = [restored(group, config[group]) for group in ("search_space", "task", "evaluator")]
+        config = next(journal.read_journal(folder))["config"]
+        parts = [
+            restore_config(group, config[group]) for group in ("search_space", "task", "evaluator")
+        ]
         space, task = (part.build() for part in parts[:2])
         self._evaluator = parts[2].build(space, task)
         self._seeds = range(1_000_000, 1_000_000 + seeds)

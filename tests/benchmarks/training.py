@@ -44,8 +44,8 @@ from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_task import ImageTask
 from nasframe.training.config import TrainConfig
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
-from nasframe.training.trainer import Epochs
+from nasframe.training.schedules import compute_factor
+from nasframe.training.trainer import EpochLoader
 
 CPU = torch.device("cpu")
 
@@ -102,7 +102,7 @@ def by_hand(space: SearchSpace, task: Task, config: TrainConfig) -> None:
         network.train()
         for x, y in task.train_batches(config.batch_size, CPU, generator):
             for group in optimizer.param_groups:
-                group["lr"] = config.lr * factor(config, step, steps)
+                group["lr"] = config.lr * compute_factor(config, step, steps)
             optimizer.zero_grad()
             F.cross_entropy(network(x), y).backward()
             optimizer.step()
@@ -162,7 +162,7 @@ def stock(space: SearchSpace, task: Task, data: ImageData, batch_size: int) -> N
 
 def bare(space: SearchSpace, task: Task, batch_size: int) -> None:
     """Lightning's own cost for one step and one validation batch that are in memory."""
-    batches = Epochs(partial(task.validation_batches, batch_size, CPU))
+    batches = EpochLoader(partial(task.validation_batches, batch_size, CPU))
     child = Stock(space.build(Architecture((0,)), task), steps=1)
     bare_trainer().fit(child, batches, batches)
 

@@ -19,10 +19,10 @@ from statistics import median
 
 sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
-from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study  # noqa: E402
+from toys import ToyEvaluatorConfig, ToySpaceConfig, toy_study
 
-from nasframe import ExecutorConfig, StudyConfig, Trial, option, run  # noqa: E402
-from nasframe.study.observer import Observer  # noqa: E402
+from nasframe import ExecutorConfig, StudyConfig, Trial, option, run
+from nasframe.study.observer import Observer
 
 CONTENDERS = {
     "serial, one thread": (option("executor", "serial"), 1),
@@ -38,7 +38,7 @@ class Clock(Observer):
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         self.times.append(time.perf_counter())
 
     def seconds(self) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from toys import ToyEvaluatorConfig, ToyMeterConfig, next_message, toy_study
+from toys import ToyEvaluatorConfig, ToyMeterConfig, toy_study, wait_for_message
 
 from nasframe import Executor, Report, Result, Step, option
 
@@ -51,7 +51,7 @@ class Bench:
 
     def next(self) -> Report | Result:
         """The next message."""
-        return next_message(self.executor)
+        return wait_for_message(self.executor)
 
     @property
     def attempts(self) -> int:
@@ -63,7 +63,7 @@ class Bench:
 
 def workers_of(driver: psutil.Process, name: str) -> list[psutil.Process]:
     """The worker processes of an executor."""
-    mark = {"process": "spawn_main", "ray": "ray::Place"}[name]
+    mark = {"process": "spawn_main", "ray": "ray::RayWorker"}[name]
     return [p for p in driver.children(recursive=True) if any(mark in word for word in _words(p))]
 
 

@@ -8,10 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from toys import toy_study
 
 from nasframe import Architecture, Proposal, StudyConfig, Trial, option
+from nasframe.registry.serialization import to_plain
 from nasframe.storage import events, header
-from nasframe.storage.journal import FILE, Journal
+from nasframe.storage.journal import JOURNAL_FILE, Journal
+
+HEADER = {
+    "event": "study",
+    "schema": 1,
+    "versions": {"nasframe": "0"},
+    "plugins": {},
+    "config": to_plain(toy_study(Path("study"))),
+}
+"""The first event of a journal."""
 
 
 def config(dir: Path, **settings: Any) -> StudyConfig:
@@ -47,19 +58,19 @@ def trials(*rewards: float | None, **metrics: Sequence[Any]) -> list[Trial]:
 def journal(folder: Path, told: Sequence[Trial], **settings: Any) -> Path:
     """A study that has told these trials, as its journal has them."""
     log = Journal(folder)
-    log.append(header.make(config(folder, **settings)))
+    log.append(header.make_header(config(folder, **settings)))
     numbers = range(max((trial.number for trial in told), default=-1) + 1)
     tokens = {trial.number: trial.architecture.tokens for trial in told}
-    log.append(events.asked(0, [Proposal(tokens.get(n, (0,) * 6)) for n in numbers]))
+    log.append(events.encode_asked(0, [Proposal(tokens.get(n, (0,) * 6)) for n in numbers]))
     for trial in told:
-        log.append(events.told(trial, 0.0, 0.0))
+        log.append(events.encode_told(trial, 0.0, 0.0))
     log.close()
     return folder
 
 
 def edited(folder: Path, **settings: Any) -> None:
     """Another configuration in the first line of a journal, with settings ``part__name``."""
-    first, rest = (folder / FILE).read_text().split("\n", 1)
+    first, rest = (folder / JOURNAL_FILE).read_text().split("\n", 1)
     event = json.loads(first)
     for key, value in settings.items():
         group, _, name = key.partition("__")
@@ -67,4 +78,4 @@ def edited(folder: Path, **settings: Any) -> None:
             event["config"][group][name] = value
         else:
             event["config"][group] = value
-    (folder / FILE).write_text(f"{json.dumps(event)}\n{rest}")
+    (folder / JOURNAL_FILE).write_text(f"{json.dumps(event)}\n{rest}")

@@ -213,7 +213,8 @@ def exported(format: str, stem: Path) -> list[list[float]]:
         return logits(torch.export.load(stem.with_suffix(".pt2")).module())
     if format == "source":
         spec = importlib.util.spec_from_file_location("exported", stem.with_suffix(".py"))
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return logits(module.load(stem.with_suffix(".safetensors")))

@@ -18,6 +18,8 @@ from nasframe import (
     Evaluator,
     Executor,
     ExecutorConfig,
+    Meter,
+    MeterConfig,
     Metrics,
     Objective,
     Parts,
@@ -37,7 +39,7 @@ from nasframe.testing import ToyMeterConfig as ToyMeterConfig
 from nasframe.testing import ToyObjectiveConfig as ToyObjectiveConfig
 from nasframe.testing import ToySpaceConfig as ToySpaceConfig
 from nasframe.testing import ToyTaskConfig as ToyTaskConfig
-from nasframe.testing.executors import next_message as next_message
+from nasframe.testing.executors import wait_for_message as wait_for_message
 from nasframe.testing.toys import ToyController as ToyController
 
 
@@ -164,6 +166,22 @@ class ToyStopperConfig(StopperConfig):
 def toy_study(dir: Path, **settings: Any) -> StudyConfig:
     """A study of toys whose evaluator may go wrong; any field of the study can be given."""
     return testing.toy_study(dir, **{"evaluator": ToyEvaluatorConfig(), **settings})
+
+
+class TokenMeter(Meter):
+    """Sizes that are those of the tokens: the first is the latency, the others the parameters."""
+
+    provides = ("latency_ms", "parameters")
+
+    def measure(self, architecture: Architecture, context: Context) -> Metrics:
+        first, *others = architecture.tokens
+        return {"latency_ms": 1.0 + first, "parameters": sum(others)}
+
+
+@dataclass(kw_only=True)
+class TokenMeterConfig(MeterConfig):
+    def build(self, space: SearchSpace, task: Task) -> Meter:
+        return TokenMeter()
 
 
 class Said(Objective):

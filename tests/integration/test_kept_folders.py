@@ -238,7 +238,8 @@ def test_a_kept_cache_is_used_further(here: Path) -> None:
     before = {path: path.read_bytes() for path in Path("cache").rglob("*.json")}
     for name in ("filled", "cached"):
         assert command(*study_words(name, 3))[0] == 0
-    assert len(before) == 3 and before == {path: path.read_bytes() for path in before}
+    assert len(before) == 3
+    assert before == {path: path.read_bytes() for path in before}
     found = trials(Path("cached"))
     assert [trial.get("cached") for trial in found] == [True] * 3
     old = EXPECTED["cached"]["trials"]

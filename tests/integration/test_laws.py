@@ -33,11 +33,11 @@ from nasframe import (
     run,
 )
 from nasframe.api import hookspecs
-from nasframe.cli.help import attributes
+from nasframe.cli.help import parse_attributes
 from nasframe.registry.options import GROUPS, Option, Published, networks, options
-from nasframe.retraining.fit import fit
+from nasframe.retraining.fit import train_network
 from nasframe.storage.network_folder import Shape as TaskOf
-from nasframe.study.scoring import scored
+from nasframe.study.scoring import score_trial
 from nasframe.testing import ControllerContract, SearchSpaceContract
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("nasframe_")]
@@ -102,7 +102,7 @@ def test_each_hook_has_a_test_of_its_name() -> None:
 
 @pytest.mark.parametrize("item", [pytest.param(o, id=f"{o.group}={o.name}") for o in options()])
 def test_each_setting_is_documented(item: Option) -> None:
-    documented = {name for base in item.type.__mro__ for name in attributes(base)}
+    documented = {name for base in item.type.__mro__ for name in parse_attributes(base)}
     assert {field.name for field in fields(item.type)} <= documented
     assert (
         f"{item.type.__module__}.{item.type.__name__}"
@@ -111,7 +111,7 @@ def test_each_setting_is_documented(item: Option) -> None:
 
 
 def contract(kind: type, item: Option) -> Any:
-    """The contract of an option; test_kit.py holds one of each class to all of it."""
+    """The contract of an option; tests of contracts hold one of each class to all of it."""
     return type("It", (kind,), {"config": lambda self: config(item), "drawn": 1})()
 
 
@@ -123,14 +123,16 @@ def test_nasframe_search_spaces(item: Option) -> None:
     kept = contract(SearchSpaceContract, item)
     kept.test_choices_have_names_and_options()
     kept.test_links_stand_at_the_anchor_of_their_target()
-    kept.test_an_architecture_is_told_and_drawn()
+    kept.test_an_architecture_is_described_and_drawn()
     task = option("task", TASKS[space.kinds[0]]).build()
     network = space.build(some_architecture(space, 1), task).train()
     batch = next(iter(task.train_batches(16, torch.device("cpu"), torch.Generator())))
     loss, _ = task.loss(network, batch, None)
     loss.backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    assert loss.isfinite() and gradients and all(g.isfinite().all() for g in gradients)
+    assert loss.isfinite()
+    assert gradients
+    assert all(g.isfinite().all() for g in gradients)
 
 
 @pytest.mark.parametrize("item", named("task"))
@@ -178,7 +180,7 @@ def test_nasframe_objectives(item: Option) -> None:
     assert isinstance(objective, Objective)
     assert objective.needs
     metrics = dict.fromkeys(objective.needs, 0.5)
-    trial = scored(Trial(0, Architecture(()), metrics=metrics), objective)
+    trial = score_trial(Trial(0, Architecture(()), metrics=metrics), objective)
     assert trial.error is None
     assert isinstance(trial.reward, float)
 
@@ -215,7 +217,8 @@ def test_nasframe_meters(item: Option) -> None:
     """Each meter says what it gives; that it does is in its contract."""
     space = option("search_space", "nasnet_small").build()
     meter = config(item).build(space, option("task", "digits").build())
-    assert isinstance(meter, Meter) and meter.provides
+    assert isinstance(meter, Meter)
+    assert meter.provides
 
 
 @pytest.mark.parametrize("item", named("stopper"))
@@ -238,7 +241,7 @@ def test_nasframe_recipes(item: Option, tmp_path: Path) -> None:
     few = {"epochs": 2, "batch_size": 32, "warmup_epochs": 0, "ema": None, "gradient_clip": 0}
     task = option("task", "digits").build()
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    _, rows = fit(
+    _, rows = train_network(
         network,
         task,
         replace(recipe, **few, lr=min(recipe.lr, 0.03)),
@@ -247,7 +250,8 @@ def test_nasframe_recipes(item: Option, tmp_path: Path) -> None:
         folder=tmp_path,
         on_epoch=lambda rows: None,
     )
-    assert [row["epoch"] for row in rows] == [1, 2] and rows[-1]["val_accuracy"] > 0.5
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[-1]["val_accuracy"] > 0.5
 
 
 @pytest.mark.parametrize("item", named("detector"))
@@ -259,7 +263,8 @@ def test_nasframe_detectors(item: Option) -> None:
     box = torch.tensor([[8.0, 8.0, 40.0, 40.0]])
     targets = [{"boxes": box, "labels": torch.tensor([label])} for label in (1, 2)]
     losses = detector.train()(images, targets)
-    assert losses and all(loss.isfinite() for loss in losses.values())
+    assert losses
+    assert all(loss.isfinite() for loss in losses.values())
     found = detector.eval()(images)
     assert [sorted(one) for one in found] == [["boxes", "labels", "scores"]] * 2
 

@@ -30,7 +30,7 @@ class Annealing(Controller):
         return Proposal(tuple(tokens))
 
     def tell(self, trials):
-        """Move; trials without a reward failed and are ignored."""
+        """Move; never to a trial without a reward, which failed or was rejected."""
         for trial in (trial for trial in trials if trial.reward is not None):
             self.count += 1
             if self.current is None or self.accept(trial.reward - self.current.reward):

@@ -1,1 +1,1 @@
-"""Measure how long a network takes."""
+"""Measurement of the latency of networks."""

@@ -1,4 +1,4 @@
-"""How busy the machine was with other things."""
+"""Load of the machine by other processes."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import time
 
 import psutil
 
-MUCH = 0.2
-"""From so many cores a latency counts as disturbed; what a machine does by itself is below 0.1."""
+CONTENDED_CORES = 0.2
+"""Load in cores above which a latency counts as disturbed; an idle machine stays below 0.1."""
 
 
 class OtherLoad:
-    """Counts, from when it is made, what other processes and other machines take.
+    """Meter of the CPU time used by other processes since its construction.
 
-    A virtual machine counts the time that its host gives to others (*steal*) as its own: it
-    counts here, too.
+    Steal time, which the host of a virtual machine gives to other machines, counts as well.
     """
 
     def __init__(self) -> None:
-        self._start = _now()
+        self._start = _read_clocks()
 
     def cores(self) -> float:
-        """How many cores they kept busy on average; their clock ticks every 10 ms."""
-        seconds, busy, own = (b - a for a, b in zip(self._start, _now(), strict=True))
+        """Return the mean number of busy cores; the underlying clock ticks every 10 ms."""
+        seconds, busy, own = (b - a for a, b in zip(self._start, _read_clocks(), strict=True))
         return max(0.0, (busy - own) / seconds)
 
 
-def _now() -> tuple[float, float, float]:
-    """Seconds of the clock, and of all cores: how long they were busy, how long with this."""
+def _read_clocks() -> tuple[float, float, float]:
+    """Return wall time, busy time of all cores and CPU time of this process, in seconds."""
     times = psutil.cpu_times()._asdict()
-    # Guests are part of what is counted as user and nice.
+    # User and nice already include the guest times.
     idle = sum(times.get(kind, 0.0) for kind in ("idle", "iowait", "guest", "guest_nice"))
     return time.perf_counter(), sum(times.values()) - idle, time.process_time()

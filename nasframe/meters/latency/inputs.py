@@ -1,4 +1,4 @@
-"""What is measured: networks with seeded weights, and inputs for them."""
+"""The reference network, and seeded random inputs for measured networks."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from nasframe.training.devices import seeded
+from nasframe.training.devices import seed_generators
 
 if TYPE_CHECKING:
     from torch import nn
 
 REFERENCE = "mobilenetv3_small_100"
-"""timm's name of the network to which all others are compared: small, in every runtime's tests,
-and of the operations that mobile networks are made of (Howard et al. 2019)."""
+"""timm's name of the reference network: small, supported by every runtime, and made of the
+operations of mobile networks (Howard et al. 2019)."""
 
 CPU = torch.device("cpu")
 
 
 class Examples(Protocol):
-    """What a task says of the inputs of its networks."""
+    """Description of a network's inputs, as a task gives it."""
 
     @property
     def kind(self) -> str:
-        """What the data are: ``image`` or ``sequence``."""
+        """Kind of the data: ``image`` or ``sequence``."""
 
     @property
     def outputs(self) -> int:
-        """How many tokens there are, of a sequence."""
+        """Number of outputs; for sequences the size of the vocabulary."""
 
     def example(self) -> tuple[Any, ...]:
-        """Arguments with which a network can be called."""
+        """Return example arguments of a network."""
 
 
-def reference() -> tuple[nn.Module, tuple[Tensor]]:
-    """The reference network in evaluation mode, and its input: one image of 224 pixels."""
+def build_reference() -> tuple[nn.Module, tuple[Tensor]]:
+    """Build the reference network in evaluation mode, and its input of shape (1, 3, 224, 224)."""
     import timm
 
-    with seeded(0, CPU):
+    with seed_generators(0, CPU):
         network = timm.create_model(REFERENCE).eval()
         return network, (torch.randn(1, 3, 224, 224),)
 
 
-def random_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
-    """Arguments of a network, always the same, shaped as the task's example but for the batch.
+def draw_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
+    """Draw arguments of a network, shaped like the task's example, for a batch size.
 
-    The example is all zeros, with which some processors compute faster.
+    The seed is fixed. The example itself is all zeros, which some processors compute faster.
     """
     axis = 1 if task.kind == "sequence" else 0
 
-    def drawn(value: Any) -> Any:
+    def draw(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value  # the first state of a sequence
         shape = list(value.shape)
@@ -61,16 +61,16 @@ def random_inputs(task: Examples, batch: int) -> tuple[Any, ...]:
             return torch.randn(shape)
         return torch.randint(task.outputs, shape)
 
-    with seeded(0, CPU):
-        return tuple(drawn(value) for value in task.example())
+    with seed_generators(0, CPU):
+        return tuple(draw(value) for value in task.example())
 
 
 @contextmanager
-def without_denormals() -> Iterator[None]:
-    """Take numbers below 1e-38 for 0 inside the block, in the calling thread.
+def flush_denormals() -> Iterator[None]:
+    """Flush numbers below 1e-38 to 0 inside the block, in the calling thread.
 
-    In a network that was not trained, activations can shrink from layer to layer until a processor
-    computes with them many times more slowly, which no trained network shows.
+    In an untrained network, activations can shrink from layer to layer until they are denormal,
+    which slows down a processor many times. Trained networks do not show this.
     """
     before = bool(torch.tensor(1e-40) == 0)
     torch.set_flush_denormal(True)

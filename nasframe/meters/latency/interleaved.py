@@ -1,7 +1,7 @@
-"""Small networks in turns with each other and with a reference network, each run once in a turn.
+"""Interleaved measurement of small networks and a reference network, one run each per turn.
 
-As in a network of which they are parts, the caches then hold the weights of the others: what runs
-many times in a row is faster than it ever is there.
+The caches then hold the weights of the other parts, as inside a large network. A part that runs
+many times in a row would be faster than it ever is inside the network.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from nasframe.meters.latency.intervals import BLOCKS, Interval, interval
-from nasframe.meters.latency.timing import Clock, Run
+from nasframe.meters.latency.intervals import BLOCKS, Interval, compute_interval
+from nasframe.meters.latency.timing import Clock, TimedRun
 
 WARM_UP = 2
-"""Turns that do not count."""
+"""Number of turns before the measurement."""
 
 
-def in_turns(
-    runs: Sequence[Run],
-    reference: Run,
+def measure_in_turns(
+    runs: Sequence[TimedRun],
+    reference: TimedRun,
     *,
     width: float,
     seconds: float,
     clock: Clock = time.perf_counter,
 ) -> list[tuple[float, Interval]]:
-    """Measure networks.
+    """Measure networks in turns, each relative to a reference network.
 
     Args:
         runs: the networks.
-        reference: what they are compared with; it runs between any two turns.
-        width: how wide the 95 % interval of a ratio may be, as a share of the ratio; it ends when
-            all are as narrow.
-        seconds: how long it takes, warm-up included, if they never are.
-        clock: tells the seconds.
+        reference: the reference network; it runs between any two turns.
+        width: relative width of the 95 % intervals of the ratios at which the measurement stops.
+        seconds: maximum time of the measurement, warm-up included.
+        clock: returns the time in seconds.
 
     Returns:
-        Milliseconds of each network, and their ratio to the mean of the references before and
-        after.
+        For each network the milliseconds of a run, and the interval of its ratio to the mean of
+        the references before and after.
     """
     end = clock() + seconds
     for run in WARM_UP * (*runs, reference):
@@ -52,14 +51,14 @@ def in_turns(
         late = clock() >= end
         if late or len(turns) >= check:
             times = list(zip(*turns, strict=True))
-            ratios = [_ratio(one, references) for one in times]
+            ratios = [_compute_ratio(values, references) for values in times]
             if late or all(ratio.width <= width for ratio in ratios):
-                ms = (1000 * median(one) for one in times)
+                ms = (1000 * median(values) for values in times)
                 return list(zip(ms, ratios, strict=True))
-            # Looking too often would find the intervals narrow by chance.
+            # Frequent checks would find the intervals narrow by chance.
             check = math.ceil(1.25 * len(turns))
 
 
-def _ratio(times: Sequence[float], references: Sequence[float]) -> Interval:
-    beside = ((before + after) / 2 for before, after in pairwise(references))
-    return interval([one / both for one, both in zip(times, beside, strict=True)])
+def _compute_ratio(times: Sequence[float], references: Sequence[float]) -> Interval:
+    neighbors = ((before + after) / 2 for before, after in pairwise(references))
+    return compute_interval([time / mean for time, mean in zip(times, neighbors, strict=True)])

@@ -1,30 +1,31 @@
-"""Medians of measured times, and how far they can be trusted.
+"""Medians of measured times, with confidence intervals.
 
-Times that follow one another on a shared machine are not independent: a neighbour's load or a
-change of the clock lasts for many of them. An interval made as if they were independent is too
-narrow by far. So the time of a measurement is cut into blocks, and the sample is the blocks'
-medians: one number for each stretch of time, of which what disturbs it for less than half of the
-stretch is gone already. What lasts longer makes the medians differ, and the interval wide.
+Successive times on a shared machine are not independent: a neighbour's load or a change of the
+clock lasts for many of them. An interval that assumes independence is far too narrow. So the
+measurement is cut into blocks, and the sample is the medians of the blocks. A disturbance shorter
+than half a block does not change its median. A longer one makes the medians differ, and the
+interval wide.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 BLOCKS = 17
-"""Into how many blocks a measurement is cut: the 5th of 17 medians and the 5th from above enclose
-the true one with a probability of 95.1 %; no number near it comes as near to 95 from above."""
+"""Number of blocks of a measurement. The 5th lowest and the 5th highest of 17 medians enclose the
+true median with a probability of 95.1 %; no number near 17 comes closer to 95 % from above."""
 
-FEWEST = 6
-"""Of fewer values not even the lowest and the highest enclose the true median at 95 %."""
+MIN_VALUES = 6
+"""Minimum number of values whose extremes enclose the true median with 95 % probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A median, and the bounds between which the true one lies with a probability of 95 %."""
+    """A median with the bounds of its 95 % interval."""
 
     median: float
     low: float
@@ -32,15 +33,15 @@ class Interval:
 
     @property
     def width(self) -> float:
-        """Its width as a share of the median."""
+        """Width of the interval relative to the median."""
         return (self.high - self.low) / self.median
 
 
-def rank(count: int) -> int:
-    """Which of so many sorted values, counted from either end, bounds the interval.
+def find_bound_rank(count: int) -> int:
+    """Return the rank, from either end of ``count`` sorted values, of the bounds of the interval.
 
     The true median lies below the k-th of n independent values if fewer than k of them fall below
-    it: by chance as likely as fewer than k heads among n coins, whatever their distribution.
+    it. For any distribution that is as likely as fewer than k heads in n tosses of a coin.
     """
     heads, chance = 0, 0.5**count
     while chance <= 0.025:
@@ -49,15 +50,15 @@ def rank(count: int) -> int:
     return max(heads, 1)
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """The median of values that are in the order of time; below six the bounds are the extremes."""
-    medians = sorted(map(median, in_blocks(values)))
-    bound = rank(len(medians))
+def compute_interval(values: Sequence[float]) -> Interval:
+    """Compute the interval of values in time order; below six values, the bounds are extremes."""
+    medians = sorted(map(median, split_into_blocks(values)))
+    bound = find_bound_rank(len(medians))
     return Interval(median(medians), medians[bound - 1], medians[-bound])
 
 
-def in_blocks(values: Sequence[float]) -> list[Sequence[float]]:
-    """The values in at most 17 blocks, as equal as can be."""
+def split_into_blocks(values: Sequence[float]) -> list[Sequence[float]]:
+    """Split values into at most 17 consecutive blocks of nearly equal length."""
     blocks = min(BLOCKS, len(values))
     edges = [len(values) * i // blocks for i in range(blocks + 1)]
-    return [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[a:b] for a, b in itertools.pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Memory that a process keeps, so that no latency has the operating system's share in it."""
+"""Settings of the C library's allocator, so that latencies include no page faults."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_memory() -> None:
-    """Have the C library keep, from now on, what is freed; where it is not glibc, do nothing.
+    """Make glibc keep freed memory for the rest of the process; do nothing with another library.
 
-    By default it gives large arrays back, or the end of its heap, and asks for them anew: the first
-    time that each page is written then costs more than a convolution does there. Whether it comes
-    to that depends on what lies in the heap already, so that one network takes now 5, now 8 times
-    as long as the reference.
+    By default glibc returns large arrays, or the end of its heap, to the system and requests them
+    again. The first write to each page then costs more than a convolution on it. Whether this
+    happens depends on the state of the heap: the same network takes 5 times as long as the
+    reference in one process, 8 times in another.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)

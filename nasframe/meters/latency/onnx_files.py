@@ -1,4 +1,4 @@
-"""Networks as ONNX files, for runtimes to measure; their weights do not matter."""
+"""Export of networks to ONNX files for measurement; their weights do not matter."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def export(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
-    """Write a network for inputs of these shapes, by the exporter that traces, if it can.
+def write_onnx(network: nn.Module, inputs: tuple[Any, ...], path: Path) -> None:
+    """Write a network as ONNX for inputs of fixed shapes, with the tracing exporter if possible.
 
-    The one that is torch's default takes ten times as long.
+    torch's default exporter takes ten times as long.
     """
     with torch.no_grad():
-        network(*inputs)  # what is wrong with the network itself, no exporter needs to tell
-    # Not ``catch_warnings``: it would undo what other threads set meanwhile. Repeating is harmless.
+        network(*inputs)  # errors of the network itself surface here
+    # Not ``catch_warnings``: it would undo filters that other threads set meanwhile.
     warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-    warnings.filterwarnings("ignore", module=r"torch\.onnx|nasframe\.latency\.export")
+    warnings.filterwarnings("ignore", module=r"torch\.onnx|nasframe\.meters\.latency\.onnx_files")
     try:
         torch.onnx.export(network, inputs, path, dynamo=False)
-    except Exception:  # it is going to be removed, and it does not know every operation
+    except Exception:  # deprecated, and without some operations
         torch.onnx.export(network, inputs, path, dynamo=True, verbose=False, external_data=False)
 
 
-def require(*packages: str) -> None:
-    """Say what to install if one of the packages is not there.
+def require_packages(*packages: str) -> None:
+    """Check that packages are installed.
 
     Raises:
-        NasframeError: naming it.
+        NasframeError: if a package is missing; names the command that installs it.
     """
     for package in packages:
         if find_spec(package) is None:

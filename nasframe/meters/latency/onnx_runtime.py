@@ -1,4 +1,4 @@
-"""Latency in ONNX Runtime."""
+"""ONNX Runtime as a runtime for latencies."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from torch import Tensor
 
 from nasframe._support.system import cpu_name
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import without_denormals
-from nasframe.meters.latency.onnx_files import export, require
-from nasframe.meters.latency.runtimes import Runtime, counted, in_words
+from nasframe.meters.latency.inputs import flush_denormals
+from nasframe.meters.latency.onnx_files import require_packages, write_onnx
+from nasframe.meters.latency.runtimes import Runtime, format_count, join_words
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxRuntime(Runtime):
-    """ONNX Runtime, one operation at a time, with all its rewrites of the graph, in float32.
+    """ONNX Runtime: sequential operations, all graph optimizations, float32.
 
     Args:
         device: ``cpu`` or ``cuda``.
-        threads: CPU threads of an operation.
+        threads: CPU threads within an operation.
 
     Raises:
-        NasframeError: if ONNX Runtime is not installed, or not for this device.
+        NasframeError: if ONNX Runtime is not installed or does not support the device.
     """
 
     def __init__(self, device: str = "cpu", threads: int = 1) -> None:
-        require("onnx", "onnxruntime")
+        require_packages("onnx", "onnxruntime")
         import onnxruntime
 
         self._ort = onnxruntime
@@ -46,19 +46,19 @@ class OnnxRuntime(Runtime):
                 "pip install onnxruntime-gpu in place of onnxruntime"
             )
         self._threads = threads
-        self.device = in_words(
+        self.device = join_words(
             self._gpu_name() if device == "cuda" else cpu_name(),
-            counted(threads, "thread"),
+            format_count(threads, "thread"),
             f"ONNX Runtime {onnxruntime.__version__}",
             "float32",
         )
 
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
-        """Export the network, and load it."""
-        with TemporaryDirectory() as folder, without_denormals():
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
+        """Export the network to ONNX and load it into a session."""
+        with TemporaryDirectory() as folder, flush_denormals():
             path = Path(folder) / "model.onnx"
-            export(network, inputs, path)
-            session = self._session(path)
+            write_onnx(network, inputs, path)
+            session = self._open_session(path)
         binding = session.io_binding()
         tensors = [value for value in inputs if isinstance(value, Tensor)]
         for node, tensor in zip(session.get_inputs(), tensors, strict=True):
@@ -68,7 +68,7 @@ class OnnxRuntime(Runtime):
             binding.bind_output(node.name, self._place)
 
         def run(repeats: int) -> float:
-            with without_denormals():
+            with flush_denormals():
                 start = time.perf_counter()
                 for _ in range(repeats):
                     session.run_with_iobinding(binding)
@@ -76,16 +76,16 @@ class OnnxRuntime(Runtime):
 
         return run
 
-    def _session(self, path: Path) -> Any:
+    def _open_session(self, path: Path) -> Any:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3  # errors; its warnings are of no concern to a study
-        # For its threads. It holds for the calling one, too, and does not end with the session.
+        options.log_severity_level = 3  # errors only; warnings do not concern a study
+        # Set for all its threads and the calling thread, even after the session ends.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         provider = PROVIDERS[self._place]
         session = self._ort.InferenceSession(path, options, providers=[provider])
-        if session.get_providers()[0] != provider:  # else it would measure the CPU
+        if session.get_providers()[0] != provider:  # otherwise the CPU would be measured
             raise NasframeError(f"device={self._place}: ONNX Runtime cannot load its {provider}")
         return session
 

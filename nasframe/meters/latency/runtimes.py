@@ -1,4 +1,4 @@
-"""What runs a network in order to measure it."""
+"""Runtimes: software that runs networks to time them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 
 class Runtime(ABC):
-    """Runs networks on one device.
+    """Software that runs networks on one device.
 
     Attributes:
-        device: all that must be equal for two latencies to be comparable, in words: the
-            processor, how many threads, the software and its version, how it is set.
+        device: human-readable text that must be equal for two latencies to be comparable:
+            processor, number of threads, software with its version and settings.
     """
 
     device: str
 
     @abstractmethod
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
-        """Make the network ready to be timed; it is changed, and cannot be used elsewhere.
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
+        """Prepare a network for timing; this changes it, so use it nowhere else.
 
         Args:
-            network: on the CPU, in evaluation mode.
-            inputs: its arguments; they stay the same.
+            network: a module on the CPU, in evaluation mode.
+            inputs: its arguments in every run.
         """
 
 
-def in_words(*words: str | None) -> str:
-    """Words with commas in between; without those that are ``None``."""
+def join_words(*words: str | None) -> str:
+    """Join words with commas, without any ``None``."""
     return ", ".join(word for word in words if word is not None)
 
 
-def counted(count: int, what: str) -> str:
-    """A number and what is counted: ``1 thread``, ``4 threads``."""
+def format_count(count: int, what: str) -> str:
+    """Format a count with its noun: ``1 thread``, ``4 threads``."""
     return f"{count} {what}{'' if count == 1 else 's'}"

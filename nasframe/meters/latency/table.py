@@ -1,15 +1,16 @@
-"""A table of blocks: the latency of a network is put together from those of its blocks.
+"""Table of blocks: the latency of a network is computed from the latencies of its blocks.
 
-A file of JSON lines. The first tells what the table was made for, and where; each other one tells
-of a block, or of a whole network, as soon as it is measured. So nothing is lost if that is
-interrupted: the same command goes on, and cuts off a line that was written in part.
+A file of JSON lines. The first line says which networks and device the table is for; each further
+line holds a block or a whole network, written as soon as it is measured. An interrupted run loses
+nothing: the same command resumes, and cuts off a partly written line.
 
-What is added up are ratios to the reference network, which ran right before and after: a machine
-that is faster in one minute than in another changes the milliseconds, and hardly the ratios.
+The sum adds up ratios to the reference network, which ran right before and after. A machine whose
+speed changes from minute to minute changes the milliseconds, and hardly the ratios.
 
-A sum is not yet a network, in which nothing comes between two blocks. So some networks are measured
-whole, too, and a straight line through them corrects the sums. It gives a ratio, which becomes
-milliseconds by those of the reference network beside all the whole networks, their median.
+The sum of separately timed blocks is not the latency of a network, which runs them back to back.
+So some networks are measured whole, and a straight line through them corrects the sums. It gives a
+ratio. The median time of the reference network beside the whole networks turns it into
+milliseconds.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from nasframe.api.types import Architecture, TaskShape
 from nasframe.errors import NasframeError
 
 SCHEMA = 1
-"""The version of the format; a table with a higher one is refused."""
+"""Version of the format; tables with a higher version are rejected."""
 
-FITTED = 20
-"""Through how many whole networks, numbered from 0, the line goes."""
+FITTED_NETWORKS = 20
+"""Number of whole networks, counted from number 0, to which the line is fitted."""
 
 NEAR = 0.02
-"""A network that lies farther from the line than this part of its latency counts for less."""
+"""Relative distance from the line beyond which a network gets less weight."""
 
 
 class Whole(NamedTuple):
-    """A network that was measured whole, and the sum of its blocks' ratios."""
+    """Latency of a network measured whole, and the sum of its blocks' ratios."""
 
     ms: float
     ratio: float
@@ -45,24 +46,24 @@ class Whole(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Milliseconds of a network by the sum of its blocks' ratios: a constant, and a slope."""
+    """A line from the sum of a network's block ratios to its milliseconds."""
 
     constant: float
     slope: float
 
     def at(self, ratios: float) -> float:
-        """The milliseconds at a sum."""
+        """Return the milliseconds for a sum of ratios."""
         return self.constant + self.slope * ratios
 
 
 class Table:
-    """What is known of blocks and networks.
+    """Measured blocks and networks.
 
     Attributes:
         path: the file.
         header: its first line.
-        ratios: latencies of blocks, as ratios to the reference network's, by their keys.
-        networks: those that were measured whole, by number.
+        ratios: latencies of blocks relative to the reference network, by block key.
+        networks: networks measured whole, by number.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -73,16 +74,16 @@ class Table:
 
     @property
     def command(self) -> str:
-        """The command that goes on with it."""
+        """Command that resumes filling the table."""
         return f"nasframe-latency --table {self.path} {self.header['options']}"
 
     @property
     def reference_ms(self) -> float:
-        """Milliseconds of the reference network, beside the networks that were measured whole."""
-        return median(one.ms / one.ratio for one in self.networks.values())
+        """Median milliseconds of the reference network beside the networks measured whole."""
+        return median(whole.ms / whole.ratio for whole in self.networks.values())
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Take in what a line tells."""
+        """Add the block or network of a line."""
         if "block" in line:
             self.ratios[line["block"]] = line["ratio"]
         else:
@@ -90,10 +91,10 @@ class Table:
             self.networks[line["network"]] = whole
 
     def sum(self, keys: Iterable[str]) -> float:
-        """The sum of the ratios of blocks.
+        """Add up the ratios of blocks.
 
         Raises:
-            LookupError: naming a block that is not there.
+            LookupError: if the table lacks a block; names it.
         """
         try:
             return sum(self.ratios[key] for key in keys)
@@ -101,49 +102,49 @@ class Table:
             raise LookupError(f"no latency of the block {error}") from None
 
     def line(self) -> Line:
-        """The line through the first networks that were measured whole.
+        """Fit the line to the first networks measured whole, with soft-L1 loss on relative errors.
 
         Raises:
-            NasframeError: if they are not all there.
+            NasframeError: if some are not measured yet.
         """
         from scipy.optimize import least_squares
 
-        if not set(range(FITTED)) <= set(self.networks):
-            raise NasframeError(f"{self.path} is not finished; go on with: {self.command}")
-        networks = [self.networks[number] for number in range(FITTED)]
+        if not set(range(FITTED_NETWORKS)) <= set(self.networks):
+            raise NasframeError(f"{self.path} is not finished; resume it with: {self.command}")
+        wholes = [self.networks[number] for number in range(FITTED_NETWORKS)]
 
-        def distances(line: tuple[float, float]) -> list[float]:
-            return [Line(*line).at(one.sum) / one.ratio - 1 for one in networks]
+        def compute_errors(line: tuple[float, float]) -> list[float]:
+            return [Line(*line).at(whole.sum) / whole.ratio - 1 for whole in wholes]
 
-        found = least_squares(distances, (0.0, 1.0), loss="soft_l1", f_scale=NEAR).x
-        return Line(*(self.reference_ms * float(number) for number in found))
+        solution = least_squares(compute_errors, (0.0, 1.0), loss="soft_l1", f_scale=NEAR).x
+        return Line(*(self.reference_ms * float(number) for number in solution))
 
     def check(self, space: SearchSpace, task: TaskShape) -> None:
-        """Refuse networks for which it was not made.
+        """Check that the table is for the networks of a space and task.
 
         Raises:
-            NasframeError: saying what differs.
+            NasframeError: if it is for others; names the difference.
         """
-        for name, here in outline(space, task).items():
-            if (there := self.header[name]) != here:
-                if isinstance(here, list):
-                    pairs = zip_longest(there, here)
-                    there, here = next(pair for pair in pairs if pair[0] != pair[1])
+        for name, wanted in describe_networks(space, task).items():
+            if (stored := self.header[name]) != wanted:
+                if isinstance(wanted, list):
+                    pairs = zip_longest(stored, wanted)
+                    stored, wanted = next(pair for pair in pairs if pair[0] != pair[1])
                 raise NasframeError(
                     f"{self.path} is for other networks ({self.header['options']}): "
-                    f"{name}={there!r}, and here {here!r}"
+                    f"{name}={stored!r}, and this study has {wanted!r}"
                 )
 
 
-def outline(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
-    """What tells the networks of a space and a task from others; of networks, the first one.
+def describe_networks(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
+    """Describe the networks of a space and task: input, outputs, blocks of the first network.
 
     Raises:
-        NasframeError: if they are no chains of blocks.
+        NasframeError: if the networks are not chains of blocks.
     """
     first = space.blocks(Architecture((0,) * len(space.choices)), task)
     if first is None:
-        raise NasframeError("the networks of this search space are no chains of blocks")
+        raise NasframeError("the networks of this search space are not chains of blocks")
     return {
         "input": "x".join(map(str, task.input_shape)),
         "outputs": task.outputs,
@@ -151,35 +152,37 @@ def outline(space: SearchSpace, task: TaskShape) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> Table:
-    """Read a table; a last line that is still being written is left out.
+def read_table(path: Path) -> Table:
+    """Read a table, without an incomplete last line.
 
     Raises:
-        NasframeError: if there is none, a line is damaged, or nasframe is too old for it.
+        NasframeError: if it is missing, a line is damaged, or a newer nasframe wrote it.
     """
     try:
         first, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]
     except OSError as error:
         raise NasframeError(
-            f"no table of blocks in {path}: {error.strerror}; make one with: "
+            f"no table of blocks in {path}: {error.strerror}; write it with: "
             f"nasframe-latency --table {path} --space NAME"
         ) from error
-    with _naming(path, 1):
+    with _name_line(path, 1):
         header = json.loads(first)
         newer = header["table"] > SCHEMA
     if newer:
-        raise NasframeError(f"{path} was written by nasframe {header['nasframe']}, a newer one")
+        raise NasframeError(
+            f"{path} was written by a newer nasframe, {header['nasframe']}: update nasframe"
+        )
     table = Table(path, header)
     for number, line in enumerate(lines, 2):
-        with _naming(path, number):
+        with _name_line(path, number):
             table.take(json.loads(line))
     return table
 
 
 @contextmanager
-def _naming(path: Path, number: int) -> Iterator[None]:
-    """Name the line that cannot be used."""
+def _name_line(path: Path, number: int) -> Iterator[None]:
+    """Name the file and line in errors of the block."""
     try:
         yield
     except (ValueError, TypeError, LookupError) as error:
-        raise NasframeError(f"{path}, line {number}, is no line of a table of blocks") from error
+        raise NasframeError(f"{path}, line {number}, is not a line of a table of blocks") from error

@@ -1,4 +1,4 @@
-"""How well a table of blocks tells the latencies of networks that were measured whole."""
+"""Accuracy of a table of blocks on networks measured whole."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nasframe.meters.latency.table import Table
 
 
 class Agreement(NamedTuple):
-    """What a table tells of some networks, compared with what was measured.
+    """Comparison of predicted and measured latencies.
 
     Attributes:
         rank: Spearman's rank correlation with the measured ratios.
-        rank_ms: the same with the measured milliseconds, which the machine's changes are part of.
-        error: the mean of the relative errors without their signs.
-        bias: the mean of the relative errors: positive if the table tells too much.
+        rank_ms: the same with the measured milliseconds, which include changes of the machine.
+        error: mean absolute relative error.
+        bias: mean relative error, positive if the table predicts too much.
     """
 
     rank: float
@@ -25,17 +25,18 @@ class Agreement(NamedTuple):
     bias: float
 
 
-def agreement(table: Table, numbers: Iterable[int]) -> Agreement:
-    """Compare them for the networks of these numbers, at least two."""
+def compute_agreement(table: Table, numbers: Iterable[int]) -> Agreement:
+    """Compare predictions and measurements for networks by number, at least two."""
     from scipy.stats import spearmanr
 
     networks = [table.networks[number] for number in numbers]
     line, reference_ms = table.line(), table.reference_ms
-    told = [line.at(one.sum) for one in networks]
-    errors = [t / (one.ratio * reference_ms) - 1 for t, one in zip(told, networks, strict=True)]
+    predicted = [line.at(whole.sum) for whole in networks]
+    measured = [whole.ratio * reference_ms for whole in networks]
+    errors = [a / b - 1 for a, b in zip(predicted, measured, strict=True)]
     return Agreement(
-        rank=float(spearmanr(told, [one.ratio for one in networks]).statistic),
-        rank_ms=float(spearmanr(told, [one.ms for one in networks]).statistic),
+        rank=float(spearmanr(predicted, [whole.ratio for whole in networks]).statistic),
+        rank_ms=float(spearmanr(predicted, [whole.ms for whole in networks]).statistic),
         error=fmean(map(abs, errors)),
         bias=fmean(errors),
     )

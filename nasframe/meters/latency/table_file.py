@@ -1,4 +1,4 @@
-"""A table of blocks that is being filled."""
+"""File of a table of blocks, open for appending."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.table import Table, read
+from nasframe.meters.latency.table import Table, read_table
 from nasframe.storage.jsonl_log import JsonlLog
 
 _START = b'{"table"'
-"""How a table begins."""
+"""First bytes of a table."""
 
 
 class TableFile:
     """A table to which one process at a time appends.
 
     Args:
-        path: the file; made if it is not there.
-        header: the first line of a new table; that of an old one may differ only in the version.
+        path: the file; created if missing.
+        header: first line of a new table; an existing one may differ only in nasframe's version.
 
     Attributes:
-        table: what the file holds by now.
+        table: the current content of the file.
 
     Raises:
         NasframeError: if the file cannot be used, or is for other networks or another machine.
@@ -35,13 +35,13 @@ class TableFile:
         try:
             self._log = JsonlLog(path, self._check_start, lambda line: False)
         except BlockingIOError:
-            raise NasframeError(f"another process fills {path}: wait for it") from None
+            raise NasframeError(f"another process is filling {path}: wait until it ends") from None
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._explain_write(error) from error
         try:
             if not self._log.size:
                 self._write(header)
-            self.table = read(path)
+            self.table = read_table(path)
             self._check_header(header)
         except BaseException:
             self.close()
@@ -49,17 +49,17 @@ class TableFile:
 
     def _check_start(self, data: bytes) -> None:
         if data[: len(_START)] != _START[: len(data)]:
-            raise NasframeError(f"{self._path} is no table of blocks; it was left as it is")
+            raise NasframeError(f"{self._path} is not a table of blocks; it is unchanged")
 
     def _check_header(self, header: Mapping[str, Any]) -> None:
-        for name, here in header.items():
-            if name != "nasframe" and (there := self.table.header.get(name)) != here:
+        for name, wanted in header.items():
+            if name != "nasframe" and (stored := self.table.header.get(name)) != wanted:
                 raise NasframeError(
-                    f"{self._path} is a table with {name}={there}, and here it is {here}"
+                    f"{self._path} is a table with {name}={stored}; this command has {wanted}"
                 )
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Write a line.
+        """Append a line to the file and the table.
 
         Raises:
             NasframeError: if the disk is full or fails, or the file was removed.
@@ -71,13 +71,13 @@ class TableFile:
         try:
             self._log.append(line)
         except FileNotFoundError:
-            raise NasframeError(f"{self._path} was removed while it was filled") from None
+            raise NasframeError(f"{self._path} was removed while being filled") from None
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._explain_write(error) from error
 
-    def _unwritable(self, error: OSError) -> NasframeError:
+    def _explain_write(self, error: OSError) -> NasframeError:
         return NasframeError(f"cannot write to {self._path}: {error.strerror}")
 
     def close(self) -> None:
-        """Let other processes fill it."""
+        """Close the file and unlock it for other processes."""
         self._log.close()

@@ -1,8 +1,8 @@
-"""How long networks take, against a reference network that is measured beside them.
+"""Timing of networks, relative to a reference network measured in turns with them.
 
 The milliseconds of a network change with the machine's clock, its neighbours and its temperature
-by more than what networks differ by. What they are of the reference's, measured right before or
-after, changes far less.
+by more than networks differ. The ratio to the reference, measured right before or after, changes
+far less.
 """
 
 from __future__ import annotations
@@ -16,46 +16,47 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TypeAlias
 
-from nasframe.meters.latency.contention import MUCH, OtherLoad
-from nasframe.meters.latency.intervals import BLOCKS, FEWEST, Interval, interval
+from nasframe.meters.latency.contention import CONTENDED_CORES, OtherLoad
+from nasframe.meters.latency.intervals import BLOCKS, MIN_VALUES, Interval, compute_interval
 
-Run: TypeAlias = Callable[[int], float]
-"""Runs a network so many times, one after the other; returns the seconds of all."""
+TimedRun: TypeAlias = Callable[[int], float]
+"""Function that runs a network a number of times in a row and returns the total seconds."""
 
 Clock: TypeAlias = Callable[[], float]
 
 TIMED_SECONDS = 0.0002
-"""Shorter networks are run several times for one look at the clock, which then costs nothing."""
+"""Minimum seconds between two readings of the clock, whose cost is then negligible; shorter
+networks run several times."""
 
 SAMPLE_SECONDS = 0.005
-"""A sample is the median of as many such times as fit in here: on a machine that is not quiet,
-the process is interrupted in the middle of many of them."""
+"""Seconds of a sample, which is the median of all times that fit: on a busy machine many single
+times contain an interruption."""
 
 SHORT_SECONDS = 0.02
-"""Shorter networks have an untimed sample before each timed one: nothing of them is left in the
-caches. The first run of a network of 1 ms is slower by a half, the second one by 14 %."""
+"""Duration below which a network gets an untimed sample before each timed one, because the caches
+hold nothing of it. The first run of a network of 1 ms is 50 % slower, the second 14 %."""
 
 LEAST_SECONDS = 0.5
-"""A measurement lasts at least so long: its blocks are then longer than the turns in which an
-operating system gives cores to processes."""
+"""Minimum duration of a measurement: its blocks are then longer than the time slices of the
+operating system."""
 
 WARM_UP = 0.2
-"""Which part of the time may go into the warm-up, at most."""
+"""Maximum share of the time for the warm-up."""
 
 AGREE = 0.02
-"""The warm-up ends when the medians of two of its blocks in a row differ by no larger part."""
+"""Relative difference of the medians of two successive blocks at which the warm-up ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What was measured of one network.
+    """Measured latency of a network.
 
     Attributes:
         ms: milliseconds of a run.
-        ratio: of them to the reference's, always to the neighbouring ones.
-        runs: how many were timed.
-        converged: whether the interval of the ratio is as narrow as was wanted.
-        other_load: how many cores others kept busy meanwhile.
+        ratio: ratio of a run to the neighbouring runs of the reference.
+        runs: number of timed runs.
+        converged: whether the interval of the ratio became narrow enough.
+        other_load: cores that other processes kept busy meanwhile.
     """
 
     ms: Interval
@@ -65,15 +66,15 @@ class Timing:
     other_load: float
 
     def metrics(self) -> dict[str, float]:
-        """As the metrics of a meter, which ``METRICS`` names."""
+        """Return the metrics of a meter, by the names in ``LATENCY_METRICS``."""
         times = (self.ms.median, self.ms.low, self.ms.high)
         ratios = (self.ratio.median, self.ratio.low, self.ratio.high)
-        contended = self.other_load > MUCH
+        contended = self.other_load > CONTENDED_CORES
         rest = (self.runs, int(self.converged), self.other_load, int(contended))
-        return dict(zip(METRICS, (*times, *ratios, *rest), strict=True))
+        return dict(zip(LATENCY_METRICS, (*times, *ratios, *rest), strict=True))
 
 
-METRICS = (
+LATENCY_METRICS = (
     "latency_ms",
     "latency_ms_low",
     "latency_ms_high",
@@ -87,88 +88,87 @@ METRICS = (
 )
 
 
-def measure(
-    pairs: Sequence[tuple[Run, Run]],
+def measure_pairs(
+    pairs: Sequence[tuple[TimedRun, TimedRun]],
     *,
     width: float,
     seconds: float,
     clock: Clock = time.perf_counter,
 ) -> list[Timing]:
-    """Measure networks in turns, so that what changes meanwhile hits all alike.
+    """Measure networks in turns, so that changes of the machine affect all alike.
 
     Args:
-        pairs: each network, and the reference that it is measured beside.
-        width: how wide the 95 % interval of a ratio may be, as a share of the ratio; it ends when
-            all are as narrow.
-        seconds: how long it takes, warm-up included, if they never are.
-        clock: tells the seconds.
+        pairs: each network with its reference.
+        width: relative width of the 95 % intervals of the ratios at which the measurement stops.
+        seconds: maximum time of the measurement, warm-up included.
+        clock: returns the time in seconds.
     """
-    with _no_collections():
+    with _pause_collections():
         start = clock()
         share = WARM_UP * seconds / (2 * len(pairs))
         races = [
             _Race(_Contender(subject, share, clock), _Contender(reference, share, clock))
             for subject, reference in pairs
         ]
-        load, begun = OtherLoad(), clock()
+        load, race_start = OtherLoad(), clock()
         rounds, check = 0, BLOCKS
         while True:
             for race in races:
                 race.run()
             rounds += 1
             now = clock()
-            if now + (now - begun) / rounds > start + seconds:
+            if now + (now - race_start) / rounds > start + seconds:
                 break
-            if rounds >= check and now - begun >= LEAST_SECONDS:
-                if all(race.converged(width) for race in races):
+            if rounds >= check and now - race_start >= LEAST_SECONDS:
+                if all(race.has_converged(width) for race in races):
                     break
-                # Looking too often would find the interval narrow by chance.
+                # Frequent checks would find the interval narrow by chance.
                 check = math.ceil(1.25 * rounds)
         other_load = load.cores()
-        return [race.timing(width, other_load) for race in races]
+        return [race.summarize(width, other_load) for race in races]
 
 
 class _Contender:
-    """A network that is warm, and how it is sampled.
+    """A network after its warm-up, with the plan of its samples.
 
     Attributes:
-        runs: how many runs a sample times.
+        runs: number of timed runs in a sample.
     """
 
-    def __init__(self, run: Run, seconds: float, clock: Clock) -> None:
+    def __init__(self, run: TimedRun, seconds: float, clock: Clock) -> None:
         self._run = run
-        a_run = _warm_up(run, seconds, clock)
-        self._repeats = math.ceil(TIMED_SECONDS / a_run)
-        self._times = math.ceil(SAMPLE_SECONDS / (a_run * self._repeats))
+        run_seconds = _warm_up(run, seconds, clock)
+        self._repeats = math.ceil(TIMED_SECONDS / run_seconds)
+        self._times = math.ceil(SAMPLE_SECONDS / (run_seconds * self._repeats))
         self.runs = self._repeats * self._times
-        self._lead = self.runs if a_run < SHORT_SECONDS else 0
+        self._lead = self.runs if run_seconds < SHORT_SECONDS else 0
 
     def sample(self) -> float:
-        """Milliseconds of a run."""
+        """Take a sample: milliseconds of a run."""
         if self._lead:
             self._run(self._lead)
         times = [self._run(self._repeats) for _ in range(self._times)]
         return 1000 * median(times) / self._repeats
 
 
-def _warm_up(run: Run, seconds: float, clock: Clock) -> float:
-    """Run until it gets no faster or slower, but not for longer; returns the seconds of a run."""
+def _warm_up(run: TimedRun, seconds: float, clock: Clock) -> float:
+    """Run until the speed is steady, for at most ``seconds``; returns the seconds of a run."""
     end = clock() + seconds
-    before = math.inf
+    previous = math.inf
     while True:
         block_end = clock() + 2 * SAMPLE_SECONDS
         times = [run(1)]
         while clock() < end and (clock() < block_end or len(times) < 3):
             times.append(run(1))
-        now = median(times)
-        if clock() >= end or (1 - AGREE) * before <= now <= (1 + AGREE) * before:
-            return now
-        before = now
+        current = median(times)
+        if clock() >= end or (1 - AGREE) * previous <= current <= (1 + AGREE) * previous:
+            return current
+        previous = current
 
 
 @dataclass(slots=True)
 class _Race:
-    """A network beside its reference."""
+    """A network, its reference and their samples."""
 
     subject: _Contender
     reference: _Contender
@@ -176,29 +176,29 @@ class _Race:
     ratios: list[float] = field(default_factory=list)
 
     def run(self) -> None:
-        """Sample both twice, there and back: what changes steadily meanwhile cancels."""
-        there = self.subject.sample()
+        """Sample network, reference, reference, network: steady changes cancel in the ratio."""
+        first = self.subject.sample()
         reference = self.reference.sample() + self.reference.sample()
-        back = self.subject.sample()
-        self.ms += [there, back]
-        self.ratios.append((there + back) / reference)
+        last = self.subject.sample()
+        self.ms += [first, last]
+        self.ratios.append((first + last) / reference)
 
-    def converged(self, width: float) -> bool:
-        return len(self.ratios) >= FEWEST and interval(self.ratios).width <= width
+    def has_converged(self, width: float) -> bool:
+        return len(self.ratios) >= MIN_VALUES and compute_interval(self.ratios).width <= width
 
-    def timing(self, width: float, other_load: float) -> Timing:
+    def summarize(self, width: float, other_load: float) -> Timing:
         return Timing(
-            ms=interval(self.ms),
-            ratio=interval(self.ratios),
+            ms=compute_interval(self.ms),
+            ratio=compute_interval(self.ratios),
             runs=len(self.ms) * self.subject.runs,
-            converged=self.converged(width),
+            converged=self.has_converged(width),
             other_load=other_load,
         )
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Collect garbage before, and none inside the block."""
+def _pause_collections() -> Iterator[None]:
+    """Collect garbage, then pause collections inside the block."""
     was_enabled = gc.isenabled()
     gc.collect()
     gc.disable()

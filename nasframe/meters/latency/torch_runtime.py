@@ -1,4 +1,4 @@
-"""Latency in PyTorch."""
+"""PyTorch as a runtime for latencies."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from torch import Tensor
 
 from nasframe._support.system import cpu_name, threads
 from nasframe.errors import NasframeError
-from nasframe.meters.latency.inputs import without_denormals
+from nasframe.meters.latency.inputs import flush_denormals
 from nasframe.meters.latency.malloc import keep_memory
-from nasframe.meters.latency.runtimes import Runtime, counted, in_words
+from nasframe.meters.latency.runtimes import Runtime, format_count, join_words
 from nasframe.training.compile import compile_apart
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nasframe.meters.latency.timing import Run
+    from nasframe.meters.latency.timing import TimedRun
 
 
 class TorchRuntime(Runtime):
-    """PyTorch in inference mode; the process keeps the memory that it frees, from then on.
+    """PyTorch in inference mode; the process then keeps freed memory, see ``malloc``.
 
     Args:
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.
         precision: of weights, inputs and activations: ``float32``, ``bfloat16`` or ``float16``.
-        channels_last: whether images lie in memory with their channels innermost.
-        compile: whether networks are compiled, each as one graph.
+        channels_last: store images with their channels innermost in memory.
+        compile: compile each network as one graph.
 
     Raises:
-        NasframeError: if this machine has no such device.
+        NasframeError: if this machine lacks the device.
     """
 
     def __init__(
@@ -46,7 +46,9 @@ class TorchRuntime(Runtime):
         compile: bool = False,
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
-            raise NasframeError("device=cuda: torch finds no CUDA device on this machine")
+            raise NasframeError(
+                "device=cuda: torch finds no CUDA device on this machine; give device=cpu"
+            )
         keep_memory()
         self._place = torch.device(device)
         self._threads = threads
@@ -54,9 +56,9 @@ class TorchRuntime(Runtime):
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._compile = compile
         on_gpu = device == "cuda"
-        self.device = in_words(
+        self.device = join_words(
             torch.cuda.get_device_name() if on_gpu else cpu_name(),
-            counted(threads, "thread"),
+            format_count(threads, "thread"),
             f"torch {torch.__version__}",
             f"CUDA {torch.version.cuda}" if on_gpu else None,
             precision,
@@ -64,21 +66,21 @@ class TorchRuntime(Runtime):
             "compiled" if compile else None,
         )
 
-    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> Run:
-        """Move the network to its place, and run it once, so that errors show and it compiles."""
+    def prepare(self, network: nn.Module, inputs: tuple[Any, ...]) -> TimedRun:
+        """Move the network to the device and run it once, to compile it and surface errors."""
         network = network.to(self._place, self._dtype).to(memory_format=self._format)
-        arguments = [self._placed(value) for value in inputs]
+        arguments = [self._place_argument(value) for value in inputs]
         call = compile_apart(network, fullgraph=True) if self._compile else network
-        timed = _by_events if self._place.type == "cuda" else _by_clock
+        time_runs = _time_by_events if self._place.type == "cuda" else _time_by_clock
 
         def run(repeats: int) -> float:
-            with torch.inference_mode(), threads(self._threads), without_denormals():
-                return timed(partial(call, *arguments), repeats)
+            with torch.inference_mode(), threads(self._threads), flush_denormals():
+                return time_runs(partial(call, *arguments), repeats)
 
         run(1)
         return run
 
-    def _placed(self, value: Any) -> Any:
+    def _place_argument(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         if not value.is_floating_point():
@@ -87,15 +89,15 @@ class TorchRuntime(Runtime):
         return value.contiguous(memory_format=self._format) if value.ndim == 4 else value
 
 
-def _by_clock(call: Callable[[], object], repeats: int) -> float:
+def _time_by_clock(call: Callable[[], object], repeats: int) -> float:
     start = time.perf_counter()
     for _ in range(repeats):
         call()
     return time.perf_counter() - start
 
 
-def _by_events(call: Callable[[], object], repeats: int) -> float:
-    """As the device's own clock tells; each run waits for the one before it."""
+def _time_by_events(call: Callable[[], object], repeats: int) -> float:
+    """Time runs by the GPU's clock, in seconds; each run waits for the previous run."""
     start, end = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
     milliseconds = 0.0
     for _ in range(repeats):

@@ -1,1 +1,1 @@
-"""What several studies say beside each other."""
+"""Comparisons of several studies."""

@@ -1,4 +1,4 @@
-"""What was found after each trial: the best so far, and the mean of the best few.
+"""The best network so far after each trial, and the mean of the best few.
 
 Arrays are named by their axes: S studies, N trials, K sizes.
 """
@@ -11,12 +11,12 @@ import numpy as np
 
 from nasframe.report.comparison.studies import Floats, Study
 
-SIZES = (1, 5, 25)
-"""The best so many networks are averaged (Zoph et al. 2018, figure 6)."""
+TOP_SIZES = (1, 5, 25)
+"""How many of the best networks are averaged (Zoph et al. 2018, figure 6)."""
 
 
-def stacked(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
-    """Rewards and values of the first trials; a study that is over by then finds no more."""
+def stack_trials(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
+    """Stack rewards and values of the first trials; pad studies with fewer trials."""
     rewards_SN = np.full((len(studies), budget), -np.inf)
     values_SN = np.full((len(studies), budget), np.nan)
     for row, study in enumerate(studies):
@@ -26,19 +26,24 @@ def stacked(studies: Sequence[Study], budget: int) -> tuple[Floats, Floats]:
     return rewards_SN, values_SN
 
 
-def top_means(rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = SIZES) -> Floats:
-    """The mean value of the best k of the first n trials, for each size k, study and n.
+def compute_top_means(
+    rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = TOP_SIZES
+) -> Floats:
+    """Compute the mean value of the best k of the first n trials, for each size k, study and n.
 
-    The best are those with the highest rewards, the earlier first among equals. Where fewer than k
-    trials have a reward, it is not a number.
+    The best trials have the highest rewards; among equals the earlier trial counts as better.
+    The mean is NaN where fewer than k trials have a reward.
 
     Args:
-        rewards_SN: minus infinity where there is no reward.
-        values_SN: not a number there.
-        sizes: how many are averaged.
+        rewards_SN: rewards; minus infinity for a trial without a reward.
+        values_SN: values; NaN for a trial without a reward.
+        sizes: each number k of trials to average.
+
+    Returns:
+        means_KSN.
     """
     studies, budget = rewards_SN.shape
-    rewards_ST = np.full((studies, max(sizes)), -np.inf)  # T: the best so far, the best first
+    rewards_ST = np.full((studies, max(sizes)), -np.inf)  # T: the top trials, best first
     values_ST = np.full_like(rewards_ST, np.nan)
     means_KSN = np.empty((len(sizes), studies, budget))
     for n in range(budget):
@@ -52,21 +57,21 @@ def top_means(rewards_SN: Floats, values_SN: Floats, sizes: Sequence[int] = SIZE
     return means_KSN
 
 
-def worst(rewards: Sequence[Floats], values: Sequence[Floats]) -> float:
-    """The value of the trial with the lowest reward of all; not a number if none has one."""
+def find_worst(rewards: Sequence[Floats], values: Sequence[Floats]) -> float:
+    """Return the value of the trial with the lowest reward; NaN if no trial has a reward."""
     reward, value = np.concatenate(rewards, axis=None), np.concatenate(values, axis=None)
     return float(value[np.where(np.isfinite(reward), reward, np.inf).argmin()])
 
 
-def falls(rewards: Sequence[Floats], values: Sequence[Floats]) -> bool:
-    """Whether the value falls as the reward rises, as a loss does: then less of it is better."""
+def is_lower_better(rewards: Sequence[Floats], values: Sequence[Floats]) -> bool:
+    """Return whether lower values are better: they fall as the reward rises, as a loss does."""
     reward, value = np.concatenate(rewards, axis=None), np.concatenate(values, axis=None)
     trained = np.isfinite(reward)
     reward, value = reward[trained], value[trained]
     return bool(((reward - reward.mean()) * (value - value.mean())).sum() < 0)
 
 
-def first_reaching(best_SN: Floats, value: float, lower: bool) -> Floats:
-    """For each study the first trial, from 1, that is as good; infinity if there is none."""
+def find_first_reaching(best_SN: Floats, value: float, lower: bool) -> Floats:
+    """Return each study's first trial, from 1, to reach a value; infinity if none does."""
     reached_SN = best_SN <= value if lower else best_SN >= value
     return np.where(reached_SN.any(axis=1), reached_SN.argmax(axis=1) + 1.0, np.inf)

@@ -1,4 +1,4 @@
-"""Over how many trials studies are compared."""
+"""The number of trials over which studies are compared."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ from nasframe.errors import NasframeError
 from nasframe.report.comparison.studies import Study
 
 
-def limiting_study(studies: Sequence[Study]) -> Study:
-    """The study that sets the budget: those that found their end do not, if others did not."""
+def find_limiting_study(studies: Sequence[Study]) -> Study:
+    """Return the study that sets the budget: the shortest that has not ended by itself.
+
+    If all studies have ended by themselves, the longest sets it.
+    """
     unfinished = [study for study in studies if not study.over]
     by_length = {len(study.rewards_N): study for study in unfinished or studies}
     return by_length[min(by_length) if unfinished else max(by_length)]
 
 
-def checked(marks: Sequence[int], limiting: Study) -> list[int]:
-    """Marks in their order.
+def check_marks(marks: Sequence[int], limiting: Study) -> list[int]:
+    """Check and sort marks: numbers of trials at which studies are compared.
 
     Raises:
-        NasframeError: if one is beyond the budget.
+        NasframeError: if a mark is beyond the budget.
     """
     budget = len(limiting.rewards_N)
     if max(marks) > budget:
         raise NasframeError(
             f"--at {max(marks)}: {limiting.folder} has {budget} trials. Compare at {budget} at "
-            "most, let it go on, or leave it out"
+            "most, resume that study, or leave it out"
         )
     return sorted(set(marks))
 
 
-def usual_marks(budget: int) -> list[int]:
-    """The budget, and about its half and its quarter if they are not too close."""
+def choose_marks(budget: int) -> list[int]:
+    """Choose marks: about a quarter and a half of the budget, and the budget itself.
+
+    A budget below 8 trials is the only mark.
+    """
     if budget < 8:
         return [budget]
     digits = 2 - len(str(budget // 4))

@@ -1,4 +1,4 @@
-"""Studies grouped by their configuration, and named by what differs."""
+"""Group studies by configuration, and label each group by its differing settings."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 from nasframe.api.study_config import StudyConfig
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import objective_of
+from nasframe.registry.restore import restore_objective
 from nasframe.registry.serialization import TYPE
-from nasframe.report.comparison.labels import completed, named
-from nasframe.report.comparison.studies import Study, find, read
-from nasframe.report.parallel import each
+from nasframe.report.comparison.labels import complete_part, label_part
+from nasframe.report.comparison.studies import Study, find_studies, read_study
+from nasframe.report.parallel import map_folders
 
 _SAME = ("objective", "evaluator", "task")
-"""What must not differ: numbers that come about in different ways are not comparable."""
+"""Groups that must be equal: results of different kinds are not comparable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """All studies of one configuration, by their seeds."""
+    """All studies of one configuration, by seed."""
 
     label: str
     controller: str
@@ -32,13 +32,13 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What is compared.
+    """The studies of a comparison.
 
     Attributes:
-        metric: the name of the metric; ``None`` for the reward.
-        contenders: in the order in which their folders were given.
-        empty: folders of studies that have no trial yet.
-        in_points: whether the numbers are accuracies, of which a hundredth is a point.
+        metric: the metric to compare; ``None`` for the reward.
+        contenders: the contenders, in the order of their folders.
+        empty: folders of studies without a trial.
+        in_points: whether the values are accuracies, shown in percentage points.
     """
 
     metric: str | None
@@ -47,39 +47,39 @@ class Contest:
     in_points: bool
 
 
-def contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
-    """Read all studies in and below folders.
+def read_contest(folders: Sequence[Path], metric: str | None = None) -> Contest:
+    """Read all studies in and below folders, grouped into contenders.
 
     Args:
         folders: studies, or folders that hold studies at any depth.
-        metric: what is compared of the trials that are best by their reward; else the reward.
+        metric: the metric to compare, of the trials with the best reward; else the reward.
 
     Raises:
-        NasframeError: if there is none, a journal is damaged, or they cannot be compared.
+        NasframeError: if there is no study, a journal is damaged, or studies are not comparable.
     """
-    paths = find(folders)
-    found = each(partial(read, metric=metric), paths, "Reading studies")
+    paths = find_studies(folders)
+    found = map_folders(partial(read_study, metric=metric), paths, "Reading studies")
     studies = [study for study in found if study is not None]
     if not studies:
         raise NasframeError(f"no study has a trial yet in {', '.join(map(str, folders))}")
     _check_comparable(studies)
     return Contest(
         metric=metric,
-        contenders=_grouped(studies),
+        contenders=_group(studies),
         empty=tuple(path for path, study in zip(paths, found, strict=True) if study is None),
         in_points=_are_accuracies(studies, metric),
     )
 
 
 def _are_accuracies(studies: Sequence[Study], metric: str | None) -> bool:
-    accurate = _in_points(studies[0]) if metric is None else "accuracy" in metric
+    accuracies = _has_points(studies[0]) if metric is None else "accuracy" in metric
     outside = (((study.values_N < 0) | (study.values_N > 1)).any() for study in studies)
-    return accurate and not any(outside)
+    return accuracies and not any(outside)
 
 
-def _in_points(study: Study) -> bool:
+def _has_points(study: Study) -> bool:
     try:
-        return objective_of(study.config).in_points
+        return restore_objective(study.config).in_points
     except NasframeError:  # its plugin is not installed
         return False
 
@@ -88,20 +88,20 @@ def _check_comparable(studies: Sequence[Study]) -> None:
     first = studies[0]
     for group in _SAME:
         for other in studies:
-            mine, its = (completed(group, study.config[group]) for study in (first, other))
+            mine, its = (complete_part(group, study.config[group]) for study in (first, other))
             if mine != its:
                 raise NasframeError(
-                    f"{first.folder} has {group}={named(group, mine)}, {other.folder} has "
-                    f"{group}={named(group, its)}: their results cannot be compared.\n"
+                    f"{first.folder} has {group}={label_part(group, mine)}, {other.folder} has "
+                    f"{group}={label_part(group, its)}: their results cannot be compared.\n"
                     f"Give only folders of studies with the same {' and '.join(_SAME)}"
                 )
 
 
-def _grouped(studies: Sequence[Study]) -> tuple[Contender, ...]:
+def _group(studies: Sequence[Study]) -> tuple[Contender, ...]:
     groups: dict[str, dict[int, Study]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for study in studies:
-        own = _settings(study.config)
+        own = _select_settings(study.config)
         key = json.dumps(own, sort_keys=True)
         settings[key] = own
         seed = study.config["seed"]
@@ -111,36 +111,36 @@ def _grouped(studies: Sequence[Study]) -> tuple[Contender, ...]:
                 f"{other.folder} and {study.folder} are the same search with the same seed, "
                 f"{seed}: leave one of them out"
             )
-    labels = _labels(list(settings.values()))
+    labels = _make_labels(list(settings.values()))
     return tuple(
-        Contender(label, named("controller", settings[key]["controller"]), groups[key])
+        Contender(label, label_part("controller", settings[key]["controller"]), groups[key])
         for label, key in zip(labels, groups, strict=True)
     )
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a study another contender: all but the seed, the folder, budget and machinery."""
+def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the settings that define a contender: not seed, folder, budget or machinery."""
     free = {item.name for item in fields(StudyConfig) if item.metadata.get("free")}
     kept = {key: config[key] for key in config if key not in {*free, "seed", "meters", TYPE}}
     kept |= {f"meters.{name}": part for name, part in config["meters"].items()}
     return {
-        key: completed(key.partition(".")[0], value) if isinstance(value, Mapping) else value
+        key: complete_part(key.partition(".")[0], value) if isinstance(value, Mapping) else value
         for key, value in kept.items()
     }
 
 
-def _labels(contenders: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A name for each, of what differs between them; the controller goes without its group."""
+def _make_labels(contenders: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Label each contender by its differing settings; the controller needs no prefix."""
     keys = dict.fromkeys(["controller", *(key for settings in contenders for key in settings)])
     differing = [
         key for key in keys if any(s.get(key) != contenders[0].get(key) for s in contenders)
     ] or ["controller"]
-    return [" ".join(_part_label(key, settings) for key in differing) for settings in contenders]
+    return [" ".join(_label_setting(key, settings) for key in differing) for settings in contenders]
 
 
-def _part_label(key: str, settings: Mapping[str, Any]) -> str:
-    if key not in settings:  # a meter that others have
+def _label_setting(key: str, settings: Mapping[str, Any]) -> str:
+    if key not in settings:  # a meter of other contenders
         return f"without {key}"
     value = settings[key]
-    name = named(key.partition(".")[0], value) if isinstance(value, Mapping) else value
+    name = label_part(key.partition(".")[0], value) if isinstance(value, Mapping) else value
     return str(name) if key == "controller" else f"{key}={name}"

@@ -1,4 +1,4 @@
-"""Means with their uncertainty, and tests of differences between pairs of studies."""
+"""Means with confidence intervals, and tests of paired differences."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy import stats
 from nasframe.report.comparison.studies import Floats
 
 SIGNIFICANCE = 0.05
-"""A difference with a lower p-value is said to be there; intervals hold 1 minus this."""
+"""The level below which a p-value is significant; intervals cover 1 minus this."""
 
 _RESAMPLES = 99_999
-"""Up to 16 pairs all flips of signs are tried; for more this many that are drawn."""
+"""The number of random sign flips for more than 16 pairs; up to 16, all flips are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Estimate:
     """A mean over seeds.
 
     Attributes:
-        mean: over the seeds.
+        mean: the mean.
         margin: half the width of its 95 % interval by Student's t; ``None`` for one seed.
-        count: how many seeds there are.
+        count: the number of seeds.
     """
 
     mean: float
@@ -35,26 +35,26 @@ class Estimate:
 
 
 def estimate(values: Sequence[float] | Floats) -> Estimate | None:
-    """The mean and its interval; ``None`` of no values, or if one is not a number."""
+    """Estimate a mean and its interval; ``None`` without values, or if one is NaN."""
     array = np.asarray(values, float)
     if not array.size or np.isnan(array).any():
         return None
-    margin = float(margins(array)) if array.size > 1 else None
+    margin = float(compute_margins(array)) if array.size > 1 else None
     return Estimate(float(array.mean()), margin, array.size)
 
 
-def margins(values_S: Floats) -> Floats:
-    """Half the width of the 95 % intervals of means over the first axis: at least two values."""
+def compute_margins(values_S: Floats) -> Floats:
+    """Compute half the 95 % intervals of means over the first axis, of at least two values."""
     n = len(values_S)
     quantile: float = stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
     return np.asarray(quantile * values_S.std(axis=0, ddof=1) / sqrt(n))
 
 
-def sign_flip_p(differences: Sequence[float] | Floats) -> float:
-    """The two-sided p-value of a mean difference over pairs, by flipping signs.
+def compute_sign_flip_p(differences: Sequence[float] | Floats) -> float:
+    """Compute the two-sided p-value of a mean paired difference by a sign-flip test.
 
-    If there were no difference, each pair could as well have had the other sign. The p-value is
-    the share of all flips that have a mean at least as far from 0.
+    Without a true difference each pair could equally have the opposite sign. The p-value is the
+    share of all flips with a mean at least as far from 0.
     """
     if len(differences) < 2:
         return 1.0
@@ -70,8 +70,8 @@ def sign_flip_p(differences: Sequence[float] | Floats) -> float:
     return float(result.pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrected p-values: of all of them together, 5 % is still the risk of one wrong claim.
+def correct_p_values(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for multiple tests: the risk of any wrong claim stays 5 %.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
     """
@@ -82,11 +82,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def least_p(pairs: int, comparisons: int) -> float:
-    """The smallest p-value that so many pairs can give, corrected for so many comparisons."""
+def compute_least_p(pairs: int, comparisons: int) -> float:
+    """Return the smallest possible p-value for a number of pairs, corrected for comparisons."""
     return min(1.0, comparisons * 2.0 / 2.0**pairs)
 
 
-def pairs_needed(comparisons: int) -> int:
-    """How many pairs of studies it takes at least to show a difference."""
-    return next(n for n in count(1) if least_p(n, comparisons) < SIGNIFICANCE)
+def count_pairs_needed(comparisons: int) -> int:
+    """Return the minimum number of pairs of studies that can show a difference."""
+    return next(n for n in count(1) if compute_least_p(n, comparisons) < SIGNIFICANCE)

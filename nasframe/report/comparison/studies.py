@@ -1,4 +1,4 @@
-"""Studies as numbers: found in folders, read from their journals."""
+"""Find studies in folders, and read their journals as numbers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError, nearest
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
+from nasframe.storage.events import Resumed, Told, read_events
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """What a comparison needs of a study, for its N trials in the order of their numbers.
+    """A study to be compared, with its N trials in the order of their numbers.
 
     Attributes:
-        folder: where it is.
+        folder: the study's folder.
         config: its configuration in plain values.
-        rewards_N: minus infinity for a trial without a reward: failed or rejected.
-        values_N: what is compared, the reward or a metric; not a number where there is no reward.
-        over: whether it found an end by itself: with a larger budget it would find no more.
+        rewards_N: rewards; minus infinity for a failed or rejected trial.
+        values_N: the compared values, rewards or a metric; NaN for a trial without a reward.
+        over: whether it ended by itself, so that a larger budget would find no more.
     """
 
     folder: Path
@@ -43,25 +43,27 @@ class Study:
     over: bool
 
 
-def find(folders: Sequence[Path]) -> list[Path]:
-    """The folders of all studies in and below these, each once.
+def find_studies(folders: Sequence[Path]) -> list[Path]:
+    """Find all studies in and below folders, each once.
 
     Raises:
-        NasframeError: if a folder cannot be read, or has no study.
+        NasframeError: if a folder cannot be read, or contains no study.
     """
     found: dict[Path, Path] = {}
     for folder in folders:
-        paths = sorted(_below(folder))
+        paths = sorted(_walk(folder))
         if not paths:
-            raise NasframeError(f"no study in {folder}: a study's folder has a {journal.FILE}")
+            raise NasframeError(
+                f"no study in {folder}: a study's folder has a {journal.JOURNAL_FILE}"
+            )
         for path in paths:
             found.setdefault(path.resolve(), path)
     return list(found.values())
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(folder, onerror=_refuse):
-        if journal.FILE in files:
+        if journal.JOURNAL_FILE in files:
             folders.clear()
             yield Path(path)
 
@@ -70,22 +72,22 @@ def _refuse(error: OSError) -> None:
     raise NasframeError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def read(folder: Path, metric: str | None) -> Study | None:
-    """Read a study; ``None`` if it has no trial yet.
+def read_study(folder: Path, metric: str | None) -> Study | None:
+    """Read a study for a comparison; ``None`` if it has no trial yet.
 
     Args:
         folder: the study's folder.
-        metric: what is compared; the reward if not given.
+        metric: the metric to compare; the reward if ``None``.
 
     Raises:
-        NasframeError: if the journal is damaged, or a trained trial has no such metric.
+        NasframeError: if the journal is damaged, or a trained trial lacks the metric.
     """
-    header = next(journal.read(folder), None)
+    header = next(journal.read_journal(folder), None)
     if header is None:
         return None
     told: list[Trial] = []
     limit = header["config"]["max_duplicates"]
-    for event in history(folder):
+    for event in read_events(folder):
         if isinstance(event, Told):
             told.append(event.trial)
         elif isinstance(event, Resumed):
@@ -94,22 +96,22 @@ def read(folder: Path, metric: str | None) -> Study | None:
     trials = [trial for trial in told if trial.duplicate_of is None]
     if not trials:
         return None
-    values = [value_of(trial, metric, folder) for trial in trials]
+    values = [get_value(trial, metric, folder) for trial in trials]
     pairs = zip(trials, values, strict=True)
     return Study(
         folder=folder,
         config=header["config"],
         rewards_N=np.array([-np.inf if v is None else t.reward for t, v in pairs], float),
         values_N=np.array(values, float),  # None becomes nan
-        over=_repeats(told) >= limit or _is_exhausted(header["config"], trials),
+        over=_count_repeats(told) >= limit or _is_exhausted(header["config"], trials),
     )
 
 
-def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
-    """What is compared of a trial of a study; ``None`` if it has no reward.
+def get_value(trial: Trial, metric: str | None, folder: Path) -> float | None:
+    """Return the compared value of a trial; ``None`` if it has no reward.
 
     Raises:
-        NasframeError: if it has a reward and no such metric.
+        NasframeError: if it has a reward but lacks the metric.
     """
     if trial.reward is None or metric is None:
         return trial.reward
@@ -123,21 +125,21 @@ def value_of(trial: Trial, metric: str | None, folder: Path) -> float | None:
     return last[0]
 
 
-def _repeats(told: Sequence[Trial]) -> int:
-    """How many of the last proposals were known already."""
+def _count_repeats(told: Sequence[Trial]) -> int:
+    """Count the duplicates since the last new proposal."""
     newest = max((i for i, trial in enumerate(told) if trial.duplicate_of is None), default=-1)
     return len(told) - 1 - newest
 
 
 def _is_exhausted(config: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether every architecture was tried; no if the plugin of the space is not installed."""
+    """Return whether every architecture was tried; false without the space's plugin."""
     with suppress(NasframeError):
-        space = _space(json.dumps({"search_space": config["search_space"]}))
+        space = _build_space(json.dumps({"search_space": config["search_space"]}))
         full = len(space.choices)
         return sum(len(trial.architecture.tokens) == full for trial in trials) >= space.size
     return False
 
 
 @cache
-def _space(part: str) -> SearchSpace:
-    return space_of(json.loads(part))
+def _build_space(part: str) -> SearchSpace:
+    return restore_space(json.loads(part))

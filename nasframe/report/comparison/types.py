@@ -1,4 +1,4 @@
-"""The figures of a comparison, in plain numbers: tables, sentences and picture only show them."""
+"""The figures of a comparison, as plain numbers that tables, text and charts show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nasframe.report.comparison.statistics import Estimate
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A mean over seeds after some trials, with its 95 % interval; ``None`` of one seed."""
+    """A mean over seeds by trial; ``margin``, half the 95 % interval, is ``None`` for one seed."""
 
     trials: tuple[int, ...]
     mean: tuple[float, ...]
@@ -19,18 +19,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ContenderRow:
     """The figures of one contender.
 
     Attributes:
-        label: its name.
+        label: its label.
         controller: the option of its controller.
-        seeds: of its studies.
+        seeds: the seeds of its studies.
         best: the best so far at each mark.
         top: the mean of the best k at the last mark, by k; ``None`` where a study has fewer.
         area: the mean of the best so far over all trials of the budget.
-        reached: how many of its studies are as good as wanted by the end.
-        median_reach: the trial by which half of them are; ``None`` if fewer are.
+        reached: the number of its studies that reach the value to reach.
+        median_reach: the trial by which half of them reach it; ``None`` if fewer do.
         curves: the means of the best k, by k.
     """
 
@@ -47,14 +47,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two contenders differ at the last mark, over the seeds that both have.
+    """The difference of two contenders at the last mark, over their common seeds.
 
     Attributes:
-        first: the label of one.
-        second: the label of the other.
-        difference: the mean of the first minus that of the second, and its paired interval.
-        p: by flipping signs, corrected for all comparisons (Holm).
-        least_p: the smallest value that ``p`` could have with so many seeds and comparisons.
+        first: the label of the first contender.
+        second: the label of the second contender.
+        difference: the mean of the first minus that of the second, with its paired interval.
+        p: the p-value of a sign-flip test, corrected for all comparisons (Holm).
+        least_p: the smallest possible ``p`` for this number of seeds and comparisons.
     """
 
     first: str
@@ -66,21 +66,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The figures of a contest.
+    """The figures of a comparison.
 
     Attributes:
-        metric: what is compared; ``None`` for the reward.
-        in_points: whether it is an accuracy, of which a hundredth is a point.
-        lower: whether less of it is better.
-        budget: how many trials every study has, but for those that ended by themselves.
-        marks: the numbers of trials at which the best so far is told; at the last one it is tested.
-        reach: how good a study was to be.
+        metric: the compared metric; ``None`` for the reward.
+        in_points: whether the values are accuracies, shown in percentage points.
+        lower: whether lower values are better.
+        budget: the number of trials compared; only studies that ended by themselves have fewer.
+        marks: the numbers of trials at which the best so far is shown; tested at the last.
+        reach: the value to reach.
         limiting: the study that sets the budget.
         longest: the number of trials of the longest study.
-        over: how many studies ended by themselves before the budget's end.
+        over: the number of studies that ended by themselves within the budget.
         empty: studies without trials, which are left out.
         rows: the contenders.
-        differences: of all pairs that have seeds in common.
+        differences: the differences of all pairs with common seeds.
     """
 
     metric: str | None
@@ -93,5 +93,5 @@ class Comparison:
     longest: int
     over: int
     empty: tuple[Path, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ContenderRow, ...]
     differences: tuple[Difference, ...]

@@ -1,1 +1,1 @@
-"""The page of a study: one HTML file with charts, drawings and all trials."""
+"""The report page: one HTML file with charts, drawings and all trials."""

@@ -3,21 +3,21 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const PAGE = 50;
 const at = (id) => document.getElementById(id);
 
-function element(tag, text, attributes = {}) {
+function makeElement(tag, text, attributes = {}) {
   const made = document.createElement(tag);
   if (text !== undefined) made.textContent = text;
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
 }
 
-function figure(value) {
+function formatFigure(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value)) return value.toLocaleString("en");
   return Math.abs(value) < 0.01 ? value.toPrecision(3) : value.toFixed(4);
 }
 
-// One object a trial, with the study's place and its metrics as columns of their own.
+// One object per trial, with the index of its study and a column for each metric.
 const ROWS = DATA.studies.flatMap((study, place) => {
   const columns = study.columns;
   return columns.trial.map((number, k) => {
@@ -32,13 +32,13 @@ const ROWS = DATA.studies.flatMap((study, place) => {
 const ROW_OF = new Map(ROWS.map((row) => [row.place + ":" + row.trial, row]));
 const trained = (row) => row.state === "trained" || (row.state === "stopped" && row.reward !== null);
 
-// Theme: the system's, or what was chosen on this page.
+// Theme: the system's, unless one was chosen on this page.
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
-const kept = (name) => { try { return sessionStorage.getItem(name); } catch { return null; } };
-const keep = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* a file may have no storage */ } };
-function theme() { return kept("theme") || (SYSTEM.matches ? "dark" : "light"); }
+const load = (name) => { try { return sessionStorage.getItem(name); } catch { return null; } };
+const save = (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* pages opened from a file may have no storage */ } };
+function getTheme() { return load("theme") || (SYSTEM.matches ? "dark" : "light"); }
 
-function config() {
+function makeConfig() {
   const style = getComputedStyle(document.documentElement);
   const text = style.getPropertyValue("--text").trim(), line = style.getPropertyValue("--line").trim();
   const axis = { labelColor: text, titleColor: text, gridColor: line, domainColor: line, tickColor: line };
@@ -49,8 +49,8 @@ const VIEWS = {};
 async function show(name, datasets) {
   const spec = DATA.charts[name];
   if (!spec) return;
-  const own = { ...spec.config, ...config() };
-  if (!datasets) delete own.autosize;  // panels side by side have their own sizes
+  const own = { ...spec.config, ...makeConfig() };
+  if (!datasets) delete own.autosize;  // panels side by side have fixed sizes
   const merged = { ...spec, datasets: datasets ?? spec.datasets, config: own };
   VIEWS[name]?.finalize();
   const made = await vegaEmbed("#chart-" + name, merged, { actions: { export: true, source: false, compiled: false, editor: false }, renderer: "canvas" });
@@ -59,7 +59,7 @@ async function show(name, datasets) {
 }
 
 const slim = (row) => ({ place: row.place, study: row.study, trial: row.trial, reward: row.reward, elapsed: row.elapsed, state: row.state });
-function best(field) {
+function findBest(field) {
   const found = [], rows = [...ROWS].sort((a, b) => a[field] - b[field]);
   DATA.studies.forEach((study, place) => {
     let most = -Infinity, last = null;
@@ -73,16 +73,16 @@ function best(field) {
   return found;
 }
 
-function charts() {
+function drawCharts() {
   const trials = ROWS.filter((row) => row.state !== "duplicate").map(slim);
-  const datasets = { trials, best_trial: best("trial"), best_elapsed: best("elapsed") };
+  const datasets = { trials, best_trial: findBest("trial"), best_elapsed: findBest("elapsed") };
   const all = ROWS.filter(trained);
   const front = DATA.studies.flatMap((study, place) => study.front.map((number) => ROW_OF.get(place + ":" + number)));
   at("front-section").hidden = !DATA.charts.front;
-  return Promise.all([show("comparison", undefined), show("trials", datasets), show("time", datasets), show("front", { trained: all, front }), shares()]);
+  return Promise.all([show("comparison", undefined), show("trials", datasets), show("time", datasets), show("front", { trained: all, front }), drawShares()]);
 }
 
-function shares() {
+function drawShares() {
   const study = DATA.studies[+at("share-study").value];
   const share = study?.shares[+at("share-choice").value];
   if (!share) return null;
@@ -91,47 +91,47 @@ function shares() {
   return show("shares", { shares: rows });
 }
 
-function pick(select, names) {
-  select.replaceChildren(...names.map((name, place) => element("option", name, { value: place })));
+function fillSelect(select, names) {
+  select.replaceChildren(...names.map((name, place) => makeElement("option", name, { value: place })));
 }
 
-function frequent() {
+function fillFrequent() {
   const study = DATA.studies[+at("share-study").value];
-  pick(at("share-choice"), study.shares.map((share) => share.choice));
+  fillSelect(at("share-choice"), study.shares.map((share) => share.choice));
   const rows = study.shares.map((share) => {
     const sum = share.best.reduce((a, b) => a + b, 0);
     const most = share.best.indexOf(Math.max(...share.best));
     return { choice: share.choice, option: share.options[most], share: sum ? share.best[most] / sum : 0 };
   }).sort((a, b) => b.share - a.share).slice(0, 25);
-  const body = element("tbody");
+  const body = makeElement("tbody");
   for (const row of rows) {
-    const line = element("tr");
-    line.append(element("td", row.choice), element("td", row.option), element("td", Math.round(100 * row.share) + " %", { class: "number" }));
+    const line = makeElement("tr");
+    line.append(makeElement("td", row.choice), makeElement("td", row.option), makeElement("td", Math.round(100 * row.share) + " %", { class: "number" }));
     body.append(line);
   }
-  const head = element("thead"), line = element("tr");
-  for (const name of ["choice", "option", "share"]) line.append(element("th", name, { scope: "col" }));
+  const head = makeElement("thead"), line = makeElement("tr");
+  for (const name of ["choice", "option", "share"]) line.append(makeElement("th", name, { scope: "col" }));
   head.append(line);
   at("frequent").replaceChildren(head, body);
 }
 
-// The chosen architecture
+// The selected architecture
 function choose(place, number, scroll = false) {
   const row = ROW_OF.get(place + ":" + number), study = DATA.studies[place];
   if (!row) return;
-  const list = element("dl");
-  const facts = { trial: row.trial, state: row.reason ? row.state + ": " + row.reason : row.state, reward: figure(row.reward), architecture: row.words, tokens: row.architecture };
+  const list = makeElement("dl");
+  const facts = { trial: row.trial, state: row.reason ? row.state + ": " + row.reason : row.state, reward: formatFigure(row.reward), architecture: row.words, tokens: row.architecture };
   if (DATA.studies.length > 1) facts.study = row.study;
-  for (const [name, value] of Object.entries(row.metrics)) facts[name] = figure(value);
-  for (const [name, value] of Object.entries(facts)) list.append(element("dt", name), element("dd", value));
+  for (const [name, value] of Object.entries(row.metrics)) facts[name] = formatFigure(value);
+  for (const [name, value] of Object.entries(facts)) list.append(makeElement("dt", name), makeElement("dd", value));
   const parts = [list], text = study.drawings[number];
   if (text) {
-    const drawing = element("div", undefined, { class: "drawing", role: "img", "aria-label": "The architecture of trial " + number, tabindex: "0" });
+    const drawing = makeElement("div", undefined, { class: "drawing", role: "img", "aria-label": "The architecture of trial " + number, tabindex: "0" });
     drawing.append(document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true));
-    const link = element("a", "Download the picture (SVG)", { download: "architecture-" + number + ".svg", href: URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })) });
+    const link = makeElement("a", "Download the picture (SVG)", { download: "architecture-" + number + ".svg", href: URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })) });
     parts.push(drawing, link);
   } else {
-    parts.push(element("p", "nasframe-report DIR --draw " + number + " draws this one.", { class: "hint" }));
+    parts.push(makeElement("p", "Draw this architecture: nasframe-report DIR --draw " + number, { class: "hint" }));
   }
   at("architecture").replaceChildren(...parts);
   chosen = row;
@@ -162,14 +162,14 @@ function search() {
     return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y)));
   });
   page = 0;
-  table();
+  fillTable();
 }
 
-function table() {
-  const head = element("thead"), line = element("tr");
+function fillTable() {
+  const head = makeElement("thead"), line = makeElement("tr");
   for (const [key, title] of COLUMNS) {
-    const cell = element("th", undefined, { scope: "col" });
-    const button = element("button", title + (order.key === key ? (order.down ? " ▼" : " ▲") : ""), { type: "button" });
+    const cell = makeElement("th", undefined, { scope: "col" });
+    const button = makeElement("button", title + (order.key === key ? (order.down ? " ▼" : " ▲") : ""), { type: "button" });
     button.addEventListener("click", () => { order = { key, down: order.key === key ? !order.down : key !== "trial" }; search(); at("trials").querySelector(`thead button[data-key="${CSS.escape(key)}"]`)?.focus(); });
     button.dataset.key = key;
     if (order.key === key) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
@@ -177,12 +177,12 @@ function table() {
     line.append(cell);
   }
   head.append(line);
-  const body = element("tbody");
+  const body = makeElement("tbody");
   for (const row of found.slice(page * PAGE, (page + 1) * PAGE)) {
-    const line = element("tr", undefined, { tabindex: "0" });
+    const line = makeElement("tr", undefined, { tabindex: "0" });
     line.dataset.key = row.place + ":" + row.trial;
     line.setAttribute("aria-selected", String(row === chosen));
-    for (const [key] of COLUMNS) line.append(element("td", figure(row[key]), { class: typeof row[key] === "number" ? "number" : key === "words" || key === "reason" ? "words" : "" }));
+    for (const [key] of COLUMNS) line.append(makeElement("td", formatFigure(row[key]), { class: typeof row[key] === "number" ? "number" : key === "words" || key === "reason" ? "words" : "" }));
     line.addEventListener("click", () => choose(row.place, row.trial, true));
     line.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row.place, row.trial, true); } });
     body.append(line);
@@ -195,8 +195,8 @@ function table() {
   at("next").disabled = page + 1 >= pages;
 }
 
-// What stands still
-function facts(study, place) {
+// Summary, legend and settings
+function collectFacts(study, place) {
   const rows = ROWS.filter((row) => row.place === place);
   const count = (state) => rows.filter((row) => row.state === state).length;
   const sum = (values) => values.reduce((a, b) => a + (b || 0), 0);
@@ -205,59 +205,59 @@ function facts(study, place) {
   return {
     trials: String(rows.length - count("duplicate")), duplicates: String(count("duplicate")),
     ...Object.fromEntries(["trained", "stopped", "rejected", "failed"].map((state) => [state, String(count(state))])),
-    "best reward": best ? figure(best.reward) : "none yet", "best trial": best ? String(best.trial) : "",
-    "the study ran for": minutes(Math.max(...study.columns.elapsed)), "in training": minutes(training), "in measuring": minutes(Math.max(0, all - training)),
-    waiting: minutes(sum(study.columns.waited)),
+    "best reward": best ? formatFigure(best.reward) : "none yet", "best trial": best ? String(best.trial) : "",
+    "study time": formatTime(Math.max(...study.columns.elapsed)), "training time": formatTime(training), "measuring time": formatTime(Math.max(0, all - training)),
+    "waiting time": formatTime(sum(study.columns.waited)),
   };
 }
 
-function summary() {
-  const all = DATA.studies.map(facts), names = Object.keys(all[0]);
+function fillSummary() {
+  const all = DATA.studies.map(collectFacts), names = Object.keys(all[0]);
   if (all.length === 1) {
-    const list = element("dl");
-    for (const name of names) list.append(element("dt", name), element("dd", all[0][name]));
+    const list = makeElement("dl");
+    for (const name of names) list.append(makeElement("dt", name), makeElement("dd", all[0][name]));
     at("summary").replaceChildren(list);
   } else {
-    const table = element("table"), head = element("thead"), body = element("tbody"), line = element("tr");
-    for (const name of ["study", ...names]) line.append(element("th", name, { scope: "col" }));
+    const table = makeElement("table"), head = makeElement("thead"), body = makeElement("tbody"), line = makeElement("tr");
+    for (const name of ["study", ...names]) line.append(makeElement("th", name, { scope: "col" }));
     head.append(line);
     DATA.studies.forEach((study, place) => {
-      const row = element("tr");
-      row.append(element("td", study.name), ...names.map((name) => element("td", all[place][name], { class: "number" })));
+      const row = makeElement("tr");
+      row.append(makeElement("td", study.name), ...names.map((name) => makeElement("td", all[place][name], { class: "number" })));
       body.append(row);
     });
     table.append(head, body);
-    const box = element("div", undefined, { class: "scroll" });
+    const box = makeElement("div", undefined, { class: "scroll" });
     box.append(table);
     at("summary").replaceChildren(box);
   }
   at("comparison-section").hidden = !DATA.sentences.length;
-  at("sentences").replaceChildren(...DATA.sentences.map((text) => element("p", text)));
+  at("sentences").replaceChildren(...DATA.sentences.map((text) => makeElement("p", text)));
 }
 
-function minutes(seconds) {
+function formatTime(seconds) {
   if (seconds < 90) return seconds.toFixed(1) + " s";
   return seconds < 5400 ? (seconds / 60).toFixed(1) + " min" : (seconds / 3600).toFixed(1) + " h";
 }
 
-function legend() {
+function fillLegend() {
   if (DATA.studies.length === 1) return;
   at("legend").replaceChildren(...DATA.studies.map((study, place) => {
-    const item = element("li"), mark = element("i");
+    const item = makeElement("li"), mark = makeElement("i");
     mark.style.background = DATA.colours[place];
     item.append(mark, study.name);
     return item;
   }));
 }
 
-function settings() {
+function fillSettings() {
   const parts = [];
   for (const study of DATA.studies) {
-    const box = element("details"), list = element("dl");
-    box.append(element("summary", "All settings of " + study.folder));
-    parts.push(element("p", "The command that repeats it:"), element("code", study.command));
+    const box = makeElement("details"), list = makeElement("dl");
+    box.append(makeElement("summary", "All settings of " + study.folder));
+    parts.push(makeElement("p", "Command that repeats the study:"), makeElement("code", study.command));
     const versions = Object.entries(study.versions).map(([name, text]) => name + " " + text).join(", ");
-    for (const [name, value] of Object.entries({ device: study.device, versions, ...study.config })) list.append(element("dt", name), element("dd", value));
+    for (const [name, value] of Object.entries({ device: study.device, versions, ...study.config })) list.append(makeElement("dt", name), makeElement("dd", value));
     box.append(list);
     parts.push(box);
   }
@@ -265,32 +265,32 @@ function settings() {
 }
 
 function start() {
-  document.documentElement.dataset.theme = theme();
-  at("theme").addEventListener("click", () => { keep("theme", theme() === "dark" ? "light" : "dark"); document.documentElement.dataset.theme = theme(); charts(); });
-  pick(at("share-study"), DATA.studies.map((study) => study.name));
+  document.documentElement.dataset.theme = getTheme();
+  at("theme").addEventListener("click", () => { save("theme", getTheme() === "dark" ? "light" : "dark"); document.documentElement.dataset.theme = getTheme(); drawCharts(); });
+  fillSelect(at("share-study"), DATA.studies.map((study) => study.name));
   at("share-study").parentElement.hidden = DATA.studies.length === 1;
-  at("share-study").addEventListener("change", () => { frequent(); shares(); });
-  at("share-choice").addEventListener("change", shares);
+  at("share-study").addEventListener("change", () => { fillFrequent(); drawShares(); });
+  at("share-choice").addEventListener("change", drawShares);
   const states = [...new Set(ROWS.map((row) => row.state))].sort();
-  at("state").append(element("option", "all", { value: "" }), ...states.map((state) => element("option", state, { value: state })));
-  at("find").value = kept("find") || "";
+  at("state").append(makeElement("option", "all", { value: "" }), ...states.map((state) => makeElement("option", state, { value: state })));
+  at("find").value = load("find") || "";
   let waiting = 0;
-  at("find").addEventListener("input", () => { keep("find", at("find").value); clearTimeout(waiting); waiting = setTimeout(search, 80); });
+  at("find").addEventListener("input", () => { save("find", at("find").value); clearTimeout(waiting); waiting = setTimeout(search, 80); });
   at("state").addEventListener("change", search);
-  at("previous").addEventListener("click", () => { page -= 1; table(); });
-  at("next").addEventListener("click", () => { page += 1; table(); });
-  summary();
-  legend();
-  settings();
-  frequent();
+  at("previous").addEventListener("click", () => { page -= 1; fillTable(); });
+  at("next").addEventListener("click", () => { page += 1; fillTable(); });
+  fillSummary();
+  fillLegend();
+  fillSettings();
+  fillFrequent();
   search();
   const first = DATA.studies.findIndex((study) => study.best.length);
   if (first >= 0) choose(first, DATA.studies[first].best[0]);
-  at("foot").textContent = "Written by nasframe " + DATA.nasframe + "." + (DATA.refresh ? " This page reads itself again while the search goes on." : "");
-  charts().then(() => { document.documentElement.dataset.ready = "true"; });
+  at("foot").textContent = "Written by nasframe " + DATA.nasframe + "." + (DATA.refresh ? " This page reloads while the study runs." : "");
+  drawCharts().then(() => { document.documentElement.dataset.ready = "true"; });
   if (DATA.refresh) {
-    scrollTo(0, +(kept("scroll") || 0));
-    setTimeout(() => { keep("scroll", scrollY); location.reload(); }, 1000 * DATA.refresh);
+    scrollTo(0, +(load("scroll") || 0));
+    setTimeout(() => { save("scroll", scrollY); location.reload(); }, 1000 * DATA.refresh);
   }
 }
 start();

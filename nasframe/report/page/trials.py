@@ -1,11 +1,10 @@
-"""A study as rows: every trial with what became of it, and what the controller chose over time."""
+"""A study as rows: the outcome of every trial, and the options proposed over time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,32 @@ import numpy as np
 from nasframe.api.parts import SearchSpace
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.restore import space_of
+from nasframe.registry.restore import restore_space
 from nasframe.storage import journal
-from nasframe.storage.events import Resumed, Told, history
-from nasframe.study.result import outcome, rank, single_values
+from nasframe.storage.events import Resumed, Told, read_events
+from nasframe.study.result import describe_outcome, get_last_values, rank_trials
 
-BINS = 20
-"""Equal parts of a study, over which shares of options are shown."""
-BEST = 25
-"""Of so many networks the most frequent choices are told, as in the papers' figures."""
+_BINS = 20
+"""The number of equal parts of a study in which proposed options are counted."""
+_BEST = 25
+"""The number of best networks whose options are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A trial.
+class TrialRow:
+    """A trial as a row of a table.
 
     Attributes:
-        trial: its number.
+        trial: the number of the trial.
         state: ``trained``, ``stopped`` early, ``failed``, ``rejected``, or a ``duplicate``.
-        reason: why it failed or was rejected; of which trial it is a duplicate.
-        reward: ``None`` if it has none.
-        elapsed: seconds that the study had run by then.
-        seconds: what its evaluation took.
-        waited: seconds for which it was begun, and neither measured nor trained.
-        metrics: single values by name; of a series the last one.
+        reason: why it failed or was rejected, or which trial it duplicates.
+        reward: its reward, or ``None``.
+        elapsed: seconds that the study had run when it ended.
+        seconds: seconds of its evaluation.
+        waited: seconds after its start in which it was neither measured nor trained.
+        metrics: single values by name; of a series the last value.
         architecture: its tokens, as text.
-        words: the architecture in words.
+        words: the architecture as text.
     """
 
     trial: int
@@ -59,10 +58,10 @@ class Shares:
     """How often each option of a choice was proposed.
 
     Attributes:
-        choice: its name.
-        options: in words.
-        counts: for each part of the study, of each option.
-        best: the same among the best networks.
+        choice: the name of the choice.
+        options: its options, as text.
+        counts: proposals of each option, in each part of the study.
+        best: the count of each option among the best networks.
     """
 
     choice: str
@@ -73,58 +72,61 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A study.
+    """A study with all its trials.
 
     Attributes:
-        folder: where it is.
+        folder: the study's folder.
         header: the first line of its journal: configuration, versions, device.
-        config: the configuration with which it went on last.
+        config: the configuration of its last run.
         rows: its trials, in the order of their numbers.
-        shares: of the choices; none if the plugin of the search space is missing.
+        shares: the shares of each choice; empty without the search space's plugin.
     """
 
     folder: Path
     header: Mapping[str, Any]
     config: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
     shares: tuple[Shares, ...]
 
 
-def record(folder: Path) -> Record:
-    """Read a study; it may still be running.
+def read_record(folder: Path) -> Record:
+    """Read the trials of a study, which may still be running.
 
     Raises:
         NasframeError: if it has no trial yet, or its journal is damaged.
     """
-    header = next(journal.read(folder), None)
-    events = list(history(folder)) if header is not None else []
+    header = next(journal.read_journal(folder), None)
+    events = list(read_events(folder)) if header is not None else []
     told = sorted(
         (event for event in events if isinstance(event, Told)), key=lambda event: event.trial.number
     )
     if header is None or not told:
         raise NasframeError(f"{folder} has no trial yet")
     space = None
-    with suppress(NasframeError):  # without its plugin only tokens are told
-        space = space_of(header["config"])
-    rows = tuple(_row(event, space) for event in told)
-    shares = () if space is None else tuple(_shares([event.trial for event in told], space))
+    with suppress(NasframeError):  # without its plugin only tokens are shown
+        space = restore_space(header["config"])
+    rows = tuple(_make_row(event, space) for event in told)
+    trials = [event.trial for event in told]
+    shares = () if space is None else tuple(_count_shares(trials, space))
     changes = [event.changes for event in events if isinstance(event, Resumed)]
-    config = reduce(lambda config, change: {**config, **_own(change)}, changes, header["config"])
+    config = dict(header["config"])
+    for change in changes:
+        config |= _select_own(change)
     return Record(folder, header, config, rows, shares)
 
 
-def _own(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the study itself; another executor is told by its settings, which have dots."""
+def _select_own(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Select changes of the study itself; settings of another executor have dots."""
     return {key: value for key, value in changes.items() if "." not in key}
 
 
-def _row(event: Told, space: SearchSpace | None) -> Row:
+def _make_row(event: Told, space: SearchSpace | None) -> TrialRow:
     trial = event.trial
-    state, reason = outcome(trial)
+    state, reason = describe_outcome(trial)
     words = trial.architecture.key
     if space is not None:
         words = space.describe(trial.architecture)
-    return Row(
+    return TrialRow(
         trial=trial.number,
         state=state,
         reason=reason,
@@ -132,26 +134,26 @@ def _row(event: Told, space: SearchSpace | None) -> Row:
         elapsed=event.elapsed,
         seconds=trial.seconds,
         waited=event.waited,
-        metrics=single_values(trial),
+        metrics=get_last_values(trial),
         architecture=trial.architecture.key,
         words=words,
     )
 
 
-def _shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
-    """For N trials with C choices, of which some may not have been made."""
-    best = {trial.number for trial in rank(trials)[:BEST]}
+def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
+    """Count options in N trials with C choices, some of which may be inactive."""
+    best = {trial.number for trial in rank_trials(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):
         tokens = trial.architecture.tokens[: len(space.choices)]
         tokens_NC[row, : len(tokens)] = tokens
-    bins_N = np.arange(len(trials)) * BINS // len(trials)
+    bins_N = np.arange(len(trials)) * _BINS // len(trials)
     among_N = np.array([trial.number in best for trial in trials])
     for choice, tokens_N in zip(space.choices, tokens_NC.T, strict=True):
         size = len(choice.options)
         made_N = (tokens_N >= 0) & (tokens_N < size)
         places = bins_N[made_N] * size + tokens_N[made_N]
-        counts = np.bincount(places, minlength=BINS * size).reshape(BINS, size)
+        counts = np.bincount(places, minlength=_BINS * size).reshape(_BINS, size)
         among = np.bincount(tokens_N[made_N & among_N], minlength=size)
         yield Shares(
             choice.name,

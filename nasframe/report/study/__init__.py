@@ -1,1 +1,1 @@
-"""What one study says."""
+"""The report of one study."""

@@ -1,4 +1,4 @@
-"""Networks under another objective than that of their study, without training anything."""
+"""Score the networks of a study under another objective, without training."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from nasframe.api.config import ObjectiveConfig
 from nasframe.api.parts import Objective
 from nasframe.api.types import Trial
 from nasframe.errors import NasframeError
-from nasframe.registry.calls import built
+from nasframe.registry.calls import build_part
 from nasframe.registry.serialization import to_plain
-from nasframe.report.comparison.labels import named
+from nasframe.report.comparison.labels import label_part
 from nasframe.report.study.types import Rescored, Rescoring
-from nasframe.study.result import rank
-from nasframe.study.scoring import scored
+from nasframe.study.result import rank_trials
+from nasframe.study.scoring import score_trial
 
 
-def rescored(
+def rescore(
     trained: Sequence[Trial], metrics: Collection[str], config: ObjectiveConfig
 ) -> Rescoring:
-    """Judge and score trained trials as a study with this objective would.
+    """Score or reject trained trials as a study with this objective would.
 
     Args:
         trained: the trials.
-        metrics: those that all of them have.
-        config: the objective's.
+        metrics: the metrics that all trials have.
+        config: the configuration of the objective.
 
     Raises:
         NasframeError: if the objective needs other metrics.
     """
-    name = named("objective", to_plain(config))
-    objective: Objective = built(config.build, Objective)
+    name = label_part("objective", to_plain(config))
+    objective: Objective = build_part(config.build, Objective)
     for need in objective.needs:
         if need not in metrics:
             raise NasframeError(
                 f"objective={name} needs {need}, which the study does not have; "
                 f"there is {', '.join(sorted(metrics))}"
             )
-    trials = [scored(replace(trial, reward=None), objective) for trial in trained]
-    ranks = {trial.number: place for place, trial in enumerate(rank(trials), 1)}
+    trials = [score_trial(replace(trial, reward=None), objective) for trial in trained]
+    ranks = {trial.number: place for place, trial in enumerate(rank_trials(trials), 1)}
     networks = [
         Rescored(t.number, ranks.get(t.number), t.reward, t.rejected, t.error) for t in trials
     ]

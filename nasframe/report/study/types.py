@@ -1,4 +1,4 @@
-"""What one study found, in plain numbers: tables, sentences and picture only show them."""
+"""The findings of one study, as plain numbers that tables, text and charts show."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nasframe.study.metrics import Goal
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """A network that was trained.
+class TrainedNetwork:
+    """A trained network.
 
     Attributes:
-        number: of its trial.
-        rank: by its reward, from 1.
-        reward: under the study's own objective.
-        metrics: those that all networks of the study have; of a series the last value.
+        number: the number of its trial.
+        rank: its rank by reward, from 1.
+        reward: its reward under the study's own objective.
+        metrics: the metrics that all networks of the study have; of a series the last value.
         tokens: the architecture.
-        words: the architecture in words.
+        words: the architecture as text.
     """
 
     number: int
@@ -32,14 +32,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The networks that no other one dominates.
+    """The Pareto front: the networks that no other network dominates.
 
     Attributes:
-        goals: the metrics, and what is better.
-        numbers: of the trials, the best of the first metric first.
-        reference: up to which values the hypervolume counts, one for each metric.
-        worst: whether they are the worst values among the networks.
-        hypervolume: in the product of the units of the metrics.
+        goals: the metrics, each with its better direction.
+        numbers: the trial numbers, the best by the first metric first.
+        reference: the reference of the hypervolume, a value for each metric.
+        worst: whether the reference is the worst values of the networks.
+        hypervolume: the hypervolume, in the product of the metrics' units.
     """
 
     goals: tuple[Goal, ...]
@@ -54,11 +54,11 @@ class Rescored:
     """A network under another objective than its study's.
 
     Attributes:
-        number: of its trial.
-        rank: from 1; ``None`` if the objective rejects it or gives no reward.
-        reward: ``None`` if it is rejected or there is none.
-        rejected: why the objective refuses it.
-        error: why there is no reward.
+        number: the number of its trial.
+        rank: its rank, from 1; ``None`` if it is rejected or scoring failed.
+        reward: its reward; ``None`` if it is rejected or scoring failed.
+        rejected: why the objective rejects it.
+        error: why scoring failed.
     """
 
     number: int
@@ -73,9 +73,9 @@ class Rescoring:
     """The networks under another objective than their study's.
 
     Attributes:
-        objective: as a person would write it.
+        objective: the objective, human-readable.
         needs: the metrics that it needs.
-        networks: by falling reward; then the rejected ones, then those without a reward.
+        networks: the networks by falling reward, then rejected ones, then failed ones.
     """
 
     objective: str
@@ -85,12 +85,12 @@ class Rescoring:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """What ending children early has saved; failed trials aside.
+    """Epochs saved by early stopping, without failed trials.
 
     Attributes:
-        trials: how many children were ended.
-        epochs: for how many epochs all children were trained.
-        all_epochs: for how many they would have been.
+        trials: the number of children stopped early.
+        epochs: the number of epochs that all children were trained.
+        all_epochs: the number of epochs without early stopping.
     """
 
     trials: int
@@ -100,22 +100,22 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a study found.
+    """The findings of a study.
 
     Attributes:
-        folder: where it is.
-        objective: as a person would write it.
-        trials: how many there are.
-        failed: how many of them failed.
-        rejected: how many of them the objective refused.
-        duplicates: how many proposals were networks that had been tried.
-        cached: how many trials were not trained, as another study had trained their networks.
-        stopping: what a stopper has saved, if it has ended a child.
-        missed: that no network keeps to a target of the objective, if that is so.
-        shown: what objectives need, parameters and latencies, as far as they are known.
-        networks: those that were trained, by falling reward.
+        folder: the study's folder.
+        objective: the objective, human-readable.
+        trials: the number of trials, without duplicates.
+        failed: the number of failed trials.
+        rejected: the number of trials that the objective rejected.
+        duplicates: the number of proposals that repeat an earlier network.
+        cached: the number of trials whose results came from the cache of another study.
+        stopping: the epochs saved by a stopper, if it stopped a child.
+        missed: a note that no network meets a target of the objective, if so.
+        shown: the metrics to show: what objectives need, parameters and latencies, if known.
+        networks: the trained networks, by falling reward.
         front: the Pareto front, if there is one.
-        without_front: why there is none.
+        without_front: why there is no front.
         rescoring: the networks under another objective, if one was given.
     """
 
@@ -129,7 +129,7 @@ class Findings:
     stopping: Stopping | None
     missed: str | None
     shown: tuple[str, ...]
-    networks: tuple[Network, ...]
+    networks: tuple[TrainedNetwork, ...]
     front: Front | None
     without_front: str | None
     rescoring: Rescoring | None

@@ -127,8 +127,9 @@ SMALL = [name for name in EXPERIMENTS if name.endswith("_small")]
 def test_small_experiments_search(tmp_path: Path, names: list[str]) -> None:
     words = ("trials=2", "evaluator.epochs=1", f"experiment={','.join(names)}")
     trials = study(shell(tmp_path), *words)
-    assert len(SMALL) == 6 and len(trials) == len(names)
-    assert all(trial.error is None and 0 < trial.reward for trial in trials)
+    assert len(SMALL) == 6
+    assert len(trials) == len(names)
+    assert all(trial.error is None and trial.reward > 0 for trial in trials)
 
 
 @pytest.mark.slow

@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
-
-HEAVY = {
-    *("torch", "torchvision", "pytorch_lightning", "lightning_fabric", "timm", "sklearn", "scipy"),
-    *("numpy", "PIL", "safetensors", "ray", "rich"),
-}
-
-RUN = """
-import atexit, sys
-atexit.register(lambda: print("LOADED", *sys.modules))
-sys.argv = ["nasframe", *sys.argv[1:]]
-"""
-
-
-def loaded(code: str, *args: str, **env: str) -> set[str]:
-    """The top-level modules that a process has imported when it ends."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", RUN + code, *args],
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    *_, last = done.stdout.splitlines()
-    assert last.startswith("LOADED ")
-    return {name.partition(".")[0] for name in last.split()}
+from imported import HEAVY, loaded
 
 
 @pytest.mark.parametrize("module", ["nasframe", "nasframe.registry.plugins", "nasframe.study.run"])
@@ -65,3 +39,14 @@ def test_measuring_latencies_is_light_until_its_arguments_are_right() -> None:
 
 def test_listing_plugins_is_light() -> None:
     assert not loaded("from nasframe.cli.plugins import main; main()") & (HEAVY - {"rich"})
+
+
+def test_help_waits_for_no_parser_of_settings() -> None:
+    code = (
+        "import sys; sys.argv = ['nasframe-report', '--help']\n"
+        "from nasframe.cli.report import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'omegaconf', 'hydra', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True)

@@ -116,7 +116,8 @@ def test_no_logger(toy: Shell, word: str) -> None:
 )
 def test_a_mistake_with_a_logger_is_told(toy: Shell, args: str, words: str) -> None:
     done = toy("nasframe", *TOYS, *args.split())
-    assert done.stderr.startswith("nasframe: ") and words in done.stderr
+    assert done.stderr.startswith("nasframe: ")
+    assert words in done.stderr
     assert (done.returncode, done.stdout, toy.files()) == (2, "", set())
 
 
@@ -134,7 +135,8 @@ def test_a_sweep_over_loggers(toy: Shell) -> None:
 def test_help_and_the_list_of_plugins_know_it(toy: Shell) -> None:
     for script in ("nasframe", "nasframe-retrain"):
         text = toy(script, "--help").stdout
-        assert "logger=[OPTION,...]" in text and "lines_short" in text
+        assert "logger=[OPTION,...]" in text
+        assert "lines_short" in text
     assert "logger=lines, lines_short" in toy("nasframe-plugins").stdout
 
 

@@ -13,7 +13,7 @@ import pytest
 from throwaway import Shell, distribution
 
 from nasframe import NasframeError
-from nasframe.cli.scaffold import KINDS, make, usage
+from nasframe.cli.scaffold import KINDS, format_usage, write_package
 
 WORDS = {
     "search_space": ("evaluator.epochs=1",),
@@ -41,7 +41,7 @@ def installed(folder: Path, made: Path, name: str) -> None:
 )
 def test_a_new_plugin_passes_its_tests_and_searches(kind: str, tmp_path: Path) -> None:
     name = f"my_{kind}"
-    made = make(name, kind, tmp_path)
+    made = write_package(name, kind, tmp_path)
     assert made == tmp_path / f"nasframe-my-{kind.replace('_', '-')}"
     site = tmp_path / "site"
     installed(site, made, name)
@@ -53,7 +53,7 @@ def test_a_new_plugin_passes_its_tests_and_searches(kind: str, tmp_path: Path) -
     shell = Shell(tmp_path / "work", site, {})
     assert name in shell("nasframe", "--help").stdout
     words = (
-        *shlex.split(usage(name, kind))[1:],
+        *shlex.split(format_usage(name, kind))[1:],
         *WORDS[kind],
         "executor=serial",
         "trials=2",
@@ -66,7 +66,7 @@ def test_a_new_plugin_passes_its_tests_and_searches(kind: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_code_of_a_new_plugin_is_short_and_tidy(kind: str, tmp_path: Path) -> None:
-    made = make("mine", kind, tmp_path)
+    made = write_package("mine", kind, tmp_path)
     files = list(made.rglob("*.py"))
     assert all(len(file.read_text().splitlines()) <= 60 for file in files)
     assert not any("$" in file.read_text() for file in made.rglob("*") if file.is_file())
@@ -77,26 +77,26 @@ def test_code_of_a_new_plugin_is_short_and_tidy(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Mine", "use small letters"),
-        ("my-part", "use small letters"),
-        ("2nd", "use small letters"),
+        ("Mine", "use lowercase letters"),
+        ("my-part", "use lowercase letters"),
+        ("2nd", "use lowercase letters"),
         ("random", "random has controller=random; choose another"),
         ("optuna", "optuna has controller=optuna; choose another"),
-        ("rl", "there is a plugin of this name; choose another"),
+        ("rl", "a plugin has this name; choose another"),
     ],
 )
 def test_names_that_cannot_be(name: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match=words):
-        make(name, "controller", tmp_path)
+        write_package(name, "controller", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
-    made = make("mine", "meter", tmp_path)
+    made = write_package("mine", "meter", tmp_path)
     (made / "README.md").write_text("changed")
-    with pytest.raises(NasframeError, match="is there already"):
-        make("mine", "meter", tmp_path)
+    with pytest.raises(NasframeError, match="already exists"):
+        write_package("mine", "meter", tmp_path)
     assert (made / "README.md").read_text() == "changed"
     with pytest.raises(NasframeError, match="cannot write nowhere"):
-        make("other", "meter", Path("nowhere"))
+        write_package("other", "meter", Path("nowhere"))
     assert list(tmp_path.iterdir()) == [made]

@@ -23,10 +23,10 @@ from nasframe import (
     run,
 )
 from nasframe.cli import export, latency, plugins, report
-from nasframe.cli.hydra_app import register_configs, values
-from nasframe.cli.retrain import _prepared
+from nasframe.cli.hydra_app import convert_values, register_configs
+from nasframe.cli.retrain import _prepare_words
 from nasframe.export.networks import find_network
-from nasframe.export.write import export as write
+from nasframe.export.write import export_network as write
 from nasframe.retraining import RetrainConfig as Retraining
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,10 +44,10 @@ PLUGINS = ("annealing", "board", "greedy", "hill", "mixer", "mixer_deep", "mlp",
 """Options of plugins that a page writes, or takes as given."""
 
 PARSERS: dict[str, Callable[[], Any]] = {
-    "nasframe-export": export._parser,
-    "nasframe-latency": latency._parser,
-    "nasframe-plugins": plugins._parser,
-    "nasframe-report": report._parser,
+    "nasframe-export": export._build_parser,
+    "nasframe-latency": latency._build_parser,
+    "nasframe-plugins": plugins._build_parser,
+    "nasframe-report": report._build_parser,
 }
 PROGRAMS = {"nasframe": ("study", StudyConfig), "nasframe-retrain": ("retrain", Retraining)}
 
@@ -141,12 +141,14 @@ def test_a_documented_command_is_understood(
     register_configs(schema, f"{schema_name}_schema")
     if program == "nasframe-retrain":
         study = f"study={found / 'runs' / 'a'}"
-        settings = _prepared([study if word.startswith("study=") else word for word in settings])
+        settings = _prepare_words(
+            [study if word.startswith("study=") else word for word in settings]
+        )
     with initialize_config_module("nasframe.conf", version_base="1.3"):
         config = compose(schema_name, [w for w in settings if not w.startswith("hydra")])
     for key in OmegaConf.missing_keys(config):
         OmegaConf.update(config, key, "given")
-    values(config, schema)
+    convert_values(config, schema)
 
 
 def first(word: str) -> str:

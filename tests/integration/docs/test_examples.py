@@ -96,7 +96,8 @@ def test_the_documented_notebook_shows_what_it_says(
     assert len(names["table"]) == len(names["result"].trials) >= 30
     assert all(trial in names["result"].trials for trial in names["front"])
     for text in (names["picture"].svg(), Path("runs/notebook/chart.svg").read_text()):
-        assert text.startswith("<svg") and text.rstrip().endswith("</svg>")
+        assert text.startswith("<svg")
+        assert text.rstrip().endswith("</svg>")
 
 
 def test_the_documented_comparison_runs(tmp_path: Path) -> None:

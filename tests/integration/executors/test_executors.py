@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nasframe import ExecutorConfig, option
-from nasframe.executors.worker import child_seed, merge_meters
+from nasframe.executors.worker import derive_child_seed, merge_meters
 from nasframe.testing import ExecutorContract
 
 pytestmark = pytest.mark.alone
@@ -34,8 +34,8 @@ class TestRay(ExecutorContract):
 
 
 def test_the_seed_of_a_child_is_the_same_everywhere() -> None:
-    assert child_seed(0, (1, 2, 3)) == 69552045639912747
-    assert len({child_seed(seed, key) for seed in (0, 1) for key in ((1, 2), (2, 1))}) == 4
+    assert derive_child_seed(0, (1, 2, 3)) == 69552045639912747
+    assert len({derive_child_seed(seed, key) for seed in (0, 1) for key in ((1, 2), (2, 1))}) == 4
 
 
 def test_a_name_that_two_meters_give_keeps_its_prefix() -> None:

@@ -14,7 +14,7 @@ from places import HELPERS
 from toys import toy_study
 
 from nasframe import option, run
-from nasframe.executors.process_worker import devices, take_device
+from nasframe.executors.process_worker import list_devices, take_device
 
 UNGUARDED = """
 import sys
@@ -32,8 +32,8 @@ def test_a_program_that_workers_cannot_import_is_told_how_to_change(tmp_path: Pa
     words = [sys.executable, program, tmp_path / "study"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     last = done.stderr.strip().splitlines()[-2:]
-    assert last[0].endswith("a worker process died before it began"), done.stderr
-    assert 'if __name__ == "__main__":, or take executor=serial' in last[1]
+    assert last[0].endswith("a worker process died before it started"), done.stderr
+    assert 'if __name__ == "__main__":, or use executor=serial' in last[1]
 
 
 def study(folder: Path) -> list[str | None]:
@@ -55,7 +55,7 @@ def test_workers_of_joblib_have_workers_of_their_own(tmp_path: Path) -> None:
 def test_the_user_says_which_gpus_there_are(
     visible: str | None, found: int, names: list[str]
 ) -> None:
-    assert devices(visible, range(found)) == names
+    assert list_devices(visible, range(found)) == names
 
 
 HOLDER = """

@@ -87,7 +87,7 @@ def test_a_child_that_hangs_fails_when_its_time_is_over(name: str, tmp_path: Pat
 
 def test_what_is_no_number_is_a_failure(name: str, tmp_path: Path) -> None:
     work = Bench(name, tmp_path, odd=1)
-    assert "and not a float, an int or a tuple" in (work.run(0, CHILD).error or "")
+    assert "not a number or a tuple: use float(x)" in (work.run(0, CHILD).error or "")
     assert work.run(1, (2, 2, 3, 4)).error is None
     work.executor.close()
 
@@ -130,7 +130,8 @@ def test_steps_run_at_the_same_time(name: str, tmp_path: Path) -> None:
     for number in (1, 0):
         work.executor.reply(number, True)
         result = work.next()
-        assert isinstance(result, Result) and result.number == number
+        assert isinstance(result, Result)
+        assert result.number == number
     work.executor.close()
 
 
@@ -177,7 +178,8 @@ def test_a_killed_driver_takes_its_workers_along_and_the_study_goes_on(tmp_path:
         driver.kill()
         driver.wait()
         gone, alive = psutil.wait_procs(workers, timeout=20)
-        assert len(gone) == 2 and not alive
+        assert len(gone) == 2
+        assert not alive
     assert start("killed").wait() == 0
     assert journal_events(tmp_path / "killed")[1:] == journal_events(tmp_path / "whole")[1:]
 
@@ -188,7 +190,7 @@ class Scales(Observer):
     def __init__(self) -> None:
         self.held: list[tuple[int, int, int]] = []
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.duplicate_of is None:
             (worker,) = workers_of(psutil.Process(), "process")
             self.held.append((worker.memory_info().rss, worker.num_fds(), worker.num_threads()))

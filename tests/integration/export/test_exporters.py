@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from imported import HEAVY, loaded
 from small import search
-from test_light_imports import HEAVY, loaded
 from throwaway import Shell, distribution, shell
 from torch import Tensor
 
@@ -24,9 +24,9 @@ from nasframe import (
     option,
     testing,
 )
-from nasframe.cli.scaffold import make
+from nasframe.cli.scaffold import write_package
 from nasframe.export.networks import describe_network
-from nasframe.export.write import export
+from nasframe.export.write import export_network
 from nasframe.registry.options import Option, options
 
 FORMATS = [item for item in options() if item.group == "exporter"]
@@ -37,7 +37,8 @@ def test_nasframe_exporters(item: Option) -> None:
     """Each exporter says what it writes; that it does is in its contract."""
     exporter = option("exporter", item.name).build()
     assert isinstance(exporter, Exporter)
-    assert exporter.suffixes and set(exporter.kinds) <= {"image", "sequence"}
+    assert exporter.suffixes
+    assert set(exporter.kinds) <= {"image", "sequence"}
 
 
 def _contract(item: Option) -> type:
@@ -127,14 +128,16 @@ def test_mistakes_with_a_format_are_a_line(third: Shell) -> None:
     results = third.each("nasframe-export", [("moon", *words) for words in mistakes])
     for done, (words, reason) in zip(results, mistakes.items(), strict=True):
         assert (done.returncode, done.stdout) == (2, ""), words
-        assert reason in done.stderr and done.stderr.count("\n") <= 2, done.stderr
+        assert reason in done.stderr, done.stderr
+        assert done.stderr.count("\n") <= 2, done.stderr
     assert not list((third.cwd / "moon").glob("model*"))
 
 
 def test_a_broken_plugin_is_a_line(third: Shell) -> None:
     distribution(third.path, "broken", {"bad": "bad_plugin"}, bad_plugin="import no_such_module")
     done = third("nasframe-export", "--help")
-    assert done.returncode == 2 and "NASFRAME_BLOCK=bad" in done.stderr
+    assert done.returncode == 2
+    assert "NASFRAME_BLOCK=bad" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -148,7 +151,8 @@ def test_a_missing_extra_is_a_line(third: Shell) -> None:
     )
     command = [sys.executable, "-P", "-c", code]
     done = subprocess.run(command, cwd=third.cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
     assert "the package onnxscript: pip install 'nasframe[onnx]'" in done.stderr
 
 
@@ -158,14 +162,15 @@ def test_the_help_is_light() -> None:
 
 
 def test_a_new_exporter_passes_its_tests_and_exports(tmp_path: Path) -> None:
-    made = make("mine", "exporter", tmp_path)
+    made = write_package("mine", "exporter", tmp_path)
     site = tmp_path / "site"
     distribution(site, made.name, {"mine": "nasframe_mine"})
     (made / "nasframe_mine").rename(site / "nasframe_mine")
     env = {**os.environ, "PYTHONPATH": str(site)}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     tests = subprocess.run(command, cwd=made, env=env, capture_output=True, text=True, check=False)
-    assert tests.returncode == 0 and " passed" in tests.stdout, tests.stdout
+    assert tests.returncode == 0, tests.stdout
+    assert " passed" in tests.stdout, tests.stdout
     (tmp_path / "work").mkdir()
     search(tmp_path / "work" / "it")
     run = Shell(tmp_path / "work", site, {})
@@ -219,9 +224,9 @@ class Faulty(Exporter):
             r"it: cannot be written as f: Faulty .* raised RuntimeError: no ink \(",
         ),
         ("nothing", r"Faulty.write \(.*\) wrote no it.it"),
-        ("shape", r"gives \(1, 1\), not \(1, 4\)"),
+        ("shape", r"gives outputs of shape \(1, 1\), not \(1, 4\)"),
         ("other", "away from the network's; it is removed"),
-        ("text", "the outputs are 'logits', and not a tensor"),
+        ("text", "the outputs must be a tensor, not 'logits'"),
         ("kinds", "--to f is for networks of the kind pictures"),
     ],
 )
@@ -230,11 +235,11 @@ def test_only_right_files_take_their_places(fault: str, words: str, tmp_path: Pa
     given = describe_network("it", network, (1, 8, 8))
     (tmp_path / "it.it").write_text("an older one")
     with pytest.raises(NasframeError, match=words) as caught:
-        export("f", Faulty(fault), given, tmp_path / "it")
+        export_network("f", Faulty(fault), given, tmp_path / "it")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["it.it"]
     assert (tmp_path / "it.it").read_text() == "an older one"
-    export("f", Faulty(), given, tmp_path / "it")
+    export_network("f", Faulty(), given, tmp_path / "it")
     assert (tmp_path / "it.it").read_bytes()[:2] == b"PK"
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hydra import compose, initialize_config_module
+from shapes import Images
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -20,7 +22,8 @@ from torchvision import datasets
 import nasframe
 from nasframe import Architecture, Context, StudyConfig, TaskShape, option
 from nasframe.cli.hydra_app import register_configs
-from nasframe.cli.search import to_config
+from nasframe.cli.search import build_study_config
+from nasframe_nasnet import nasframe_search_spaces
 from nasframe_nasnet.config import NASNetConfig
 from nasframe_nasnet.space import NASNetSpace
 
@@ -38,7 +41,7 @@ def search(tmp_path: Path) -> StudyConfig:
     register_configs()
     with initialize_config_module("nasframe.conf", version_base="1.3"):
         cfg = compose("study", ["experiment=nasnet_cifar10", f"task.root={tmp_path}"])
-    return to_config(cfg, tmp_path)
+    return build_study_config(cfg, tmp_path)
 
 
 def test_the_search_is_the_papers(search: StudyConfig) -> None:
@@ -123,7 +126,7 @@ def large_digits(tmp_path: Path) -> Iterator[Any]:
     digits = load_digits()
     x = np.kron(digits.images[:700] / 16, np.ones((1, 2, 2)))
     np.savez(tmp_path / "digits.npz", x_train=x, y_train=digits.target[:700])
-    yield option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
+    return option("task", "arrays", path=tmp_path / "digits.npz", validation=0.2).build()
 
 
 def test_a_child_learns_with_auxiliary_classifier_and_drop_path(
@@ -156,7 +159,8 @@ def test_a_study_with_all_that_belongs_to_the_training(large_digits: Any, tmp_pa
         trials=2,
     )
     best = nasframe.run(study).best
-    assert best is not None and best.metrics["macs"]
+    assert best is not None
+    assert best.metrics["macs"]
     network = nasframe.load(tmp_path / "study")
     right = total = 0
     for x_NCHW, y_N in large_digits.validation_batches(64, torch.device("cpu")):
@@ -174,3 +178,25 @@ def test_what_is_dropped_is_drawn_from_the_childs_own_seed(
     architecture = Architecture((0, 1, 8, 9, 0) * 2)
     first, again = (evaluator.evaluate(architecture, alone(tmp_path)) for _ in range(2))
     assert first["val_loss_epochs"] == again["val_loss_epochs"]
+
+
+def test_children_of_the_small_space_learn_digits() -> None:
+    space = nasframe_search_spaces()["nasnet_small"]
+    assert isinstance(space, NASNetConfig)
+    torch.manual_seed(0)
+    cell = (0, 1, 10, 5, 0, 2, 0, 8, 0, 1, 1, 3, 9, 4, 0)
+    network = space.build().build(Architecture(cell * 2), Images((1, 8, 8)))
+    digits = load_digits()
+    x_NCHW = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
+    y_N = torch.tensor(digits.target)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+    for epoch in range(5):
+        for batch in torch.randperm(1078).split(64):
+            optimizer.zero_grad()
+            F.cross_entropy(network(x_NCHW[batch]), y_N[batch]).backward()
+            optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1 * (1 - (epoch + 1) / 5)
+    with torch.no_grad():
+        correct = network.eval()(x_NCHW[1078:]).argmax(1) == y_N[1078:]
+    assert correct.float().mean() > 0.9

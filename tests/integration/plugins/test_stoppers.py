@@ -30,9 +30,9 @@ from nasframe import (
     run,
 )
 from nasframe.cli.console import ConsoleObserver
-from nasframe.report.study.analyze import inspect
-from nasframe.report.study.text import listing
-from nasframe.storage.journal import FILE, read
+from nasframe.report.study.analyze import analyze_study
+from nasframe.report.study.text import format_findings
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
@@ -141,7 +141,7 @@ def study(folder: Path, name: str, **settings: Any) -> StudyConfig:
 @pytest.mark.parametrize("name", STOPPERS)
 def test_a_stopped_child_has_the_reward_that_it_has_reached(tmp_path: Path, name: str) -> None:
     result = run(study(tmp_path, name))
-    reports = [e for e in read(tmp_path) if e["event"] == "reported"]
+    reports = [e for e in read_journal(tmp_path) if e["event"] == "reported"]
     stopped = {e["number"]: e for e in reports if not e["go_on"]}
     assert stopped
     for trial in (t for t in result.trials if t.duplicate_of is None):
@@ -158,19 +158,19 @@ def test_a_stopped_child_has_the_reward_that_it_has_reached(tmp_path: Path, name
 @pytest.mark.parametrize("name", STOPPERS)
 def test_a_study_cut_off_anywhere_takes_the_same_course(tmp_path: Path, name: str) -> None:
     run(study(tmp_path / "a", name))
-    lines = (tmp_path / "a" / FILE).read_text().splitlines(keepends=True)
+    lines = (tmp_path / "a" / JOURNAL_FILE).read_text().splitlines(keepends=True)
     events = [json.loads(line) for line in lines]
     for cut in range(2, len(lines), 4):
         folder = tmp_path / str(cut)
         folder.mkdir()
-        (folder / FILE).write_text("".join(lines[:cut]))
+        (folder / JOURNAL_FILE).write_text("".join(lines[:cut]))
         run(study(folder, name))
         assert journal_events(folder) == journal_events(tmp_path / "a"), events[cut]
 
 
 def journaled(folder: Path) -> tuple[list[bool], list[bool]]:
     """The decisions in a journal, and those of a new stopper that hears the same reports."""
-    reports = [e for e in read(folder) if e["event"] == "reported"]
+    reports = [e for e in read_journal(folder) if e["event"] == "reported"]
     rule = stopper("asha")
     again = [rule.decide(e["number"], e["epoch"], e["reward"], e["metrics"]) for e in reports]
     return [e["go_on"] for e in reports], again
@@ -190,9 +190,10 @@ def test_decisions_follow_the_order_of_the_reports(
     )
     run(config)
     then, again = journaled(tmp_path)
-    assert then == again and not all(then)
-    lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
-    (tmp_path / FILE).write_text("".join(lines[: len(lines) // 2]))
+    assert then == again
+    assert not all(then)
+    lines = (tmp_path / JOURNAL_FILE).read_text().splitlines(keepends=True)
+    (tmp_path / JOURNAL_FILE).write_text("".join(lines[: len(lines) // 2]))
     trials = [trial for trial in run(config).trials if trial.duplicate_of is None]
     then, again = journaled(tmp_path)
     assert then == again
@@ -216,27 +217,29 @@ def test_the_reward_so_far_counts_what_meters_measured_and_all_epochs(tmp_path: 
     weighted = option("objective", "weighted", targets={"cost": 1.0}, weights={"cost": -1.0})
     meters = {"toy": ToyMeterConfig()}
     run(study(tmp_path / "a", "asha", objective=weighted, meters=meters))
-    for event in (e for e in read(tmp_path / "a") if e["event"] == "reported"):
+    for event in (e for e in read_journal(tmp_path / "a") if e["event"] == "reported"):
         accuracy = event["metrics"]["val_accuracy"]  # the sum of the tokens, which is the cost,
         assert event["reward"] == pytest.approx(event["epoch"] / 400)  # / 100 x epoch / 4
         assert accuracy > 0
     series = option("objective", "accuracy", of="max_last5", power=3)
     result = run(study(tmp_path / "b", "asha", objective=series))
-    ends = {e["number"]: e for e in read(tmp_path / "b") if e["event"] == "reported"}
+    ends = {e["number"]: e for e in read_journal(tmp_path / "b") if e["event"] == "reported"}
     for trial in (t for t in result.trials if t.stopped is not None and t.duplicate_of is None):
         assert trial.reward == ends[trial.number]["reward"]
 
 
 def test_a_stopper_needs_a_reward_after_each_epoch(tmp_path: Path) -> None:
     late = ToyObjectiveConfig(metric="train_seconds")
-    with pytest.raises(NasframeError, match="train_seconds, which is known only when a child"):
+    with pytest.raises(
+        NasframeError, match="train_seconds, which is known only after a full training"
+    ):
         run(study(tmp_path, "asha", objective=late))
     table = {
         "search_space": option("search_space", "nasbench201"),
         "evaluator": option("evaluator", "nasbench201"),
         "objective": option("objective", "accuracy"),
     }
-    with pytest.raises(NasframeError, match="reports no epochs, so that nothing can be stopped"):
+    with pytest.raises(NasframeError, match="reports no epochs, so nothing can be stopped"):
         run(study(tmp_path, "asha", **table))
     assert not list(tmp_path.iterdir())
 
@@ -261,14 +264,14 @@ def test_a_stopper_that_raises_is_named(tmp_path: Path) -> None:
 
 def test_a_reported_line_without_a_finite_reward_is_refused(tmp_path: Path) -> None:
     run(study(tmp_path, "asha"))
-    whole = (tmp_path / FILE).read_text()
+    whole = (tmp_path / JOURNAL_FILE).read_text()
     for reward in ('"0.5"', "null", "1" * 400):
         lines = whole.splitlines(keepends=True)
         place = next(i for i, line in enumerate(lines) if '"reported"' in line)
         event = json.loads(lines[place])
         lines[place] = lines[place].replace(f'"reward":{event["reward"]}', f'"reward":{reward}')
         assert lines[place] not in whole
-        (tmp_path / FILE).write_text("".join(lines))
+        (tmp_path / JOURNAL_FILE).write_text("".join(lines))
         with pytest.raises(NasframeError, match=f"line {place + 1}, does not follow"):
             run(study(tmp_path, "asha"))
 
@@ -284,7 +287,7 @@ def test_the_report_and_the_terminal_tell_what_was_saved(
     told = capsys.readouterr().out
     assert told.count("stopped after epoch") == len(stopped)
     assert f"0 failed, {len(stopped)} stopped early, " in told
-    line = str(list(listing(inspect(tmp_path), 3))[1])
+    line = str(list(format_findings(analyze_study(tmp_path), 3))[1])
     figures = f"{len(stopped)} stopped early: {epochs} of 64 epochs were trained"
     assert line == f"{figures}, {1 - epochs / 64:.0%} saved"
 
@@ -306,7 +309,8 @@ def test_a_real_child_is_stopped_in_the_course_that_it_would_have_taken(tmp_path
 
     whole, short = real("a", "none"), real("b", "asha")
     ends = {trial.stopped for trial in short.values()}
-    assert 1 in ends and None in ends
+    assert 1 in ends
+    assert None in ends
     for number, trial in short.items():
         epochs = trial.stopped or 3
         for name in ("val_accuracy_epochs", "val_loss_epochs"):

@@ -12,7 +12,7 @@ from throwaway import TOY, distribution
 
 from nasframe import NasframeError, option, published
 from nasframe.errors import nearest
-from nasframe.registry.options import GROUPS, Offers, networks, options, survey
+from nasframe.registry.options import GROUPS, Offers, inspect_plugins, networks, options
 from nasframe.registry.plugins import plugins
 
 OFFER = """
@@ -85,7 +85,9 @@ def test_two_plugins_that_offer_one_option(tmp_path: Path) -> None:
     distribution(tmp_path, "copies", {"copy": "copy_plugin"}, copy_plugin=copy)
     error = listing(tmp_path).stderr
     assert "is offered by two plugins" in error
-    assert "'copy'" in error and "'toy'" in error and "NASFRAME_BLOCK=" in error
+    assert "'copy'" in error
+    assert "'toy'" in error
+    assert "NASFRAME_BLOCK=" in error
     assert listing(tmp_path, NASFRAME_BLOCK="copy").returncode == 0
 
 
@@ -97,7 +99,7 @@ def test_a_plugin_installed_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_what_is_installed_works_each_by_itself_and_together() -> None:
-    found = survey()
+    found = inspect_plugins()
     assert list(found) == plugins()
     offers = [state for state in found.values() if isinstance(state, Offers)]
     each = [item for offer in offers for item in offer.options]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -30,12 +30,12 @@ from toys import toy_study
 from nasframe import Architecture, NasframeError, option, read_result, run
 from nasframe.report.comparison import best_so_far, chart, sentences, statistics
 from nasframe.report.comparison.compare import compare
-from nasframe.report.comparison.groups import Contender, Contest, contest
-from nasframe.report.comparison.policies import own_choice, policies
-from nasframe.report.comparison.studies import Study, find, read
+from nasframe.report.comparison.groups import Contender, Contest, read_contest
+from nasframe.report.comparison.policies import ask_policies, ask_policy
+from nasframe.report.comparison.studies import Study, find_studies, read_study
 from nasframe.report.comparison.types import Comparison
 from nasframe.storage import events
-from nasframe.storage.journal import FILE, Journal
+from nasframe.storage.journal import JOURNAL_FILE, Journal
 
 pytestmark = pytest.mark.alone
 
@@ -77,7 +77,8 @@ def hand_made(name: str, rewards: Sequence[float], over: bool = False) -> Study:
 def test_the_interval_of_a_mean_is_students() -> None:
     values = [0.91, 0.93, 0.92, 0.95]
     found = statistics.estimate(values)
-    assert found is not None and found.margin is not None
+    assert found is not None
+    assert found.margin is not None
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.mean - found.margin, found.mean + found.margin) == pytest.approx((low, high))
     assert found.count == 4
@@ -95,26 +96,28 @@ def test_the_test_flips_all_signs(eighths: list[int]) -> None:
         for signs in product((1, -1), repeat=len(differences))
     ]
     expected = mean(flip >= abs(sum(differences)) for flip in flips)
-    assert statistics.sign_flip_p([float(d) for d in differences]) == pytest.approx(expected)
+    assert statistics.compute_sign_flip_p([float(d) for d in differences]) == pytest.approx(
+        expected
+    )
 
 
 def test_many_pairs_are_tested_by_the_same_draws() -> None:
     differences = np.random.default_rng(1).normal(0.4, 1, 30)
-    p = statistics.sign_flip_p(differences)
-    assert p == statistics.sign_flip_p(differences)
+    p = statistics.compute_sign_flip_p(differences)
+    assert p == statistics.compute_sign_flip_p(differences)
     assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.01)
 
 
 def test_holm_by_hand() -> None:
-    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert statistics.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert statistics.holm([]) == []
+    assert statistics.correct_p_values([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.correct_p_values([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert statistics.correct_p_values([]) == []
 
 
 def test_how_many_pairs_it_takes() -> None:
-    assert statistics.least_p(5, 1) == 0.0625
-    assert statistics.least_p(6, 1) == 0.03125
-    assert [statistics.pairs_needed(n) for n in (1, 2, 3, 6)] == [6, 7, 7, 8]
+    assert statistics.compute_least_p(5, 1) == 0.0625
+    assert statistics.compute_least_p(6, 1) == 0.03125
+    assert [statistics.count_pairs_needed(n) for n in (1, 2, 3, 6)] == [6, 7, 7, 8]
 
 
 # Curves
@@ -136,7 +139,7 @@ def stack(rewards: Sequence[Sequence[float]]) -> tuple[best_so_far.Floats, best_
 @given(REWARDS)
 def test_the_best_few_are_those_of_a_sorted_list(rewards: list[list[float]]) -> None:
     rewards_SN, values_SN = stack(rewards)
-    found = best_so_far.top_means(rewards_SN, values_SN, (1, 2, 5))
+    found = best_so_far.compute_top_means(rewards_SN, values_SN, (1, 2, 5))
     for (k, size), s, n in product(enumerate((1, 2, 5)), range(len(rewards)), range(12)):
         rated = [i for i in range(n + 1) if np.isfinite(rewards_SN[s, i])]
         best = sorted(rated, key=lambda i: (-rewards_SN[s, i], i))[:size]
@@ -150,17 +153,17 @@ def test_the_best_so_far_only_rises_and_forgets_the_order(
 ) -> None:
     rewards_SN = np.array(rewards)
     values_SN = np.where(np.isfinite(rewards_SN), rewards_SN, np.nan)
-    (best_SN,) = best_so_far.top_means(rewards_SN, values_SN, (1,))
+    (best_SN,) = best_so_far.compute_top_means(rewards_SN, values_SN, (1,))
     assert (np.diff(np.where(np.isnan(best_SN), -1, best_SN)) >= 0).all()
     order = draw.sample(range(12), 12)
-    (other_SN,) = best_so_far.top_means(rewards_SN[:, order], values_SN[:, order], (1,))
+    (other_SN,) = best_so_far.compute_top_means(rewards_SN[:, order], values_SN[:, order], (1,))
     np.testing.assert_array_equal(other_SN[:, -1], best_SN[:, -1])
 
 
 def test_the_first_trial_that_is_good_enough() -> None:
     best_SN = np.array([[0.1, 0.5, 0.9], [0.1, 0.2, 0.3]])
-    assert best_so_far.first_reaching(best_SN, 0.5, lower=False).tolist() == [2, math.inf]
-    assert best_so_far.first_reaching(best_SN, 0.1, lower=True).tolist() == [1, 1]
+    assert best_so_far.find_first_reaching(best_SN, 0.5, lower=False).tolist() == [2, math.inf]
+    assert best_so_far.find_first_reaching(best_SN, 0.1, lower=True).tolist() == [1, 1]
 
 
 # Figures
@@ -178,7 +181,8 @@ def test_the_figures_of_a_race_by_hand() -> None:
     assert second.area.mean == pytest.approx(((0.5 + 0.5 + 0.9 + 0.9) / 4 + 0.6) / 2)
     assert (first.reached, first.median_reach) == (0, None)
     assert (second.reached, second.median_reach) == (2, 2.0), "trial 3 and trial 1"
-    assert first.top[1] is not None and first.top[1].mean == pytest.approx(0.4)
+    assert first.top[1] is not None
+    assert first.top[1].mean == pytest.approx(0.4)
     assert first.top[5] is None, "four trials have no best five"
     assert list(first.curves) == [1]
 
@@ -220,7 +224,7 @@ def test_p_values_are_corrected_for_all_pairs() -> None:
     found = compare(race(a=up, b=[[x + 0.1] for [x] in up], c=[[x + 0.2] for [x] in up]))
     assert [d.p for d in found.differences] == pytest.approx([3 * 2 / 2**6] * 3)
     assert {d.least_p for d in found.differences} == {3 * 2 / 2**6}
-    text = " ".join(sentences.sentences(found))
+    text = " ".join(sentences.write_sentences(found))
     assert text.count("no difference can be concluded") == 3
     assert "6 seeds cannot show a difference at the 5 % level" in text
     assert "among 3 comparisons: 7 are needed" in text
@@ -233,7 +237,7 @@ def test_a_study_that_found_its_end_holds_its_last_value() -> None:
     found = compare(replace(entries, contenders=(a, ended)), [1, 4])
     assert (found.budget, found.over) == (4, 1)
     assert found.rows[1].best[4].mean == 0.7
-    assert "1 study ended before 4 trials" in sentences.sentences(found)[0]
+    assert "1 study ended before 4 trials" in sentences.write_sentences(found)[0]
     assert found.rows[1].curves[1].trials == (1, 2, 3, 4)
 
 
@@ -241,7 +245,7 @@ def test_an_unfinished_study_sets_the_budget() -> None:
     entries = race(a=[[0.1, 0.2, 0.3, 0.4]], b=[[0.5, 0.7]])
     found = compare(entries)
     assert found.budget == 2
-    assert sentences.sentences(found)[0] == (
+    assert sentences.write_sentences(found)[0] == (
         "Compared over 2 trials: b-0 has no more, the longest study has 4."
     )
     with pytest.raises(NasframeError, match=r"--at 3: b-0 has 2 trials\. Compare at 2 at most"):
@@ -257,7 +261,7 @@ def test_nothing_can_be_said_of_failures_alone() -> None:
 
 
 def said(found: Comparison) -> str:
-    return "\n".join(sentences.sentences(found))
+    return "\n".join(sentences.write_sentences(found))
 
 
 def test_sentences_claim_what_is_shown() -> None:
@@ -279,7 +283,7 @@ def test_without_evidence_nothing_is_claimed() -> None:
 def test_the_baseline_is_random_and_the_best_two_are_compared() -> None:
     races = {"a": 0.1, "random": 0.2, "b": 0.3, "c": 0.4}
     found = compare(race(**{k: [[v + s / 99] for s in range(9)] for k, v in races.items()}))
-    pairs = [line.partition(" at ")[0] for line in sentences.sentences(found)[:4]]
+    pairs = [line.partition(" at ")[0] for line in sentences.write_sentences(found)[:4]]
     assert pairs == ["c over random", "b over random", "random over a", "c over b"]
 
 
@@ -313,8 +317,9 @@ def test_failed_trials_count_rejected_ones_are_not_trained_and_duplicates_do_not
     rejected = replace(rejected, rejected="too slow")
     twin = replace(twin, duplicate_of=0)
     journal(tmp_path, [late, ok, twin, failed, rejected])
-    study = read(tmp_path, None)
-    assert study is not None and not study.over
+    study = read_study(tmp_path, None)
+    assert study is not None
+    assert not study.over
     assert study.rewards_N.tolist() == [0.5, -math.inf, -math.inf, 0.7], "in the order of numbers"
     np.testing.assert_array_equal(study.values_N, [0.5, math.nan, math.nan, 0.7])
 
@@ -322,12 +327,13 @@ def test_failed_trials_count_rejected_ones_are_not_trained_and_duplicates_do_not
 def test_a_metric_is_that_of_the_best_reward_and_of_a_series_the_last(tmp_path: Path) -> None:
     told = trials(0.5, 0.7, 0.6, test=[0.9, 0.1, 0.8], loss_epochs=[(9.0, 1.0), (9.0, 2.0), (3.0,)])
     journal(tmp_path, told)
-    found = compare(contest([tmp_path], "test"), [1, 2, 3])
+    found = compare(read_contest([tmp_path], "test"), [1, 2, 3])
     assert [found.rows[0].best[n].mean for n in (1, 2, 3)] == [0.9, 0.1, 0.1]
-    series = read(tmp_path, "loss_epochs")
-    assert series is not None and series.values_N.tolist() == [1.0, 2.0, 3.0]
+    series = read_study(tmp_path, "loss_epochs")
+    assert series is not None
+    assert series.values_N.tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(NasframeError, match="trial 0 has no metric 'tset'; did you mean test?"):
-        read(tmp_path, "tset")
+        read_study(tmp_path, "tset")
 
 
 def test_of_a_loss_less_is_better(tmp_path: Path) -> None:
@@ -336,9 +342,9 @@ def test_of_a_loss_less_is_better(tmp_path: Path) -> None:
             losses = [5.0, best + seed / 10]
             told = trials(*(1 / loss for loss in losses), loss=losses)
             journal(tmp_path / f"{name}-{seed}", told, controller=name, seed=seed)
-    found = compare(contest([tmp_path], "loss"))
+    found = compare(read_contest([tmp_path], "loss"))
     assert found.lower
-    assert [row.label for row in sentences.ranked(found)] == ["evolution", "random"]
+    assert [row.label for row in sentences.rank_contenders(found)] == ["evolution", "random"]
     assert found.reach == pytest.approx(3.25)
     assert "evolution over random at 2 trials: -1 (95 % interval -1 to -1)" in said(found)
     assert "less of it is better" in said(found)
@@ -347,13 +353,13 @@ def test_of_a_loss_less_is_better(tmp_path: Path) -> None:
 def test_a_study_is_over_after_so_many_duplicates_or_all_architectures(tmp_path: Path) -> None:
     told = [trials(0.5)[0], *(replace(t, duplicate_of=0) for t in trials(*[0.5] * 4)[1:])]
     ended = {"max_duplicates": 3}
-    assert read(journal(tmp_path / "a", told, **ended), None).over  # type: ignore[union-attr]
+    assert read_study(journal(tmp_path / "a", told, **ended), None).over  # type: ignore[union-attr]
     more = {"max_duplicates": 4}
-    assert not read(journal(tmp_path / "b", told, **more), None).over  # type: ignore[union-attr]
+    assert not read_study(journal(tmp_path / "b", told, **more), None).over  # type: ignore[union-attr]
     log = Journal(tmp_path / "a")
-    log.append(events.resumed({"max_duplicates": (3, 9)}))
+    log.append(events.encode_resumed({"max_duplicates": (3, 9)}))
     log.close()
-    assert not read(tmp_path / "a", None).over  # type: ignore[union-attr]
+    assert not read_study(tmp_path / "a", None).over  # type: ignore[union-attr]
 
 
 def test_a_study_of_all_architectures_is_over(tmp_path: Path) -> None:
@@ -366,19 +372,20 @@ def test_a_study_of_all_architectures_is_over(tmp_path: Path) -> None:
         if trials_ == 2:
             made = replace(made, evaluator=option("evaluator", "table"))
         run(made)
-        study = read(folder, None)
-        assert study is not None and study.over is over
+        study = read_study(folder, None)
+        assert study is not None
+        assert study.over is over
 
 
 def test_folders_are_searched_at_any_depth_and_each_study_counts_once(tmp_path: Path) -> None:
     one = journal(tmp_path / "x" / "y" / "one", trials(0.5))
     two = journal(tmp_path / "two", trials(0.5))
     journal(two / "weights", trials(0.5))
-    assert find([tmp_path, one, tmp_path / "x" / ".." / "two"]) == [two, one]
+    assert find_studies([tmp_path, one, tmp_path / "x" / ".." / "two"]) == [two, one]
 
 
 def labels(*folders: Path) -> list[str]:
-    return [contender.label for contender in contest(folders).contenders]
+    return [contender.label for contender in read_contest(folders).contenders]
 
 
 def test_labels_say_what_differs(tmp_path: Path) -> None:
@@ -401,7 +408,7 @@ def test_labels_say_what_differs(tmp_path: Path) -> None:
 
 def test_a_setting_that_an_older_journal_lacks_has_its_default(tmp_path: Path) -> None:
     old = journal(tmp_path / "old", trials(0.5), controller="pqt")
-    first = json.loads((old / FILE).read_text().split("\n")[0])
+    first = json.loads((old / JOURNAL_FILE).read_text().split("\n")[0])
     controller = {k: v for k, v in first["config"]["controller"].items() if k != "queue"}
     evaluator = {k: v for k, v in first["config"]["evaluator"].items() if k != "data"}
     edited(old, controller=controller, evaluator=evaluator)
@@ -427,7 +434,7 @@ def test_what_came_about_differently_is_not_compared(
     journal(tmp_path / "a", trials(0.5))
     journal(tmp_path / "b", trials(0.5), controller="pqt", **changed)
     with pytest.raises(NasframeError, match="cannot be compared") as caught:
-        contest([tmp_path])
+        read_contest([tmp_path])
     group = words_.partition("=")[0]
     assert re.search(rf"a has {group}=\w+, .*b has {re.escape(words_)}: ", str(caught.value))
 
@@ -436,45 +443,46 @@ def test_a_copy_is_refused(tmp_path: Path) -> None:
     journal(tmp_path / "a", trials(0.5), seed=3)
     journal(tmp_path / "b", trials(0.5, 0.6), seed=3)
     with pytest.raises(NasframeError, match="a and .*b are the same search with the same seed, 3"):
-        contest([tmp_path])
+        read_contest([tmp_path])
 
 
 def test_studies_without_trials_are_left_out(tmp_path: Path) -> None:
     empty = journal(tmp_path / "empty", [], seed=1)
     torn = tmp_path / "torn"
     torn.mkdir()
-    (torn / FILE).write_text('{"event":"stu')
+    (torn / JOURNAL_FILE).write_text('{"event":"stu')
     with pytest.raises(NasframeError, match="no study has a trial yet in .*empty"):
-        contest([empty, torn])
+        read_contest([empty, torn])
     journal(tmp_path / "full", trials(0.5))
-    found = compare(contest([tmp_path]))
+    found = compare(read_contest([tmp_path]))
     assert found.rows[0].seeds == (0,)
-    assert sentences.sentences(found)[0] == f"Left out, without a trial: {empty} and 1 more."
+    assert sentences.write_sentences(found)[0] == f"Left out, without a trial: {empty} and 1 more."
 
 
 def test_folders_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="cannot read .*nowhere: No such file"):
-        find([tmp_path / "nowhere"])
+        find_studies([tmp_path / "nowhere"])
     (tmp_path / "file").write_text("")
     with pytest.raises(NasframeError, match="cannot read .*file: Not a directory"):
-        find([tmp_path / "file"])
+        find_studies([tmp_path / "file"])
     (tmp_path / "void").mkdir()
     with pytest.raises(NasframeError, match=r"no study in .*void: a study's folder has a journal"):
-        find([tmp_path / "void"])
+        find_studies([tmp_path / "void"])
     damaged = journal(tmp_path / "damaged", trials(0.5))
-    with (damaged / FILE).open("a") as file:
+    with (damaged / JOURNAL_FILE).open("a") as file:
         file.write("nonsense\n")
     with pytest.raises(NasframeError, match="line 4, is damaged"):
-        contest([damaged])
+        read_contest([damaged])
 
 
 # Real studies
 
 
 def test_real_studies_are_compared_as_their_results_say(runs: Path) -> None:
-    found = compare(contest([runs], "test_accuracy"), [10, BUDGET])
+    found = compare(read_contest([runs], "test_accuracy"), [10, BUDGET])
     assert [row.label for row in found.rows] == ["evolution", "pqt", "random"]
-    assert found.in_points and not found.lower
+    assert found.in_points
+    assert not found.lower
     for row in found.rows:
         assert row.seeds == tuple(SEEDS)
         results = [read_result(runs / f"{row.label}-{seed}") for seed in SEEDS]
@@ -482,14 +490,15 @@ def test_real_studies_are_compared_as_their_results_say(runs: Path) -> None:
         best = [max(t[:10], key=lambda t: t.reward or 0) for t in new]
         assert row.best[10].mean == pytest.approx(mean(t.metrics["test_accuracy"] for t in best))
         tops = [t.metrics["test_accuracy"] for r in results for t in r.top(25)]
-        assert row.top[25] is not None and row.top[25].mean == pytest.approx(mean(tops))
+        assert row.top[25] is not None
+        assert row.top[25].mean == pytest.approx(mean(tops))
 
 
 def test_the_curves_are_the_statistics(runs: Path) -> None:
-    found = compare(contest([runs]))
-    panels = chart.picture(found).to_dict()
+    found = compare(read_contest([runs]))
+    panels = chart.draw_comparison(found).to_dict()
     assert len(panels["hconcat"]) == 3
-    for panel, size in zip(panels["hconcat"], best_so_far.SIZES, strict=True):
+    for panel, size in zip(panels["hconcat"], best_so_far.TOP_SIZES, strict=True):
         points = panels["datasets"][(panel.get("data") or panel["layer"][0]["data"])["name"]]
         for row in found.rows:
             curve = row.curves[size]
@@ -506,10 +515,10 @@ def test_the_curves_are_the_statistics(runs: Path) -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9).map(sorted))
 def test_names_do_not_overlap(values: list[float]) -> None:
-    places = chart.spread(values, 0.2, 1.0)
-    assert all(b - a >= 0.2 - 1e-9 for a, b in zip(places, places[1:], strict=False))
+    places = chart.spread_values(values, 0.2, 1.0)
+    assert all(b - a >= 0.2 - 1e-9 for a, b in pairwise(places))
     assert places[-1] <= 1
-    assert chart.spread([0.1, 0.4, 0.9], 0.2, 1.0) == [0.1, 0.4, 0.9]
+    assert chart.spread_values([0.1, 0.4, 0.9], 0.2, 1.0) == [0.1, 0.4, 0.9]
 
 
 def test_long_curves_are_thinned() -> None:
@@ -524,7 +533,7 @@ def test_long_curves_are_thinned() -> None:
 
 def test_many_contenders_have_a_look_of_their_own() -> None:
     found = compare(race(**{f"c{i}": [[0.1, 0.1 + i / 99]] for i in range(9)}))
-    spec = chart.picture(found).to_dict()
+    spec = chart.draw_comparison(found).to_dict()
     encoding = spec["hconcat"][0]["layer"][1]["encoding"]
     colours = encoding["color"]["scale"]["range"]
     dashes = encoding["strokeDash"]["scale"]["range"]
@@ -535,21 +544,23 @@ def test_many_contenders_have_a_look_of_their_own() -> None:
 def test_the_picture_opens(tmp_path: Path, suffix: str) -> None:
     label = "</script><script>alert(1)</script>\x1b[31m"
     path = tmp_path / f"picture{suffix}"
-    chart.save(compare(race(**{label: [[0.1, 0.2]], "b": [[0.1, 0.3]]})), path)
+    chart.save_comparison(compare(race(**{label: [[0.1, 0.2]], "b": [[0.1, 0.3]]})), path)
     data = path.read_bytes()
     if suffix == ".svg":
         text = "".join(ElementTree.fromstring(data).itertext())
-        assert "alert(1)" in text and "Best so far" in text
+        assert "alert(1)" in text
+        assert "Best so far" in text
     elif suffix == ".png":
         with Image.open(path) as image:
             assert image.width > 600
     elif suffix == ".pdf":
         assert data.startswith(b"%PDF")
     else:
-        assert b"<script>alert" not in data and rb"\u003cscript>alert(1)" in data
+        assert b"<script>alert" not in data
+        assert rb"\u003cscript>alert(1)" in data
         assert not re.search(rb"<script[^>]* src=", data), "all by itself"
     with pytest.raises(NasframeError, match="cannot write .*No such file"):
-        chart.save(compare(race(a=[[0.1, 0.2]])), tmp_path / "nowhere" / path.name)
+        chart.save_comparison(compare(race(a=[[0.1, 0.2]])), tmp_path / "nowhere" / path.name)
 
 
 # The policy's own choice
@@ -564,24 +575,27 @@ def test_the_own_choice_of_a_replayed_policy(runs: Path) -> None:
     tokens = made.argmax(len(told))
     evaluator = option("evaluator", "nasbench201").build(space, option("task", "digits").build())
     metrics = evaluator.evaluate(Architecture(tokens), None)
-    before = (folder / FILE).read_bytes()
-    choice = own_choice(folder, "test_accuracy", evaluate=True)
-    assert choice is not None and choice.value == metrics["test_accuracy"]
+    before = (folder / JOURNAL_FILE).read_bytes()
+    choice = ask_policy(folder, "test_accuracy", evaluate=True)
+    assert choice is not None
+    assert choice.value == metrics["test_accuracy"]
     tried = [t for t in told if t.architecture.tokens == tokens]
     assert choice.tried is bool(tried)
-    unknown = own_choice(folder, None, evaluate=False)
-    assert unknown is not None and unknown.value == (tried[0].reward if tried else None)
-    assert (folder / FILE).read_bytes() == before
-    assert own_choice(runs / "random-2", None, evaluate=True) is None
+    unknown = ask_policy(folder, None, evaluate=False)
+    assert unknown is not None
+    assert unknown.value == (tried[0].reward if tried else None)
+    assert (folder / JOURNAL_FILE).read_bytes() == before
+    assert ask_policy(runs / "random-2", None, evaluate=True) is None
 
 
 def test_own_choices_are_summed_up_by_contender(runs: Path) -> None:
-    entries = contest([runs / "random-0", *(runs / f"pqt-{seed}" for seed in SEEDS)])
-    (known,), (all_,) = policies(entries), policies(entries, evaluate=True)
+    entries = read_contest([runs / "random-0", *(runs / f"pqt-{seed}" for seed in SEEDS)])
+    (known,), (all_,) = ask_policies(entries), ask_policies(entries, evaluate=True)
     assert (known.label, known.studies) == ("pqt", 6)
-    choices = [own_choice(runs / f"pqt-{seed}", None, evaluate=True) for seed in SEEDS]
+    choices = [ask_policy(runs / f"pqt-{seed}", None, evaluate=True) for seed in SEEDS]
     assert known.tried == all_.tried == sum(c.tried for c in choices if c is not None)
-    assert all_.choice is not None and all_.choice.count == 6
+    assert all_.choice is not None
+    assert all_.choice.count == 6
     assert all_.choice.mean == pytest.approx(mean(c.value for c in choices if c and c.value))
     assert (known.choice.count if known.choice else 0) == known.tried
     best = [read_result(runs / f"pqt-{seed}").best for seed in SEEDS]
@@ -629,7 +643,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 def test_the_command_shows_what_it_writes(toys: Shell) -> None:
-    before = {path: path.read_bytes() for path in toys.cwd.rglob(FILE)}
+    before = {path: path.read_bytes() for path in toys.cwd.rglob(JOURNAL_FILE)}
     assert len(before) == 10
     more = ("--evaluate", "--at", "6,3", "--reach", "0.7", "--json", "all.json")
     done = toys("nasframe-report", "--compare", "cmp", *more, COLUMNS="120")
@@ -677,11 +691,12 @@ def test_ctrl_c_ends_everything_at_once(toys: Shell) -> None:
 
 def test_whose_mistake_it_is(toys: Shell) -> None:
     wrong = toys("nasframe-report", "--compare", "cmp", THINKS="-1")
-    assert wrong.returncode == 2 and "Picture: " in wrong.stdout
+    assert wrong.returncode == 2
+    assert "Picture: " in wrong.stdout
     blamed = "nasframe-report: Liking.argmax (liking) raised ValueError: sleep length must"
     assert blamed in wrong.stderr
     killed = toys("nasframe-report", "--compare", "cmp", DIES="")
-    reason = "nasframe-report: a process that read studies was killed: is memory short?\n"
+    reason = "nasframe-report: a process that read studies was killed, perhaps for lack of memory\n"
     assert (killed.returncode, killed.stderr) == (2, reason)
 
 

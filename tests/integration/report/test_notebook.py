@@ -96,7 +96,8 @@ def test_rewards_against_trials(result: StudyResult) -> None:
 def test_the_best_so_far_never_falls_with_time(result: StudyResult) -> None:
     best = data(plot(result.folder, "time"), "best_elapsed")
     rewards, minutes = [row["reward"] for row in best], [row["elapsed"] for row in best]
-    assert rewards == sorted(rewards) and minutes == sorted(minutes)
+    assert rewards == sorted(rewards)
+    assert minutes == sorted(minutes)
 
 
 def test_studies_below_a_folder_have_their_names(result: StudyResult) -> None:

@@ -37,15 +37,15 @@ from nasframe import (
     retrain,
 )
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.distributed import check_together
-from nasframe.retraining.fit import _precision, fit
+from nasframe.retraining.distributed import check_devices
+from nasframe.retraining.fit import _choose_precision, train_network
 from nasframe.storage.locks import try_lock
 from nasframe.storage.weights import read_weights
 from nasframe.tasks.image_task import ImageTask
-from nasframe.training.evaluator import laid_out
+from nasframe.training.evaluator import set_memory_format
 from nasframe.training.optimizer import make_optimizer
-from nasframe.training.schedules import factor
-from nasframe.zoo.lookup import find
+from nasframe.training.schedules import compute_factor
+from nasframe.zoo.lookup import look_up_network
 
 CPU = torch.device("cpu")
 
@@ -85,7 +85,7 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     warmup = round(warm * epochs * 0.9, 2)
     epoch = epochs * step / steps
     made = {
-        name: factor(
+        name: compute_factor(
             RecipeConfig(epochs=epochs, warmup_epochs=warmup, schedule=name),  # type: ignore[arg-type]
             step,
             steps,
@@ -101,7 +101,7 @@ def test_the_learning_rate_is_the_closed_form_at_every_step(
     places = data.draw(st.lists(st.floats(0.1, 300), min_size=1))
     steps_ = RecipeConfig(epochs=epochs, schedule="steps", decay=0.5, milestones=places)  # type: ignore[arg-type]
     down = sum(place <= epoch for place in places)
-    assert factor(steps_, step, steps) == pytest.approx(0.5**down)
+    assert compute_factor(steps_, step, steps) == pytest.approx(0.5**down)
     times = epoch / 2.4
     if abs(times - round(times)) > 1e-9:
         assert made["exponential"] == pytest.approx(0.97 ** math.floor(times))
@@ -111,8 +111,8 @@ def test_mnasnets_clock_runs_during_the_warm_up() -> None:
     """Its code: the first rate after five epochs of warm-up is 0.256 x 0.97 ^ 2 at batch 4096."""
     recipe = RecipeConfig(epochs=350, warmup_epochs=5, schedule="exponential", lr=0.256)  # type: ignore[arg-type]
     steps = 350 * 313
-    assert recipe.lr * factor(recipe, 5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
-    assert recipe.lr * factor(recipe, 313, steps) == pytest.approx(0.256 / 5)
+    assert recipe.lr * compute_factor(recipe, 5 * 313, steps) == pytest.approx(0.2409, abs=5e-5)
+    assert recipe.lr * compute_factor(recipe, 313, steps) == pytest.approx(0.256 / 5)
 
 
 class Line(nn.Module):
@@ -140,7 +140,7 @@ def fitted(folder: Path, **settings: Any) -> tuple[RecipeConfig, nn.Module, list
     task.__class__ = Watched
     torch.manual_seed(0)
     recipe = RecipeConfig(epochs=2, momentum=0.0, weight_decay=0.0, batch_size=200, **settings)
-    network, _ = fit(
+    network, _ = train_network(
         Line(), task, recipe, seed=1, device=CPU, folder=folder, on_epoch=lambda rows: None
     )
     return recipe, network, batches
@@ -164,7 +164,7 @@ def descent(recipe: RecipeConfig, batches: list[Any]) -> Iterator[nn.Module]:
         ):
             total += part
         if end:
-            rate = recipe.lr * factor(recipe, step, sum(ends))
+            rate = recipe.lr * compute_factor(recipe, step, sum(ends))
             with torch.no_grad():
                 for weight, gradient in zip(network.parameters(), gradients, strict=True):
                     weight -= rate * gradient
@@ -228,7 +228,7 @@ def test_smoothed_labels_are_learned_and_hard_ones_validated() -> None:
     target = F.one_hot(y, 10) * 0.9 + 0.1 / 10
     smooth = -(target * logits.log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(task.loss(network, (x, y), None)[0], smooth)
-    right, total, count = task.tally(network, (x, y), None)[0].tolist()
+    _right, total, _count = task.tally(network, (x, y), None)[0].tolist()
     assert total == pytest.approx(float(F.cross_entropy(logits, y, reduction="sum")), rel=1e-5)
 
 
@@ -276,8 +276,10 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
     wanted = [one.trial.number for one in nasframe.candidates(study, 2)]
     assert {name for name, _ in found.ranking} == {f"trial-{number}" for number in wanted}
     rates = [metrics["val_accuracy"] for _, metrics in found.ranking]
-    assert rates == sorted(rates, reverse=True) and found.name == found.ranking[0][0]
-    assert len(tests) == 1 and len(said) == 2 * 2 + 1
+    assert rates == sorted(rates, reverse=True)
+    assert found.name == found.ranking[0][0]
+    assert len(tests) == 1
+    assert len(said) == 2 * 2 + 1
     assert not list(tmp_path.glob("**/*.ckpt"))
 
     network = load(tmp_path / "it")
@@ -301,7 +303,9 @@ def test_the_best_are_trained_ranked_tested_once_and_kept(
     assert "nasframe.load(" in (tmp_path / "it" / "README.md").read_text()
 
     again = retrain(settings, said.append)
-    assert again == found and len(tests) == 1 and len(said) == 6
+    assert again == found
+    assert len(tests) == 1
+    assert len(said) == 6
 
 
 def test_a_study_that_has_gone_on_does_not_change_what_is_trained(
@@ -311,7 +315,8 @@ def test_a_study_that_has_gone_on_does_not_change_what_is_trained(
     settings = config(tmp_path / "study", tmp_path / "it", top=9, recipe={"epochs": 1})
     first = retrain(settings, silent)
     search(tmp_path / "study", keep=0, trials=4)
-    assert retrain(settings, silent) == first and len(first.ranking) == 2
+    assert retrain(settings, silent) == first
+    assert len(first.ranking) == 2
 
 
 def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -> None:
@@ -325,7 +330,8 @@ def test_the_network_may_be_larger_than_the_child(study: Path, tmp_path: Path) -
 
 def test_a_trial_can_be_named(study: Path, tmp_path: Path) -> None:
     found = retrain(config(study, tmp_path, trial=2, recipe={"epochs": 1}), silent)
-    assert found.name == "trial-2" and len(found.ranking) == 1
+    assert found.name == "trial-2"
+    assert len(found.ranking) == 1
 
 
 def test_the_architectures_of_a_file_are_trained(tmp_path: Path) -> None:
@@ -383,11 +389,13 @@ def test_training_starts_from_weights_of_another_task(study: Path, tmp_path: Pat
     )
     found = retrain(again, silent)
     new = read_weights(tmp_path / "second" / "weights.safetensors")[0]
-    assert new["classifier.weight"].shape[0] == 4 and "test_accuracy" not in found.metrics
+    assert new["classifier.weight"].shape[0] == 4
+    assert "test_accuracy" not in found.metrics
     same = {name for name in new if new[name].shape == old[name].shape}
     same = {name for name in same if torch.equal(new[name], old[name])}
     kept = {name for name in new if name.startswith(("stem.", "cells.0."))}
-    assert kept <= same and not any(name.startswith("cells.1.align") for name in same)
+    assert kept <= same
+    assert not any(name.startswith("cells.1.align") for name in same)
     larger = replace(SPACE, filters=8)
     with pytest.raises(NasframeError, match=r"init=.*weights.safetensors: does not fit: the net"):
         retrain(replace(again, search_space=larger, dir=tmp_path / "third"), silent)
@@ -432,7 +440,8 @@ def test_killed_and_resumed_gives_the_same_weights_to_the_last_bit(
         if path.suffix == ".safetensors":
             (state, about), (wanted, _) = read_weights(other), read_weights(path)
             assert all(torch.equal(state[name], wanted[name]) for name in wanted), path
-            assert state.keys() == wanted.keys() and about["recipe"]["epochs"] == 6
+            assert state.keys() == wanted.keys()
+            assert about["recipe"]["epochs"] == 6
 
 
 # Several devices, loggers, an early end
@@ -462,7 +471,8 @@ def test_two_devices_train_one_network(study: Path, tmp_path: Path) -> None:
     assert task.metrics(tally.tolist())["val_accuracy"] == metrics[1]["test_accuracy"]
     assert not list(run_.cwd.glob("**/*.ckpt"))
     fast = run_("nasframe-retrain", *words, "trainer={devices: 2, strategy: ddp}", "dir=fast")
-    assert fast.returncode == 2 and "give trainer.strategy=ddp_find_unused" in fast.stderr
+    assert fast.returncode == 2
+    assert "give trainer.strategy=ddp_find_unused" in fast.stderr
     more = ("trainer.devices=2", "logger=tensorboard", "dir=sweep")
     sweep = run_("nasframe-retrain", "-m", *words, "seed=0,1", *more)
     assert (sweep.returncode, sweep.stderr) == (0, "")
@@ -511,7 +521,8 @@ def test_what_goes_wrong_on_one_of_several_devices_is_a_line(tmp_path: Path) -> 
     done = run_("nasframe-retrain", *words, *few, "dir=few")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        "nasframe-retrain: trainer.devices=2: there are 1 batches; give a smaller recipe.batch_size"
+        "nasframe-retrain: trainer.devices=2: the number of batches is 1; "
+        "give a smaller recipe.batch_size"
     )
 
 
@@ -540,13 +551,13 @@ def test_cuda_rests_in_a_process_that_forks(
     monkeypatch.setattr(torch.cuda, "_lazy_init", touched)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("nasframe.retraining.run.fit", not_trained)
-    monkeypatch.setattr("nasframe.retraining.run.apart", lambda test: {})
+    monkeypatch.setattr("nasframe.retraining.run.train_network", not_trained)
+    monkeypatch.setattr("nasframe.retraining.run.run_in_fork", lambda test: {})
     found = retrain(together(study, tmp_path / "it", 2, device="cuda"), silent)
     assert found.metrics["val_accuracy"] == 0.5
     place = torch.device("cuda", 0)
     recipe = RecipeConfig()
-    assert _precision(recipe, place, TrainerConfig(devices=2)) == "bf16-mixed"
+    assert _choose_precision(recipe, place, TrainerConfig(devices=2)) == "bf16-mixed"
 
 
 ROW = {"epoch": 1.0, "lr": 0.1, "val_accuracy": 0.5}
@@ -559,7 +570,7 @@ def not_trained(network: nn.Module, *args: Any, on_epoch: Any, **more: Any) -> A
 
 def test_several_devices_are_refused_where_they_cannot_be(study: Path, tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="trainer.devices=2: a text is read in order"):
-        check_together(TrainerConfig(devices=2), option("task", "text").build(), CPU)  # type: ignore[attr-defined]
+        check_devices(TrainerConfig(devices=2), option("task", "text").build(), CPU)  # type: ignore[attr-defined]
     with pytest.raises(NasframeError, match="trainer.devices=2000: there are fewer batches"):
         retrain(together(study, tmp_path, 2000), silent)
 
@@ -643,8 +654,10 @@ def test_what_the_user_says_of_the_space_holds(study: Path, tmp_path: Path) -> N
     done = run_("nasframe-retrain", *words, *more, "dir=it")
     assert (done.returncode, done.stderr) == (0, "")
     about = json.loads((run_.cwd / "it" / "network.json").read_text())
-    assert about["search_space"]["drop_path_keep"] == 0.8 and about["data"]["cutout"] == 2
-    assert not about["search_space"]["auxiliary"] and about["data"]["flip"]
+    assert about["search_space"]["drop_path_keep"] == 0.8
+    assert about["data"]["cutout"] == 2
+    assert not about["search_space"]["auxiliary"]
+    assert about["data"]["flip"]
 
 
 # Mistakes
@@ -693,7 +706,7 @@ def test_a_damaged_checkpoint_is_named(study: Path, tmp_path: Path) -> None:
         retrain(settings, stop)
     path = tmp_path / "it" / "trial-0" / "checkpoint.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be gone on with.*\nRemove"):
+    with pytest.raises(NasframeError, match=r"checkpoint.ckpt: cannot be resumed.*\nRemove"):
         retrain(settings, silent)
     path.unlink()
     assert retrain(settings, silent).metrics["epoch"] == 2
@@ -737,7 +750,8 @@ def test_a_network_that_diverges_does_not_end_the_others(
     monkeypatch.setattr(ImageTask, "metrics", metrics)
     said: list[str] = []
     found = retrain(config(study, tmp_path, top=2, recipe={"epochs": 1}), said.append)
-    assert len(found.ranking) == 1 and "network 1 of 2  failed: val_loss is nan" in said[0]
+    assert len(found.ranking) == 1
+    assert "network 1 of 2  failed: val_loss is nan" in said[0]
 
 
 def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Path) -> None:
@@ -749,21 +763,21 @@ def test_layouts_and_clipping_are_those_of_the_recipe(study: Path, tmp_path: Pat
             return super().forward(x)
 
     network = nn.Sequential(Watched(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
-    network = laid_out(network, channels_last=False)
+    network = set_memory_format(network, channels_last=False)
     recipe = RecipeConfig(epochs=1, gradient_clip=1e-12, weight_decay=0, channels_last=False)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
     task = option("task", "digits").build()
-    kept, rows = fit(
+    kept, rows = train_network(
         network, task, recipe, seed=0, device=CPU, folder=tmp_path, on_epoch=lambda rows: None
     )
     assert all(seen)
     torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=1e-9)
-    assert rows[-1]["lr"] == pytest.approx(recipe.lr * factor(recipe, 16, 17))
+    assert rows[-1]["lr"] == pytest.approx(recipe.lr * compute_factor(recipe, 16, 17))
 
 
 def test_a_search_is_refused_in_the_folder_of_a_retraining(study: Path, tmp_path: Path) -> None:
     retrain(config(study, tmp_path / "it", recipe={"epochs": 1}), silent)
-    found = find(str(tmp_path / "it"))
+    found = look_up_network(str(tmp_path / "it"))
     assert found.inputs.input_shape == (1, 8, 8)
     with torch.no_grad():
         x = torch.rand(2, 1, 8, 8)
@@ -800,7 +814,7 @@ MISTAKES: dict[tuple[str, ...], str] = {
     ("study={}", "recipe.optimizer=adamm"): "recipe.optimizer=adamm is not known",
     ("study={}", "recipe.epsilon=1"): "recipe.optimizer=sgd cannot be used here",
     ("study={}", "freeze=[stem,cells,classifier]"): "freeze: nothing is left to learn",
-    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of the shape",
+    ("network=vit_tiny_patch16_224", "task=digits"): "network cannot read inputs of shape",
     ("network=resnet18", "task=digits", "settings.pretrained=true"): "init=FILE starts from",
     ("study={}", "device=cuda:77"): "device=cuda:77: this machine has",
     ("study={}", "recipe=smal"): "unknown option recipe=smal; did you mean small?",
@@ -822,16 +836,20 @@ def test_mistakes_on_the_command_line_are_a_line(study: Path, tmp_path: Path, st
         [*(word.replace("{}", str(study)) for word in words), "dir=it"] for words, _ in mistakes
     ]
     for done, (words, reason) in zip(run_.each("nasframe-retrain", given), mistakes, strict=True):
-        assert done.returncode == 2 and done.stdout == "", words
-        assert done.stderr.startswith("nasframe-retrain: ") and reason in done.stderr, done.stderr
-        assert done.stderr.count("\n") <= 2 and not (run_.cwd / "it").exists()
+        assert done.returncode == 2, words
+        assert done.stdout == "", words
+        assert done.stderr.startswith("nasframe-retrain: "), done.stderr
+        assert reason in done.stderr, done.stderr
+        assert done.stderr.count("\n") <= 2
+        assert not (run_.cwd / "it").exists()
 
 
 def test_help_tells_every_option_and_setting(tmp_path: Path) -> None:
     said = shell(tmp_path)("nasframe-retrain", "--help").stdout
     for word in ("detector=OPTION", "search_space=OPTION", "trainer.devices=1", "freeze=[]"):
         assert word in said
-    assert "trainer=" not in said and "recipe.epochs=60" in said
+    assert "trainer=" not in said
+    assert "recipe.epochs=60" in said
 
 
 def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
@@ -843,8 +861,9 @@ def test_ctrl_c_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == ""
-    assert out.splitlines()[-1] == "Interrupted: the same command with dir=it goes on"
+    assert process.returncode == 130
+    assert err == ""
+    assert out.splitlines()[-1] == "Interrupted: run the same command with dir=it to resume"
     assert list((run_.cwd / "it").glob("*/checkpoint.ckpt"))
 
 
@@ -856,6 +875,7 @@ def test_a_grid_is_a_sweep(study: Path, tmp_path: Path) -> None:
     assert "recipe.lr=0 recipe.epochs=1: recipe.lr=0.0: must be greater than 0" in done.stderr
     ranked = done.stdout.split("the best first:\n")[1].splitlines()
     rates = [float(line.split()[1]) for line in ranked]
-    assert len(rates) == 2 and rates == sorted(rates, reverse=True)
+    assert len(rates) == 2
+    assert rates == sorted(rates, reverse=True)
     again = run_("nasframe-retrain", *words)
     assert again.stdout.split("the best first:\n")[1].splitlines() == ranked

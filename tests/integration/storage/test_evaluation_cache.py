@@ -22,6 +22,7 @@ from toys import ToyEvaluatorConfig, ToySpaceConfig, ToyStopperConfig, toy_study
 from nasframe import (
     NasframeError,
     StudyConfig,
+    TrialState,
     candidates,
     load,
     option,
@@ -31,10 +32,10 @@ from nasframe import (
 from nasframe._support import system
 from nasframe.executors import cached
 from nasframe.executors.worker import Worker
-from nasframe.report.study.analyze import inspect
-from nasframe.report.study.text import listing
-from nasframe.storage.evaluation_cache import Cache, Entry
-from nasframe.storage.journal import FILE, read
+from nasframe.report.study.analyze import analyze_study
+from nasframe.report.study.text import format_findings
+from nasframe.storage.evaluation_cache import CachedEvaluation, EvaluationCache
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.training import evaluator as training
 
 
@@ -84,10 +85,12 @@ def test_what_came_from_the_cache_is_marked(tmp_path: Path) -> None:
     accuracy = option("objective", "accuracy")
     run(logged(tmp_path, "a", objective=accuracy))
     run(logged(tmp_path, "b", objective=accuracy))
-    told = [event for event in read(tmp_path / "b") if event["event"] == "told"]
+    told = [event for event in read_journal(tmp_path / "b") if event["event"] == "told"]
     assert all(event["cached"] is True for event in told)
-    assert not any("cached" in event for event in read(tmp_path / "a"))
-    assert str(list(listing(inspect(tmp_path / "b"), 3))[1]).startswith("8 trials came from the ca")
+    assert not any("cached" in event for event in read_journal(tmp_path / "a"))
+    assert str(list(format_findings(analyze_study(tmp_path / "b"), 3))[1]).startswith(
+        "8 trials came from the ca"
+    )
     without = run(logged(tmp_path, "c", objective=accuracy, cache=None))
     assert [t.metrics["val_accuracy"] for t in without.trials] == [
         event["metrics"]["val_accuracy"] for event in told
@@ -99,12 +102,13 @@ def test_failed_and_stopped_children_are_not_put_there(tmp_path: Path) -> None:
     space = ToySpaceConfig(choices=3, options=3)
     failed = run(logged(tmp_path, "a", evaluator=evaluator, search_space=space))
     assert any(trial.error for trial in failed.trials)
-    good = sum(t.error is None and t.duplicate_of is None for t in failed.trials)
+    good = sum(t.state is TrialState.TRAINED and t.duplicate_of is None for t in failed.trials)
     assert len(entries(tmp_path / "cache")) == good
     there = tmp_path / "another"
     stopped = run(logged(tmp_path, "b", stopper=ToyStopperConfig(), cache=there)).trials
-    ended = [t for t in stopped if t.duplicate_of is None and t.stopped is not None]
-    assert ended and len(entries(there)) == 8 - len(ended)
+    ended = [t for t in stopped if t.duplicate_of is None and t.state is TrialState.STOPPED]
+    assert ended
+    assert len(entries(there)) == 8 - len(ended)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"key": 1}', "\x00\xff", "other"])
@@ -124,10 +128,10 @@ def test_a_damaged_entry_is_evaluated_again(tmp_path: Path, damage: str) -> None
 
 @pytest.mark.parametrize("value", [1e999, "a", None, [None], {"a": 1}])
 def test_metrics_in_an_entry_are_finite_numbers(tmp_path: Path, value: Any) -> None:
-    cache = Cache(tmp_path)
+    cache = EvaluationCache(tmp_path)
     with cache.slot({"a": 1}, never) as slot:
-        slot.write(Entry({"x": 1.0, "y": (1.0, 2.0)}, None))
-        assert slot.read() == Entry({"x": 1.0, "y": (1.0, 2.0)}, None)
+        slot.write(CachedEvaluation({"x": 1.0, "y": (1.0, 2.0)}, None))
+        assert slot.read() == CachedEvaluation({"x": 1.0, "y": (1.0, 2.0)}, None)
     (path,) = entries(tmp_path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": {"x": value}}))
     with cache.slot({"a": 1}, never) as slot:
@@ -259,8 +263,8 @@ def test_code_that_was_changed_is_told_apart(tmp_path: Path) -> None:
     """Whoever is at work on a plugin does not raise its version with each change."""
     program = (
         "import sys; from nasframe import SearchSpaceConfig; import mine\n"
-        "from nasframe.executors.cached import sources\n"
-        "print(sources((mine.Mine(),)))"
+        "from nasframe.executors.cached import hash_sources\n"
+        "print(hash_sources((mine.Mine(),)))"
     )
     found = []
     for code in ("1", "2", "1"):
@@ -271,7 +275,8 @@ def test_code_that_was_changed_is_told_apart(tmp_path: Path) -> None:
         command = [sys.executable, "-B", "-c", program]
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
         found.append(subprocess.run(command, env=env, capture_output=True, text=True).stdout)
-    assert found[0] == found[2] != found[1] and "mine" in found[0]
+    assert found[0] == found[2] != found[1]
+    assert "mine" in found[0]
 
 
 # Weights
@@ -305,7 +310,7 @@ def test_candidates_know_how_they_were_trained(tmp_path: Path) -> None:
 def test_a_network_is_a_candidate_once(tmp_path: Path) -> None:
     """In an older journal two twins may stand as two trials."""
     run(digits(tmp_path / "a", trials=3))
-    path = tmp_path / "a" / FILE
+    path = tmp_path / "a" / JOURNAL_FILE
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     (asked,) = (line for line in lines if line["event"] == "asked")
     told = [line for line in lines if line["event"] == "told"]
@@ -335,11 +340,13 @@ def test_two_that_want_the_same_network_train_it_once(tmp_path: Path) -> None:
 
 
 def test_who_waits_for_another_one_can_be_cancelled(tmp_path: Path) -> None:
-    cache = Cache(tmp_path)
-    with cache.slot({"a": 1}, never):
-        with pytest.raises(TimeoutError):
-            with cache.slot({"a": 1}, lambda: True):
-                raise AssertionError("it is held")
+    cache = EvaluationCache(tmp_path)
+    with (
+        cache.slot({"a": 1}, never),
+        pytest.raises(TimeoutError),
+        cache.slot({"a": 1}, lambda: True),
+    ):
+        raise AssertionError("it is held")
     with cache.slot({"a": 1}, lambda: True):
         pass
 
@@ -365,7 +372,8 @@ def test_processes_that_write_and_are_killed_corrupt_nothing(tmp_path: Path) -> 
     def writer(seed: int) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", WRITER, str(tmp_path), str(seed)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
         return process
 
     def end(process: subprocess.Popen[str]) -> None:
@@ -382,11 +390,12 @@ def test_processes_that_write_and_are_killed_corrupt_nothing(tmp_path: Path) -> 
     for process in writers:
         assert process.poll() is None
         end(process)
-    cache = Cache(tmp_path)
+    cache = EvaluationCache(tmp_path)
     for number in range(20):
         with cache.slot({"n": number}, never) as slot:
             entry = slot.read()
-            assert entry is not None and entry.metrics["n"] == number
+            assert entry is not None
+            assert entry.metrics["n"] == number
 
 
 @pytest.fixture
@@ -429,31 +438,36 @@ def test_a_sweep_trains_each_network_once_however_often_it_is_killed(
     assert before.items() <= after.items()  # what is there is never written again
     trials = [
         trial
-        for path in (toy.cwd / "it").glob(f"*/{FILE}")
+        for path in (toy.cwd / "it").glob(f"*/{JOURNAL_FILE}")
         for trial in read_result(path.parent).trials
         if trial.duplicate_of is None
     ]
     distinct = {trial.architecture.tokens for trial in trials}
-    assert len(trials) == 6 * 12 and len(after) == len(distinct)
+    assert len(trials) == 6 * 12
+    assert len(after) == len(distinct)
     assert len(set(log.read_text().split())) == len(distinct)
     assert begun(log) - len(distinct) <= at_once * kills  # only what was killed in the middle
 
 
 def test_the_same_sweep_again_skips_goes_on_and_extends(toy: Shell) -> None:
     first = toy("nasframe", *SWEEP)
-    assert first.returncode == 0 and "finished before" not in first.stdout
-    journals = {path: path.read_bytes() for path in (toy.cwd / "it").glob(f"*/{FILE}")}
+    assert first.returncode == 0
+    assert "finished before" not in first.stdout
+    journals = {path: path.read_bytes() for path in (toy.cwd / "it").glob(f"*/{JOURNAL_FILE}")}
     assert len(journals) == 6
     again = toy("nasframe", *SWEEP, "executor.workers=2", "keep=1", "retries=2")
-    assert again.returncode == 0 and again.stdout.count("finished before") == 6
+    assert again.returncode == 0
+    assert again.stdout.count("finished before") == 6
     assert {path: path.read_bytes() for path in journals} == journals
     words = ("-m", *WORDS, "seed=3,2,0", "controller=evolution,random", "dir=it", "trials=12")
     more = toy("nasframe", *words)
-    assert more.returncode == 0 and more.stdout.count("finished before") == 4
+    assert more.returncode == 0
+    assert more.stdout.count("finished before") == 4
     assert {path: path.read_bytes() for path in journals} == journals
-    assert len(list((toy.cwd / "it").glob(f"*/{FILE}"))) == 8
+    assert len(list((toy.cwd / "it").glob(f"*/{JOURNAL_FILE}"))) == 8
     larger = toy("nasframe", *words, "trials=14")
-    assert larger.returncode == 0 and "finished before" not in larger.stdout
+    assert larger.returncode == 0
+    assert "finished before" not in larger.stdout
     assert all(path.read_bytes().startswith(data) for path, data in journals.items())
 
 
@@ -461,7 +475,9 @@ def test_free_settings_name_a_folder_only_if_they_are_swept_over(toy: Shell) -> 
     words = ("-m", *TOYS, "trials=1", "dir=it")
     assert toy("nasframe", *words, "executor=serial,process", "keep=5").returncode == 0
     names = sorted(path.name for path in (toy.cwd / "it").iterdir() if path.is_dir())
-    assert len(names) == 2 and "executor-process" in names[0] and "executor-serial" in names[1]
+    assert len(names) == 2
+    assert "executor-process" in names[0]
+    assert "executor-serial" in names[1]
     assert not any("keep" in name for name in names)
 
 
@@ -471,5 +487,7 @@ def test_a_worker_of_its_own_uses_the_same_entries(tmp_path: Path) -> None:
     one = Worker(replace(config, dir=tmp_path / "b").parts()).recall
     other = Worker(replace(config, evaluator=ToyEvaluatorConfig(log=tmp_path / "l")).parts()).recall
     same = Worker(config.parts()).recall
-    assert one is not None and other is not None and same is not None
+    assert one is not None
+    assert other is not None
+    assert same is not None
     assert one.conditions == same.conditions != other.conditions

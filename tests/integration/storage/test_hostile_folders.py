@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 import nasframe
 from nasframe import NasframeError, read_result, run
 from nasframe.cli.report import main
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.storage.weights import weights_path
 
 NASFRAME = str(Path(sys.executable).with_name("nasframe"))
@@ -75,7 +75,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("study") / "study"
     for trials in (4, 8):
         run(config(folder, trials=trials, controller="evolution"))
-    return [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+    return [json.loads(line) for line in (folder / JOURNAL_FILE).read_text().splitlines()]
 
 
 def use(folder: Path) -> str:
@@ -92,7 +92,7 @@ def use(folder: Path) -> str:
     pictures = ["--picture", str(folder / "picture.svg"), "--json", str(folder / "all.json")]
     for words in ([str(folder), *pictures], ["--compare", str(folder), *pictures]):
         with (
-            patch("nasframe.report.comparison.chart.write"),  # each takes half a second
+            patch("nasframe.report.comparison.chart.write_chart"),  # each takes half a second
             patch("sys.argv", ["nasframe-report", *words]),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
@@ -129,7 +129,7 @@ def tampered(lines: list[dict[str, Any]], outside: Path, data: st.DataObject) ->
         number = data.draw(st.integers(0, len(lines) - 1))
         place = data.draw(st.sampled_from(list(places(mutated[number]))))
         mutated[number] = changed(mutated[number], place, data.draw(st.sampled_from(HOSTILE)))
-    (folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in mutated))
+    (folder / JOURNAL_FILE).write_text("".join(json.dumps(line) + "\n" for line in mutated))
     printed = use(folder)
     assert all(c.isprintable() or c == "\n" for c in printed), printed
     assert [path.name for path in outside.iterdir()] == ["a"]
@@ -159,7 +159,7 @@ def test_weights_of_something_else_are_refused(tmp_path: Path, metadata: dict[st
     path = weights_path(tmp_path, result.best.number)
     path.parent.mkdir()
     save_file({"a": torch.zeros(1)}, path, metadata)
-    with pytest.raises(NasframeError, match=f"{path.name}: is no file of weights"):
+    with pytest.raises(NasframeError, match=f"{path.name}: is not a weights file"):
         nasframe.load(tmp_path)
 
 
@@ -167,7 +167,9 @@ def test_what_a_command_says_cannot_command_the_terminal(
     tmp_path: Path, lines: list[dict[str, Any]]
 ) -> None:
     header = changed(lines[0], ("config", "search_space", "type"), "evil:\x1b[2J")
-    (tmp_path / FILE).write_text("".join(json.dumps(line) + "\n" for line in [header, *lines[1:]]))
+    (tmp_path / JOURNAL_FILE).write_text(
+        "".join(json.dumps(line) + "\n" for line in [header, *lines[1:]])
+    )
     words = ["search_space=nasbench201", "evaluator=nasbench201", "controller=evolution"]
     command = [NASFRAME, *words, "trials=8", f"dir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True)

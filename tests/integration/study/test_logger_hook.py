@@ -30,9 +30,9 @@ from nasframe import (
     run,
 )
 from nasframe.registry.options import Option, options
-from nasframe.report.study.analyze import inspect
+from nasframe.report.study.analyze import analyze_study
 from nasframe.retraining import RetrainConfig
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.testing import LoggerContract
 
 OLD = DATA / "journal_schema1.jsonl"
@@ -130,7 +130,7 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.texts.append(text)
 
 
@@ -164,7 +164,8 @@ def test_two_loggers_have_the_same_rows(tmp_path: Path) -> None:
     table, board = read_csv(tmp_path), read_tensorboard(tmp_path)
     assert [step for step, _ in table] == list(range(1, 10))
     for (step, row), (other, values) in zip(table, board, strict=True):
-        assert step == other and values == pytest.approx(row)
+        assert step == other
+        assert values == pytest.approx(row)
 
 
 @pytest.mark.parametrize("fails", ["start", "log", "close", "step"])
@@ -177,7 +178,8 @@ def test_a_logger_that_fails_is_left_out_and_the_others_stay(fails: str, tmp_pat
     (note,) = notes[0].texts
     assert note.startswith("logger=mine failed: Lines.start" if fails in ("start", "step") else "")
     assert ("gave 'no step', no step" if fails == "step" else "is down (") in note
-    assert note.endswith(". Its curves end here; the rest continues") and "\n" not in note
+    assert note.endswith(". Its curves end here; the rest continues")
+    assert "\n" not in note
     assert LOG.count(f"{fails}: close") == (fails == "close")
     assert [step for step, _ in read_csv(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
@@ -205,7 +207,7 @@ def test_what_a_logger_missed_it_gets_later(tmp_path: Path) -> None:
 def test_another_logger_is_noted_in_the_journal(tmp_path: Path) -> None:
     run(study(tmp_path, "csv", trials=3))
     run(study(tmp_path, "tensorboard", trials=6))
-    lines = map(json.loads, (tmp_path / FILE).read_text().splitlines())
+    lines = map(json.loads, (tmp_path / JOURNAL_FILE).read_text().splitlines())
     (changes,) = [line["changes"] for line in lines if line["event"] == "resumed"]
     assert changes["logger.csv.type"] == ["nasframe:CSVConfig", None]
     assert changes["logger.tensorboard.type"] == [None, "nasframe:TensorBoardConfig"]
@@ -232,13 +234,13 @@ def test_a_retraining_with_loggers_is_as_quiet_as_without(
 def test_a_study_with_a_logger_of_one_word_is_resumed(
     word: str, loggers: list[str], tmp_path: Path
 ) -> None:
-    shutil.copy(OLD, tmp_path / FILE)
+    shutil.copy(OLD, tmp_path / JOURNAL_FILE)
     edited(tmp_path, logger=word)
-    with (tmp_path / FILE).open("a") as file:
+    with (tmp_path / JOURNAL_FILE).open("a") as file:
         for changed in (["none", "tensorboard"], ["tensorboard", word]):
             event = {"event": "resumed", "changes": {"logger": changed}, "time": 0}
             file.write(json.dumps(event) + "\n")
-    assert len(read_result(tmp_path).trials) == inspect(tmp_path).trials == 15
+    assert len(read_result(tmp_path).trials) == analyze_study(tmp_path).trials == 15
     parts = {name: option("logger", name) for name in loggers}
     notes = Notes()
     old = config(tmp_path, controller="evolution", trials=20, logger=parts)
@@ -246,7 +248,7 @@ def test_a_study_with_a_logger_of_one_word_is_resumed(
     assert not any("logger" in text for text in notes.texts)
     if loggers:
         assert [step for step, _ in read_csv(tmp_path)] == list(range(1, 21))
-    lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     changes = [line for line in lines if line["event"] == "resumed"][-1]["changes"]
     assert changes.keys() - {"trials"} == (
         {"logger.csv.type", "logger.wandb.type"} if word == "wandb" else set()

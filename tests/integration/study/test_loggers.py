@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from toys import ToyControllerConfig, ToyEvaluatorConfig, toy_study
 
-from nasframe import StudyConfig, StudyResult, Trial, option, run
+from nasframe import StudyConfig, StudyResult, Trial, TrialState, option, run
 from nasframe.study.observer import Observer
 
 EVALUATOR = ToyEvaluatorConfig(fails=3)
@@ -32,7 +32,7 @@ class Interrupts(Observer):
     def __init__(self, trials: int) -> None:
         self._left = trials
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         self._left -= 1
         if self._left == 0:
             raise KeyboardInterrupt
@@ -62,7 +62,7 @@ def check(rows: list[dict[str, float]], result: StudyResult) -> None:
     new = [trial for trial in result.trials if trial.duplicate_of is None]
     assert [row["step"] for row in rows] == list(range(1, len(new) + 1))
     assert [row["trial"] for row in rows] == [trial.number for trial in new]
-    failed = list(accumulate(trial.error is not None for trial in new))
+    failed = list(accumulate(trial.state is TrialState.FAILED for trial in new))
     assert 0 < failed[-1] < len(new)
     assert [row["failed"] for row in rows] == failed
     done = [(row, t) for row, t in zip(rows, new, strict=True) if t.reward is not None]
@@ -107,7 +107,7 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 

@@ -32,7 +32,7 @@ from nasframe import (
     read_result,
     run,
 )
-from nasframe.storage.journal import FILE, read
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
 
@@ -88,7 +88,7 @@ def test_a_space_without_new_networks_ends_the_study(tmp_path: Path) -> None:
     space = ToySpaceConfig(choices=2, options=2, symmetric=True)
     result = run(toy_study(tmp_path, search_space=space, trials=9, max_duplicates=30))
     assert len(trained(result.trials)) == 3
-    assert result.ended == "the last 30 proposals were all known already"
+    assert result.ended == "the last 30 proposals were all duplicates"
 
 
 def test_failures_in_a_row_end_the_study(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_full_disk_in_a_child_ends_the_study_and_tells_nothing(tmp_path: Path)
     config = toy_study(tmp_path, evaluator=ToyEvaluatorConfig(full=2))
     with pytest.raises(NasframeError, match="No space left on device"):
         run(config)
-    assert not [e for e in read(tmp_path) if e["event"] == "told" and e["tokens"][0] == 2]
+    assert not [e for e in read_journal(tmp_path) if e["event"] == "told" and e["tokens"][0] == 2]
 
 
 def test_hours(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_enqueued_architectures_come_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0-1-2", "has 3 tokens where 4 choices are to be made"),
+        ("0-1-2", "has 3 tokens for 4 choices"),
         ("0-1-2-9", r"token 9 of c3 is out of range: 0 to 4"),
         ("0-x-2-1", "tokens are whole numbers"),
         ("c0=1, c1=1, c2=1", "an option of c3 is missing"),
@@ -246,7 +246,7 @@ def test_a_study_with_a_larger_budget_is_the_longer_study(
         run(toy_study(tmp_path / "a", trials=trials, synchronous=synchronous))
     grown = journal_events(tmp_path / "a")[1:]
     assert grown == whole(tmp_path / "b", trials=17, synchronous=synchronous)[1:]
-    changes = [e["changes"] for e in read(tmp_path / "a") if e["event"] == "resumed"]
+    changes = [e["changes"] for e in read_journal(tmp_path / "a") if e["event"] == "resumed"]
     assert changes == [{"trials": [5, 6]}, {"trials": [6, 17]}]
 
 
@@ -267,10 +267,10 @@ def test_a_changed_configuration_is_refused(
     tmp_path: Path, change: dict[str, Any], named: str
 ) -> None:
     run(toy_study(tmp_path))
-    data = (tmp_path / FILE).read_bytes()
+    data = (tmp_path / JOURNAL_FILE).read_bytes()
     with pytest.raises(NasframeError, match=named):
         run(toy_study(tmp_path, **change))
-    assert (tmp_path / FILE).read_bytes() == data
+    assert (tmp_path / JOURNAL_FILE).read_bytes() == data
 
 
 def test_a_study_in_which_nothing_was_told_begins_anew(tmp_path: Path) -> None:
@@ -285,26 +285,29 @@ class Notes(Observer):
         self.texts: list[str] = []
         self.reports: list[Report] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.texts.append(text)
 
-    def reported(self, report: Report) -> None:
+    def on_report(self, report: Report) -> None:
         self.reports.append(report)
 
 
 def edit_header(folder: Path, edit: Any) -> None:
-    lines = (folder / FILE).read_text().splitlines(keepends=True)
+    lines = (folder / JOURNAL_FILE).read_text().splitlines(keepends=True)
     header = json.loads(lines[0])
     edit(header)
-    (folder / FILE).write_text(json.dumps(header) + "\n" + "".join(lines[1:]))
+    (folder / JOURNAL_FILE).write_text(json.dumps(header) + "\n" + "".join(lines[1:]))
 
 
 def test_a_key_that_an_older_journal_lacks_takes_its_default(tmp_path: Path) -> None:
     run(toy_study(tmp_path))
     edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("epochs"))
+    edit_header(tmp_path, lambda header: header["config"]["evaluator"].pop("hangs"))
     notes = Notes()
     run(toy_study(tmp_path), observers=[notes])
-    assert notes.texts == ["evaluator.epochs is newer than this study: taken as 2"]
+    assert notes.texts == [
+        "settings newer than this study take their defaults: evaluator.epochs=2, evaluator.hangs=-1"
+    ]
     with pytest.raises(NasframeError, match="evaluator.epochs was None, is now 3"):
         run(toy_study(tmp_path, evaluator=ToyEvaluatorConfig(epochs=3)))
 
@@ -315,22 +318,22 @@ def test_another_version_is_noted(tmp_path: Path) -> None:
     notes = Notes()
     run(toy_study(tmp_path), observers=[notes])
     assert len(notes.texts) == 1
-    assert notes.texts[0].startswith("torch was 1.0 when this study began")
+    assert notes.texts[0].startswith("torch was 1.0 when this study started")
 
 
 def test_a_line_that_does_not_follow_is_refused(tmp_path: Path) -> None:
     run(toy_study(tmp_path))
-    lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
+    lines = (tmp_path / JOURNAL_FILE).read_text().splitlines(keepends=True)
     del lines[1]
-    (tmp_path / FILE).write_text("".join(lines))
-    with pytest.raises(NasframeError, match=r"line 2, does not follow .* left as it is"):
+    (tmp_path / JOURNAL_FILE).write_text("".join(lines))
+    with pytest.raises(NasframeError, match=r"line 2, does not follow .* left unchanged"):
         run(toy_study(tmp_path))
-    assert (tmp_path / FILE).read_text() == "".join(lines)
+    assert (tmp_path / JOURNAL_FILE).read_text() == "".join(lines)
 
 
 def test_an_interruption_stays_one_if_the_folder_is_removed(tmp_path: Path) -> None:
     class Removes(Observer):
-        def told(self, trial: Trial) -> None:
+        def on_result(self, trial: Trial) -> None:
             shutil.rmtree(tmp_path / "a")
             raise KeyboardInterrupt
 
@@ -378,5 +381,5 @@ def test_ctrl_c_keeps_what_was_told(tmp_path: Path, name: str) -> None:
     process.send_signal(getattr(signal, name))
     process.communicate(timeout=60)
     assert process.returncode == (130 if name == "SIGINT" else -signal.SIGTERM)
-    told = [e for e in read(tmp_path / "killed") if e["event"] == "told"]
+    told = [e for e in read_journal(tmp_path / "killed") if e["event"] == "told"]
     assert 1 <= len(told) < 10

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import journal, trials
-from test_objectives import TokenMeterConfig
-from toys import toy_study
+from toys import TokenMeterConfig, toy_study
 
 from nasframe import (
     Architecture,
@@ -26,15 +25,15 @@ from nasframe import (
     read_result,
     run,
 )
-from nasframe.cli.console import ConsoleProgress
-from nasframe.report.comparison.studies import read as compared
-from nasframe.report.page.trials import record
-from nasframe.report.study.analyze import inspect
-from nasframe.storage.journal import FILE
-from nasframe.study.observer import Progress
-from nasframe.study.result import candidates, rank
-from nasframe_rl import Advantage
+from nasframe.cli.console import ConsoleObserver
+from nasframe.report.comparison.studies import read_study as compared
+from nasframe.report.page.trials import read_record
+from nasframe.report.study.analyze import analyze_study
+from nasframe.storage.journal import JOURNAL_FILE
+from nasframe.study.observer import Observer
+from nasframe.study.result import candidates, rank_trials
 from nasframe_rl.advantages import Advantages
+from nasframe_rl.config import Advantage
 from nasframe_rl.elite import Elite
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -77,7 +76,8 @@ def test_the_floor_is_below_every_reward(rewards: list[float]) -> None:
     floor = RewardFloor()
     for reward in rewards:
         floor.tell(reward)
-    assert floor.reward is not None and math.isfinite(floor.reward)
+    assert floor.reward is not None
+    assert math.isfinite(floor.reward)
     lowest = min(rewards)
     assert floor.reward < lowest or lowest == -1.7976931348623157e308
 
@@ -99,7 +99,7 @@ def test_there_is_no_floor_before_the_first_reward() -> None:
 @given(OUTCOMES)
 def test_rejected_trials_have_no_rank(rewards: list[float | None]) -> None:
     told = [made(number, reward) for number, reward in enumerate(rewards)]
-    ranked = rank(told)
+    ranked = rank_trials(told)
     assert {trial.state for trial in ranked} <= {TrialState.TRAINED}
     known = [reward for reward in rewards if reward is not None]
     assert [trial.reward for trial in ranked] == sorted(known, reverse=True)
@@ -172,12 +172,13 @@ def test_a_rejected_network_never_beats_a_negative_reward(tmp_path: Path) -> Non
     trained = [t for t in result.trials if t.state is TrialState.TRAINED]
     assert max(t.reward for t in trained if t.reward is not None) < 0
     assert {t.reward for t in result.trials if t.state is TrialState.REJECTED} == {None}
-    assert result.best is not None and result.best.state is TrialState.TRAINED
+    assert result.best is not None
+    assert result.best.state is TrialState.TRAINED
     fine = {t.number for t in trained}
     assert {t.number for t in result.top(99)} <= fine
     assert {one.trial.number for one in candidates(tmp_path, 99)} <= fine
     assert {t.number for t in result.pareto("val_accuracy", "latency_ms")} <= fine
-    found = inspect(tmp_path)
+    found = analyze_study(tmp_path)
     assert {network.number for network in found.networks} <= fine
     assert found.rejected == sum(
         t.state is TrialState.REJECTED and t.duplicate_of is None for t in result.trials
@@ -188,14 +189,14 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = limited(tmp_path)
-    result = run(config, progress=ConsoleProgress(("val_accuracy",), "nasframe"))
+    result = run(config, observers=[ConsoleObserver(("val_accuracy",), "nasframe")])
     out = capsys.readouterr().out
     new = [trial for trial in result.trials if trial.duplicate_of is None]
     rejected = [trial for trial in new if trial.state is TrialState.REJECTED]
     for trial in rejected:
         assert f"trial {trial.number:>3}  rejected: {trial.rejected}\n" in out
     assert f"{len(rejected)} rejected, " in out
-    rows = {row.trial: row for row in record(tmp_path).rows}
+    rows = {row.trial: row for row in read_record(tmp_path).rows}
     told = read_result(tmp_path).dataframe()
     for trial in rejected:
         row = rows[trial.number]
@@ -209,54 +210,57 @@ def test_what_people_are_shown_of_a_rejected_network_is_its_reason(
 
 def test_the_journal_has_no_reward_for_a_rejected_network(tmp_path: Path) -> None:
     run(limited(tmp_path))
-    told = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    told = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     rejected = [event for event in told if "rejected" in event]
-    assert rejected and not any("reward" in event for event in rejected)
+    assert rejected
+    assert not any("reward" in event for event in rejected)
 
 
 # Journals of before
 
 
-class Notes(Progress):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 
 def of_before(folder: Path) -> None:
     """Let a journal look as if an older version had written it."""
-    lines = (folder / FILE).read_text().splitlines()
+    lines = (folder / JOURNAL_FILE).read_text().splitlines()
     events = [json.loads(line) for line in lines]
     events = [{**event, "reward": 0.0} if "rejected" in event else event for event in events]
     lines = [json.dumps(event, separators=(",", ":")) for event in events]
-    (folder / FILE).write_text("\n".join(lines) + "\n")
+    (folder / JOURNAL_FILE).write_text("\n".join(lines) + "\n")
 
 
 def test_rejected_trials_of_an_older_journal_have_no_reward(tmp_path: Path) -> None:
     good, bad = trials(-0.5, 0.0, val_accuracy=[-0.5, 0.0], parameters=[1.0, 9.0])
     journal(tmp_path, [good, replace(bad, rejected="too large")])
-    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / FILE).read_text()
+    assert '"reward":0.0,"rejected":"too large"' in (tmp_path / JOURNAL_FILE).read_text()
     told = read_result(tmp_path)
     assert [trial.reward for trial in told.trials] == [-0.5, None]
-    assert told.best is not None and told.best.number == 0
+    assert told.best is not None
+    assert told.best.number == 0
 
 
 def test_an_older_study_is_resumed_with_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
     of_before(tmp_path)
     progress = Notes()
-    result = run(limited(tmp_path, trials=40), progress=progress)
+    result = run(limited(tmp_path, trials=40), observers=[progress])
     (note,) = progress.notes
-    assert note.startswith("rejected networks had the reward 0 when this study began, and have non")
+    old = "rejected networks had the reward 0 when this study started and have none now"
+    assert note.startswith(old)
     assert len([trial for trial in result.trials if trial.duplicate_of is None]) == 40
 
 
 def test_a_study_of_today_is_resumed_without_a_note(tmp_path: Path) -> None:
     run(limited(tmp_path))
     progress = Notes()
-    run(limited(tmp_path, trials=40), progress=progress)
+    run(limited(tmp_path, trials=40), observers=[progress])
     assert progress.notes == []
 
 

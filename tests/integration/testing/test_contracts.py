@@ -141,17 +141,21 @@ SPACES = [
     (
         {"choices": (Choice("a", (1,)), Choice("a", (2,)))},
         "have_names",
-        "two choices have one name",
+        "two choices have the same name",
     ),
     ({"choices": ()}, "have_names", "nothing to choose"),
     ({"active": lambda number: 9}, "have_names", r"active\(0\) is 9 of 4"),
-    ({"choices": misplaced()}, "links_stand", "links into 2 stand at"),
+    ({"choices": misplaced()}, "links_stand", "links into 2 are at"),
     ({"kinds": ("images",)}, "same_settings", "kinds are"),
     ({"canonical": lambda a: a}, "keys_are_plain", "use tuples of numbers and strings"),
     ({"canonical": lambda a: ()}, "equal_keys", "parameters"),
-    ({"describe": lambda a: "a\nb"}, "told_and_drawn", "not one line"),
-    ({"draw": lambda a: "svg"}, "told_and_drawn", "draw gave 'svg'"),
-    ({"build": lambda a, t: flat(nn.Linear(256, 3))}, "output_for_each", r"\(3, 3\), \(3, 10\)"),
+    ({"describe": lambda a: "a\nb"}, "described_and_drawn", "not one line"),
+    ({"draw": lambda a: "svg"}, "described_and_drawn", "draw returned 'svg'"),
+    (
+        {"build": lambda a, t: flat(nn.Linear(256, 3))},
+        "output_for_each",
+        r"\(3, 3\), not \(3, 10\)",
+    ),
     ({"build": auxiliary}, "output_for_each", "no auxiliary_weight"),
     ({"build": lambda a, t: flat(SHARED)}, "weights_come", "the same weights|share weights"),
     ({"build": lambda a, t: flat(SHARED).requires_grad_(False)}, "networks_learn", "grad"),
@@ -175,10 +179,10 @@ def tried(contract: Any, test: str, *arguments: Any) -> None:
 @pytest.mark.parametrize(
     ("score", "rejects", "test", "words"),
     [
-        (lambda m: "high", lambda m: None, "reward_is_a_number", "it makes 'high'"),
-        (lambda m: float("nan"), lambda m: None, "reward_is_a_number", "it makes nan"),
+        (lambda m: "high", lambda m: None, "reward_is_a_number", "is 'high'"),
+        (lambda m: float("nan"), lambda m: None, "reward_is_a_number", "is nan"),
         (lambda m: m.get("other", 0), lambda m: None, "needs_and_nothing", "reads other"),
-        (lambda m: random.random(), lambda m: None, "same_reward", "it makes"),
+        (lambda m: random.random(), lambda m: None, "same_reward", "the rewards of"),
         (lambda m: 1, lambda m: "", "has_a_reason", "rejects: ''"),
     ],
 )
@@ -202,10 +206,10 @@ class Flipping(Stopper):
 @pytest.mark.parametrize(
     ("answer", "test", "words"),
     [
-        (lambda epoch, reward: random.random() < 0.5, "depend_on", "answered something else"),
+        (lambda epoch, reward: random.random() < 0.5, "depend_on", "gave other answers"),
         (lambda epoch, reward: "yes", "depend_on", "answered 'yes'"),
         (lambda epoch, reward: reward < 0.2, "best_child", "the best in every epoch"),
-        (lambda epoch, reward: True, "best_child", "it has ended 0"),
+        (lambda epoch, reward: True, "best_child", "it stopped 0"),
     ],
 )
 def test_a_fault_of_a_stopper_is_found(answer: Any, test: str, words: str) -> None:
@@ -228,9 +232,9 @@ class Counting(Meter):
 
 def test_a_fault_of_a_meter_is_found(tmp_path: Path) -> None:
     contract = testing.MeterContract
-    with pytest.raises(AssertionError, match=r"it gave \['other'\]"):
+    with pytest.raises(AssertionError, match=r"it returned \['other'\]"):
         tried(given(contract, Counting("other")), "promises", tmp_path)
-    with pytest.raises(AssertionError, match="give device"):
+    with pytest.raises(AssertionError, match="set device"):
         tried(given(contract, Counting("asked")), "the_same_again", tmp_path)
 
 
@@ -257,11 +261,11 @@ class Lazy(Evaluator):
 @pytest.mark.parametrize(
     ("fault", "test", "words"),
     [
-        ("provides", "promises", "it promised val_accuracy"),
-        ("random", "same_child", "gave other metrics"),
+        ("provides", "promises", "it did not return val_accuracy"),
+        ("random", "same_child", "returned other metrics"),
         ("epochs", "reports_each", r"the epochs \[1\], not \[1, 2\]"),
         ("reports", "reports_each", r"it reported \[\]"),
-        ("deaf", "is_stopped", r"told to stop, it reported \[1, 2\]"),
+        ("deaf", "is_stopped", r"asked to stop, it reported \[1, 2\]"),
         ("fingerprint", "fingerprint", "fingerprint: <object"),
     ],
 )
@@ -295,10 +299,10 @@ def constant(*arguments: Any) -> Any:
     [
         ({"kind": "pictures"}, "says_what", "kind is 'pictures'"),
         ({"train_steps": lambda batch: 7}, "has_its_steps", "train_steps says 7"),
-        ({"train_batches": lambda *a: [1, 2]}, "generator_alone", "gave the same epoch"),
+        ({"train_batches": lambda *a: [1, 2]}, "generator_alone", "returned the same epoch"),
         ({"validation_batches": lambda *a: iter(())}, "validation_is", "no validation batches"),
-        ({"validation_batches": lambda *a: [torch.rand(3)]}, "validation_is", "they are others"),
-        ({"provides": ("val_accuracy",)}, "that_it_provides", "it gave"),
+        ({"validation_batches": lambda *a: [torch.rand(3)]}, "validation_is", "they are different"),
+        ({"provides": ("val_accuracy",)}, "that_it_provides", "it returned"),
         ({"loss": constant}, "network_learns", "the loss is"),
         ({"fingerprint": lambda: 5}, "fingerprint", "fingerprint: 5"),
     ],

@@ -44,7 +44,7 @@ from nasframe.storage.weights import read_weights
 from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_task import ImageTask
-from nasframe.training.format_benchmark import FORMATS, measure_formats
+from nasframe.training.format_benchmark import BENCHMARK_FORMATS, measure_formats
 from nasframe.training.module import Cancelled
 
 CPU = torch.device("cpu")
@@ -202,10 +202,11 @@ def test_the_memory_format_is_one_for_images_and_weights(
 
     trainer = evaluator(tiny_task(channels=channels), Small(wrap), channels_last=channels_last)
     trainer.evaluate(WIDE, context())
-    assert seen and all(seen)
+    assert seen
+    assert all(seen)
 
 
-@pytest.mark.parametrize("name, dtype", [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
+@pytest.mark.parametrize(("name", "dtype"), [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
 def test_precision_is_of_the_computation_not_of_the_weights(name: str, dtype: Any) -> None:
     from nasframe.api.config import Precision
 
@@ -270,7 +271,8 @@ def test_the_learning_rate_is_half_a_cosine_from_lr_to_almost_zero() -> None:
         hook.remove()
     rates = rates[1:]  # the first was the trial step with a toy
     assert rates == pytest.approx([0.15 + 0.15 * math.cos(math.pi * i / 12) for i in range(12)])
-    assert rates[0] == 0.3 and rates[6] == pytest.approx(0.15)
+    assert rates[0] == 0.3
+    assert rates[6] == pytest.approx(0.15)
 
 
 def test_a_module_with_a_schedule_is_told_how_far_the_training_is() -> None:
@@ -306,7 +308,7 @@ def test_auxiliary_logits_count_with_their_weight_in_training_and_not_after() ->
     loss, _ = TINY.loss(network, batch, None)
     main, side = (F.cross_entropy(logits, y_N) for logits in network(x_NCHW))
     assert loss.item() == pytest.approx((main + 0.4 * side).item())
-    assert 0 < evaluator(space=Small(lambda _: Auxiliary())).evaluate(WIDE, context())["val_loss"]
+    assert evaluator(space=Small(lambda _: Auxiliary())).evaluate(WIDE, context())["val_loss"] > 0
     assert TINY.loss(network.eval(), batch, None)[0].item() == pytest.approx(main.item())
 
 
@@ -414,8 +416,10 @@ def test_a_failing_child_leaves_the_process_as_it_was() -> None:
     with pytest.raises(MemoryError, match="no room for this child"):
         evaluator(space=Small(Broken)).evaluate(WIDE, context())
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.get_num_threads() == 2 and torch.is_grad_enabled()
-    assert not torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
+    assert torch.get_num_threads() == 2
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    assert not torch.is_autocast_enabled("cpu")
 
 
 # What it leaves behind
@@ -429,7 +433,8 @@ def test_threads_are_those_of_the_settings_while_a_child_trains() -> None:
 
     torch.set_num_threads(1)
     evaluator(space=Small(lambda n: watch(n, seen, look)), threads=2).evaluate(WIDE, context())
-    assert set(seen) == {2} and torch.get_num_threads() == 1
+    assert set(seen) == {2}
+    assert torch.get_num_threads() == 1
 
 
 def test_global_random_numbers_go_on_as_if_nothing_was_trained() -> None:
@@ -549,7 +554,8 @@ def test_many_children_leave_no_memory_threads_or_files() -> None:
     for seed in range(30):
         trainer.evaluate(WIDE, context(seed=seed))
     threads_after, files_after, objects_after, memory_after = state()
-    assert threads_after <= threads_before and files_after <= files_before
+    assert threads_after <= threads_before
+    assert files_after <= files_before
     assert objects_after - objects_before < 300
     assert memory_after - memory_before < 20
 
@@ -601,14 +607,15 @@ def test_tied_weights_can_be_saved_and_loaded(tmp_path: Path) -> None:
     save_weights(one, tmp_path / "w.safetensors", {"note": [1, None]})
     state, metadata = read_weights(tmp_path / "w.safetensors")
     other.load_state_dict(state)
-    assert torch.equal(other[1].weight, one[0].weight) and metadata == {"note": [1, None]}
+    assert torch.equal(other[1].weight, one[0].weight)
+    assert metadata == {"note": [1, None]}
 
 
 def test_files_that_hold_no_weights_are_explained(tmp_path: Path) -> None:
     with pytest.raises(NasframeError, match="w.safetensors: there is no such file"):
         read_weights(tmp_path / "w.safetensors")
     (tmp_path / "w.safetensors").write_bytes(b"something else")
-    with pytest.raises(NasframeError, match="w.safetensors: is no file of weights"):
+    with pytest.raises(NasframeError, match="w.safetensors: is not a weights file"):
         read_weights(tmp_path / "w.safetensors")
 
 
@@ -617,7 +624,8 @@ def test_files_that_hold_no_weights_are_explained(tmp_path: Path) -> None:
 
 def test_formats_are_measured_in_the_words_of_the_settings() -> None:
     measured = measure_formats("cpu", seconds=0.1)
-    assert set(measured) == set(FORMATS) and all(0 < ms < 60_000 for ms in measured.values())
+    assert set(measured) == set(BENCHMARK_FORMATS)
+    assert all(0 < ms < 60_000 for ms in measured.values())
 
 
 class Hungry(Small):
@@ -647,7 +655,8 @@ def test_a_child_without_memory_is_a_failed_trial_and_the_next_one_trains(tmp_pa
     )
     trials = [trial for trial in run(study).trials if trial.duplicate_of is None]
     failed = [trial for trial in trials if trial.architecture.tokens[0] == 0]
-    assert len(trials) == 6 and len(failed) == 2
+    assert len(trials) == 6
+    assert len(failed) == 2
     assert all(
         "allocate" in (trial.error or "") or "memory" in (trial.error or "") for trial in failed
     )

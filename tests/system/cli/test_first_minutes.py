@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import nasframe
-from nasframe.storage.journal import FILE, read
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
@@ -48,7 +48,7 @@ def finish(cwd: Path, *arguments: str) -> str:
 
 def told(folder: Path) -> list[dict[str, Any]]:
     try:
-        return [event for event in read(folder) if event["event"] == "told"]
+        return [event for event in read_journal(folder) if event["event"] == "told"]
     except nasframe.NasframeError:
         return []
 
@@ -77,9 +77,9 @@ def test_what_is_printed(first: tuple[Path, str]) -> None:
 
 
 def test_the_command_that_is_offered_goes_on(first: tuple[Path, str], tmp_path: Path) -> None:
-    folder, output = first
-    command = next(line for line in output.splitlines() if line.startswith("Go on: "))
-    words = shlex.split(command)[2:]
+    _folder, output = first
+    command = next(line for line in output.splitlines() if line.startswith("Resume: "))
+    words = shlex.split(command)[1:]
     assert words[0] == "nasframe"
     assert words[-2:] == ["dir=runs/a", "trials=8"]
     assert sorted(words[1:-2]) == sorted(SMALL[1:])
@@ -145,17 +145,17 @@ def test_interrupted_it_shows_what_it_has(tmp_path: Path, name: str, executor: l
     assert process.returncode == 130
     assert errors == ""
     assert "Ended: interrupted." in output
-    assert "Go on:    nasframe" in output
+    assert "Resume:   nasframe" in output
     count = len(told(tmp_path / "c"))
     assert f"The best {count}" in output
-    assert (tmp_path / "c" / FILE).read_bytes().endswith(b"\n")
+    assert (tmp_path / "c" / JOURNAL_FILE).read_bytes().endswith(b"\n")
 
 
 def test_interrupted_in_the_middle_of_a_long_step_it_ends_at_once(tmp_path: Path) -> None:
     """One step takes minutes, and cannot be ended; the process ends as if it could."""
     large = ["search_space=nasnet", "search_space.filters=64", "evaluator.batch_size=2000"]
     process = start(tmp_path, "dir=f", "meters=[]", *large)
-    while process.poll() is None and not (tmp_path / "f" / FILE).exists():
+    while process.poll() is None and not (tmp_path / "f" / JOURNAL_FILE).exists():
         time.sleep(0.05)
     time.sleep(8)
     process.send_signal(signal.SIGINT)
@@ -184,7 +184,10 @@ def test_a_second_ctrl_c_is_not_in_the_way_of_the_first(
 
 def test_the_controller_is_all_that_is_swapped(first: tuple[Path, str], tmp_path: Path) -> None:
     finish(tmp_path, "dir=d", "trials=1", "controller=random")
-    one, other = next(read(first[0]))["config"], next(read(tmp_path / "d"))["config"]
+    one, other = (
+        next(read_journal(first[0]))["config"],
+        next(read_journal(tmp_path / "d"))["config"],
+    )
     different = {key for key in one if one[key] != other[key]}
     assert different == {"controller", "trials", "dir"}
 
@@ -192,7 +195,7 @@ def test_the_controller_is_all_that_is_swapped(first: tuple[Path, str], tmp_path
 def test_nothing_succeeds(tmp_path: Path) -> None:
     """Every child diverges: the study ends by itself, and says why."""
     process = start(tmp_path, "dir=e", "evaluator.lr=1e30", "max_failures=2")
-    output, errors = process.communicate(timeout=200)
+    output, _errors = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "2 trials in a row failed, the last with FloatingPointError: training loss" in output
     assert [event["reward"] for event in told(tmp_path / "e") if "reward" in event] == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from benches import Bench
-from toys import ToyEvaluatorConfig, next_message, toy_study
+from toys import ToyEvaluatorConfig, toy_study, wait_for_message
 
 from nasframe import (
     Architecture,
@@ -32,7 +32,7 @@ from nasframe import (
     run,
 )
 from nasframe.executors import ray_cluster
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 from nasframe.storage.weights import weights_path
 from nasframe.study.observer import Observer
 from nasframe.testing import journal_events
@@ -118,7 +118,7 @@ class Weather(Observer):
         self._cluster = cluster
         self._node: Any = None
 
-    def told(self, trial: Trial) -> None:
+    def on_result(self, trial: Trial) -> None:
         if trial.number == 3:
             self._node = self._cluster.add(num_cpus=2)
         if trial.number == 12:
@@ -188,7 +188,8 @@ def test_as_many_trials_as_fit(cluster: Cluster, tmp_path: Path) -> None:
             time.sleep(1.1)
             assert work.run(1, CHILD).error is None
             seen.append(work.executor.capacity)
-            assert seen[-1] <= capacity and len(seen) < 20
+            assert seen[-1] <= capacity
+            assert len(seen) < 20
         work.executor.close()
 
     fits(1)
@@ -205,7 +206,7 @@ def parts(folder: Path) -> Parts:
 
 
 def test_weights_come_back_from_a_node_without_the_folder(cluster: Cluster, tmp_path: Path) -> None:
-    journal = tmp_path / FILE
+    journal = tmp_path / JOURNAL_FILE
     journal.write_text("the study\n")
     executor = option("executor", "ray", address=cluster.address).build(parts(tmp_path))
     journal.write_text("another folder of the same name\n")
@@ -224,14 +225,14 @@ def test_what_cannot_be_is_told(cluster: Cluster, tmp_path: Path) -> None:
             option("executor", "ray", **settings).build(parts(tmp_path))
         assert not ray.is_initialized()
 
-    refused("a trial needs 3 CPU, and no node .* there is 1 CPU", address=cluster.address, cpus=3)
+    refused("a trial needs 3 CPU, but no node .* nodes have 1 CPU", address=cluster.address, cpus=3)
     refused("needs 1 CPU, 1 GPU", address=cluster.address, gpus=1)
-    refused("address=127.0.0.1:1: cannot reach Ray there", address="127.0.0.1:1")
+    refused("address=127.0.0.1:1: cannot reach Ray: ", address="127.0.0.1:1")
     refused("address=ray://127.0.0.1:1: cannot", address="ray://127.0.0.1:1")
     refused("gpus=1.5: must be a whole number", gpus=1.5)
     refused("resources.CPU=2", resources={"CPU": 2})
     refused("resources.a=0", resources={"a": 0})
-    refused("cpus=0: a trial must need something", cpus=0)
+    refused("cpus=0: a trial needs at least one of cpus, gpus and resources", cpus=0)
 
 
 UNKNOWN = """
@@ -257,9 +258,10 @@ def test_a_node_without_the_plugin_is_told(
     executor = option("executor", "ray", address=cluster.address).build(config.parts())
     module.unlink()
     executor.submit(0, Step.TRAIN, CHILD)
-    result = next_message(executor)
-    assert isinstance(result, Result) and result.fatal
-    assert "could not begin: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
+    result = wait_for_message(executor)
+    assert isinstance(result, Result)
+    assert result.fatal
+    assert "could not start: ModuleNotFoundError: No module named 'only_here'" in str(result.error)
     executor.close()
 
 

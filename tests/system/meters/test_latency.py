@@ -4,6 +4,7 @@ machine that is simulated, locks and load with real processes, and ``nasframe-la
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import math
 import random
@@ -25,20 +26,25 @@ from scipy.stats import binom
 from throwaway import Shell, shell
 
 from nasframe import NasframeError
-from nasframe.meters.latency.contention import MUCH, OtherLoad
-from nasframe.meters.latency.inputs import without_denormals
-from nasframe.meters.latency.intervals import BLOCKS, in_blocks, interval, rank
+from nasframe.meters.latency.contention import CONTENDED_CORES, OtherLoad
+from nasframe.meters.latency.inputs import flush_denormals
+from nasframe.meters.latency.intervals import (
+    BLOCKS,
+    compute_interval,
+    find_bound_rank,
+    split_into_blocks,
+)
 from nasframe.meters.latency.timing import (
     LEAST_SECONDS,
     SAMPLE_SECONDS,
     TIMED_SECONDS,
-    Run,
+    TimedRun,
     Timing,
-    measure,
+    measure_pairs,
 )
 from nasframe.meters.latency.torch_runtime import TorchRuntime
 from nasframe.storage.locks import exclusive_lock
-from nasframe.zoo.lookup import find
+from nasframe.zoo.lookup import look_up_network
 
 pytestmark = pytest.mark.alone
 
@@ -50,13 +56,13 @@ def test_the_interval_of_a_median_holds_95_percent_and_is_the_shortest_that_does
     count: int,
 ) -> None:
     # The true median is outside if fewer than k of n coins show heads, or fewer than k tails.
-    k = rank(count)
+    k = find_bound_rank(count)
     assert 1 - 2 * binom.cdf(k - 1, count, 0.5) >= 0.95
     assert 1 - 2 * binom.cdf(k, count, 0.5) < 0.95
 
 
 def test_17_blocks_are_as_near_to_95_percent_as_few_blocks_can_be() -> None:
-    coverage = {n: 1 - 2 * binom.cdf(rank(n) - 1, n, 0.5) for n in range(6, 25)}
+    coverage = {n: 1 - 2 * binom.cdf(find_bound_rank(n) - 1, n, 0.5) for n in range(6, 25)}
     assert min(coverage, key=coverage.__getitem__) == BLOCKS
     assert coverage[BLOCKS] == pytest.approx(0.951, abs=0.0005)
     assert all(1 - 2 * 0.5**n < 0.95 for n in range(1, 6)), "and below six there is none"
@@ -64,7 +70,7 @@ def test_17_blocks_are_as_near_to_95_percent_as_few_blocks_can_be() -> None:
 
 @given(TIMES)
 def test_blocks_are_all_values_in_order_and_as_equal_as_can_be(values: list[float]) -> None:
-    blocks = in_blocks(values)
+    blocks = split_into_blocks(values)
     sizes = [len(block) for block in blocks]
     assert [value for block in blocks for value in block] == values
     assert len(blocks) == min(BLOCKS, len(values))
@@ -73,20 +79,20 @@ def test_blocks_are_all_values_in_order_and_as_equal_as_can_be(values: list[floa
 
 @given(TIMES)
 def test_an_interval_encloses_its_median_and_lies_within_the_values(values: list[float]) -> None:
-    found = interval(values)
+    found = compute_interval(values)
     assert min(values) <= found.low <= found.median <= found.high <= max(values)
 
 
 def test_an_interval_does_not_heed_outliers() -> None:
     values = [1.0 + 0.001 * (i % 7) for i in range(400)]
     spoilt = [50.0 if i % 3 == 0 else value for i, value in enumerate(values)]
-    assert interval(spoilt).high <= max(values)
+    assert compute_interval(spoilt).high <= max(values)
 
 
 def covers(draw: Callable[[random.Random], list[float]], truth: float, times: int) -> float:
     """How often the interval of drawn values encloses the true median."""
     generator = random.Random(0)
-    found = [interval(draw(generator)) for _ in range(times)]
+    found = [compute_interval(draw(generator)) for _ in range(times)]
     return mean(one.low <= truth <= one.high for one in found)
 
 
@@ -108,7 +114,7 @@ def test_values_that_stick_together_are_covered_too() -> None:
         return values
 
     assert covers(sticky, 10.0, 500) > 0.92
-    bound, generator = rank(1000), random.Random(0)
+    bound, generator = find_bound_rank(1000), random.Random(0)
     naive = [sorted(sticky(generator)) for _ in range(500)]
     assert mean(v[bound - 1] <= 10.0 <= v[-bound] for v in naive) < 0.5
 
@@ -123,7 +129,7 @@ class Machine:
     def clock(self) -> float:
         return self.now
 
-    def network(self, name: str, seconds: Callable[[], float]) -> Run:
+    def network(self, name: str, seconds: Callable[[], float]) -> TimedRun:
         """A network whose runs take so long."""
 
         def run(repeats: int) -> float:
@@ -138,7 +144,7 @@ class Machine:
         self, subject: Callable[[], float], reference: Callable[[], float], seconds: float = 5
     ) -> Timing:
         pair = (self.network("subject", subject), self.network("reference", reference))
-        (timing,) = measure([pair], width=0.02, seconds=seconds, clock=self.clock)
+        (timing,) = measure_pairs([pair], width=0.02, seconds=seconds, clock=self.clock)
         return timing
 
 
@@ -258,7 +264,7 @@ def test_several_networks_are_measured_in_turns() -> None:
         )
         for i in range(3)
     ]
-    timings = measure(pairs, width=0.02, seconds=5, clock=machine.clock)
+    timings = measure_pairs(pairs, width=0.02, seconds=5, clock=machine.clock)
     assert [timing.ratio.median for timing in timings] == pytest.approx([1, 2, 3])
     turn = [name for i in range(3) for name in (f"subject {i}", "r", "r", f"subject {i}")]
     assert [name for name, _ in machine.calls][-24:] == turn + turn
@@ -275,7 +281,7 @@ def test_garbage_is_not_collected_meanwhile_and_is_afterwards() -> None:
         raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        measure([(fails, fails)], width=0.02, seconds=1)
+        measure_pairs([(fails, fails)], width=0.02, seconds=1)
     assert gc.isenabled()
 
 
@@ -300,7 +306,7 @@ def test_three_times_the_work_takes_three_times_as_long() -> None:
     runtime = TorchRuntime()
     network, x = convolution()
     one, three = runtime.prepare(network, (x,)), runtime.prepare(Thrice(network), (x,))
-    (timing,) = measure([(three, one)], width=0.05, seconds=4)
+    (timing,) = measure_pairs([(three, one)], width=0.05, seconds=4)
     assert timing.ratio.median == pytest.approx(3, rel=0.15)
 
 
@@ -310,7 +316,7 @@ def test_milliseconds_are_those_of_a_loop_by_hand() -> None:
     times, measured = [], []
     with torch.inference_mode():
         for _ in range(5):
-            (timing,) = measure([(run, run)], width=0.05, seconds=0.6)
+            (timing,) = measure_pairs([(run, run)], width=0.05, seconds=0.6)
             measured.append(timing.ms.median)
             for _ in range(100):
                 start = time.perf_counter()
@@ -323,7 +329,7 @@ def test_small_numbers_are_zeros_inside_the_block_alone() -> None:
     x = torch.full((3,), 1e-40)
     for before in (False, True):
         torch.set_flush_denormal(before)
-        with without_denormals():
+        with flush_denormals():
             assert not (x * 1).count_nonzero()
         assert bool((x * 1).count_nonzero()) is not before
     torch.set_flush_denormal(False)
@@ -343,8 +349,8 @@ def busy() -> object:
 def test_another_process_is_seen_and_makes_a_latency_contended(busy: object) -> None:
     network, x = convolution()
     run = TorchRuntime().prepare(network, (x,))
-    (timing,) = measure([(run, run)], width=0.0001, seconds=2)
-    assert MUCH < timing.other_load < psutil.cpu_count() + 0.1
+    (timing,) = measure_pairs([(run, run)], width=0.0001, seconds=2)
+    assert CONTENDED_CORES < timing.other_load < psutil.cpu_count() + 0.1
     assert timing.metrics()["latency_contended"] == 1
 
 
@@ -376,7 +382,7 @@ def holder(path: Path, seconds: float) -> subprocess.Popen[str]:
 def test_processes_measure_one_after_the_other(tmp_path: Path) -> None:
     holders = [holder(tmp_path / "lock", 0.3) for _ in range(3)]
     spans = sorted(tuple(map(float, p.communicate(timeout=60)[0].split())) for p in holders)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_threads_measure_one_after_the_other(tmp_path: Path) -> None:
@@ -419,15 +425,16 @@ def test_a_lock_that_cannot_be_had_says_so(tmp_path: Path) -> None:
 
 
 def test_names_stand_for_published_networks_and_for_timms() -> None:
-    ours, theirs = find("mnasnet_b1"), find("mnasnet_100", size=64)
+    ours, theirs = look_up_network("mnasnet_b1"), look_up_network("mnasnet_100", size=64)
     assert ours.inputs.example()[0].shape == (1, 3, 224, 224)
     assert theirs.inputs.example()[0].shape == (1, 3, 64, 64)
     counts = [sum(p.numel() for p in one.make().parameters()) for one in (ours, theirs)]
     assert counts == 2 * [4_383_312]
-    mobile = find("nasnet_a:cells=4,filters=44,skip_reduction=null")
+    mobile = look_up_network("nasnet_a:cells=4,filters=44,skip_reduction=null")
     assert mobile.inputs.example()[0].shape == (1, 3, 224, 224)
     assert sum(p.numel() for p in mobile.make().parameters()) == 5_289_978
-    assert not ours.make().training and not theirs.make().training
+    assert not ours.make().training
+    assert not theirs.make().training
 
 
 @pytest.mark.parametrize(
@@ -436,17 +443,17 @@ def test_names_stand_for_published_networks_and_for_timms() -> None:
         ("mnasnet_a9", "no network is called 'mnasnet_a9'; did you mean .*mnasnet_a1"),
         ("resnet5o", "did you mean .*resnet50"),
         ("mnasnet_a1:width=1.4,clases=3", "mnasnet_a1 has no 'clases'; did you mean classes"),
-        ("mnasnet_a1:width=wide", "mnasnet_a1:width=wide cannot be made: "),
-        ("nasnet_a:cells=4,filters", "nasnet_a:cells=4,filters: settings are KEY=VALUE"),
+        ("mnasnet_a1:width=wide", "mnasnet_a1:width=wide cannot be built: "),
+        ("nasnet_a:cells=4,filters", "nasnet_a:cells=4,filters: settings must be KEY=VALUE"),
         ("mnasnet_a9:width=1.4", "no network 'mnasnet_a9' is published here"),
         ("qqqqqqqqqqq", "there is mnasnet_a1, .*nasnet_a"),
-        ("nas_ptb_cell", "is no network for images"),
+        ("nas_ptb_cell", "is not a network for images"),
         ("runs/nowhere:3", "no study in runs/nowhere"),
     ],
 )
 def test_names_that_stand_for_nothing_are_told_with_the_nearest(name: str, said: str) -> None:
     with pytest.raises(NasframeError, match=said):
-        find(name)
+        look_up_network(name)
 
 
 @pytest.fixture
@@ -470,7 +477,8 @@ def test_nasframe_latency_compares_networks_in_both_runtimes(console: Shell) -> 
     for row in rows:
         assert 0 < row["latency_ms_low"] <= row["latency_ms"] <= row["latency_ms_high"]
         assert row["latency_ratio_low"] <= row["latency_ratio"] <= row["latency_ratio_high"]
-    assert "torch 2." in rows[0]["device"] and "ONNX Runtime" in rows[1]["device"]
+    assert "torch 2." in rows[0]["device"]
+    assert "ONNX Runtime" in rows[1]["device"]
     assert rows[0]["latency_ratio"] < 1, "64 pixels against the reference's 224"
     for words in ("mnasnet_small", "2.03M", rows[0]["device"], "95 %", "mobilenetv3_small_100"):
         assert words in done.stdout
@@ -490,5 +498,6 @@ def test_nasframe_latency_compares_networks_in_both_runtimes(console: Shell) -> 
 def test_mistakes_on_the_command_line_are_told(console: Shell, words: str, said: str) -> None:
     done = console("nasframe-latency", *words.split())
     assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
     assert done.stdout == ""

@@ -35,11 +35,11 @@ from nasframe import (
     read_result,
     run,
 )
-from nasframe.meters.latency.inputs import random_inputs
-from nasframe.meters.latency.onnx_files import export
-from nasframe.meters.latency.timing import METRICS
+from nasframe.meters.latency.inputs import draw_inputs
+from nasframe.meters.latency.onnx_files import write_onnx
+from nasframe.meters.latency.timing import LATENCY_METRICS
 from nasframe.meters.latency.torch_runtime import TorchRuntime
-from nasframe.storage.journal import FILE
+from nasframe.storage.journal import JOURNAL_FILE
 
 pytestmark = pytest.mark.alone
 
@@ -78,11 +78,14 @@ def measured(meter: str, **settings: Any) -> tuple[Metrics, str | None]:
 )
 def test_a_network_for_images_is_measured(meter: str, settings: dict[str, Any], words: str) -> None:
     metrics, device = measured(meter, **settings)
-    assert device is not None and words in device
-    assert tuple(metrics) == METRICS
+    assert device is not None
+    assert words in device
+    assert tuple(metrics) == LATENCY_METRICS
     for name in ("latency_ms", "latency_ratio"):
         low, value, high = (metrics[name + bound] for bound in ("_low", "", "_high"))
-        assert isinstance(low, float) and isinstance(value, float) and isinstance(high, float)
+        assert isinstance(low, float)
+        assert isinstance(value, float)
+        assert isinstance(high, float)
         assert 0 < low <= value <= high
     assert metrics["latency_runs"] >= 2  # type: ignore[operator]
     assert {metrics["latency_converged"], metrics["latency_contended"]} <= {0, 1}
@@ -107,13 +110,14 @@ def test_a_device_says_how_it_is_used() -> None:
 
 
 def test_inputs_are_random_and_always_the_same() -> None:
-    (x_NCHW,) = random_inputs(Images((3, 8, 8)), 5)
+    (x_NCHW,) = draw_inputs(Images((3, 8, 8)), 5)
     assert x_NCHW.shape == (5, 3, 8, 8)
     assert x_NCHW.count_nonzero() == x_NCHW.numel()
-    assert torch.equal(x_NCHW, random_inputs(Images((3, 8, 8)), 5)[0])
+    assert torch.equal(x_NCHW, draw_inputs(Images((3, 8, 8)), 5)[0])
     text = option("task", "text").build()
-    x_TB, state = random_inputs(text, 7)
-    assert x_TB.shape == (1, 7) and state is None
+    x_TB, state = draw_inputs(text, 7)
+    assert x_TB.shape == (1, 7)
+    assert state is None
     assert 0 <= x_TB.min() <= x_TB.max() < text.outputs
     assert len(x_TB.unique()) > 1
 
@@ -127,8 +131,8 @@ def test_what_onnx_runtime_is_given_computes_what_torch_does(
 ) -> None:
     networks, data = option("search_space", space).build(), option("task", task).build()
     network = networks.build(middle(networks), data).eval()
-    inputs = random_inputs(data, 2)
-    export(network, inputs, tmp_path / "model.onnx")
+    inputs = draw_inputs(data, 2)
+    write_onnx(network, inputs, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     (node,) = session.get_inputs()
     found = session.run(None, {node.name: inputs[0].numpy()})[0]
@@ -146,11 +150,11 @@ class Sinc(nn.Module):
 
 
 def test_what_one_exporter_cannot_write_the_other_one_does(tmp_path: Path) -> None:
-    (x,) = random_inputs(Images((3, 4, 4)), 1)
+    (x,) = draw_inputs(Images((3, 4, 4)), 1)
     with pytest.raises(torch.onnx.errors.UnsupportedOperatorError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(Sinc(), (x,), tmp_path / "traced.onnx", dynamo=False)
-    export(Sinc(), (x,), tmp_path / "model.onnx")
+    write_onnx(Sinc(), (x,), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
     assert torch.allclose(torch.from_numpy(found), torch.sinc(x), atol=1e-5)
@@ -186,8 +190,10 @@ def test_a_network_that_cannot_be_measured_fails_its_trial_alone(
         meters={meter: option("meters", meter, **QUICK)},
     )
     trials = {t.architecture.tokens[0]: t for t in run(study).trials if t.duplicate_of is None}
-    assert trials[0].error is None and trials[0].reward is not None
-    assert trials[1].error is not None and trials[1].error.startswith(f"meter {meter}: ")
+    assert trials[0].error is None
+    assert trials[0].reward is not None
+    assert trials[1].error is not None
+    assert trials[1].error.startswith(f"meter {meter}: ")
     assert "shapes cannot be multiplied" in trials[1].error
 
 
@@ -216,7 +222,8 @@ def test_a_study_measures_in_several_ways_and_an_objective_takes_one(console: Sh
         accuracy, ms = trial.metrics["val_accuracy"], trial.metrics["onnx.latency_ms"]
         assert trial.reward == pytest.approx(accuracy * (ms / 5) ** -0.07)  # type: ignore[operator]
         assert set(trial.devices) == {"torch", "onnx"}, "the size is the same on any device"
-        assert "batch 2" in trial.devices["torch"] and "batch 1" in trial.devices["onnx"]
+        assert "batch 2" in trial.devices["torch"]
+        assert "batch 1" in trial.devices["onnx"]
     again = console("nasframe", *space_words(), *words.replace("trials=2", "trials=3").split())
     assert (again.returncode, again.stderr) == (0, "")
     assert read_result(console.cwd / "one").trials[:2] == trials
@@ -263,7 +270,7 @@ def test_a_study_keeps_to_one_device(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return len(run(toy_study(tmp_path, meters={"farm": PlacedConfig()}, trials=trials)).trials)
 
     assert go_on("Pixel 1", 3) == 3
-    told = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    told = [json.loads(line) for line in (tmp_path / JOURNAL_FILE).read_text().splitlines()]
     devices = [event["devices"] for event in told if event["event"] == "told"]
     assert devices == 3 * [{"farm": "Pixel 1"}]
     assert [trial.devices for trial in read_result(tmp_path).trials] == devices
@@ -277,7 +284,7 @@ def test_a_journal_that_knows_no_devices_goes_on(
 ) -> None:
     monkeypatch.setenv("TEST_DEVICE", "Pixel 1")
     run(toy_study(tmp_path, meters={"farm": PlacedConfig()}, trials=3))
-    journal = tmp_path / FILE
+    journal = tmp_path / JOURNAL_FILE
     old = journal.read_text().replace(',"devices":{"farm":"Pixel 1"}', "")
     assert "Pixel" not in old
     journal.write_text(old)
@@ -345,8 +352,8 @@ subprocess.run([sys.executable, "-c", "import time; time.sleep(1000)", sys.argv[
             {},
             "no phone",
         ),
-        ("import sys; sys.exit(3)", {}, "ended with status 3: without a word"),
-        ("print('fast')", {}, r"printed no number, but 'fast\\n'"),
+        ("import sys; sys.exit(3)", {}, "exited with status 3: it printed no error"),
+        ("print('fast')", {}, r"printed no number; its output ends with 'fast\\n'"),
         ("print(5)", {"pattern": "ms=(.*)"}, r"printed nothing that matches 'ms=\(\.\*\)'"),
         (HANGS, {"timeout": 1}, "took longer than 1 s"),
     ],
@@ -385,13 +392,13 @@ def test_a_command_is_a_meter_of_a_study(console: Shell) -> None:
         (lambda: option("meters", "command", command="'{model}"), "No closing quotation"),
         (
             lambda: option("meters", "command", command="x {model}", pattern="("),
-            "is no regular expression",
+            "must be a regular expression",
         ),
         (
             lambda: option("meters", "command", command="no-such-program {model}").build(
                 Fragile(), option("task", "digits").build()
             ),
-            "there is no program no-such-program",
+            "program no-such-program not found",
         ),
     ],
 )
@@ -443,5 +450,6 @@ def test_every_network_of_a_study_is_compiled_and_none_runs_as_it_is() -> None:
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_a_gpu_is_measured_by_its_own_clock(precision: str) -> None:
     metrics, device = measured("torch", device="cuda", precision=precision)
-    assert device is not None and torch.cuda.get_device_name() in device
+    assert device is not None
+    assert torch.cuda.get_device_name() in device
     assert metrics["latency_ms"] > 0  # type: ignore[operator]

@@ -34,12 +34,18 @@ from nasframe import (
     run,
 )
 from nasframe.cli.latency import main
-from nasframe.meters.latency.interleaved import WARM_UP, in_turns
+from nasframe.meters.latency.interleaved import WARM_UP, measure_in_turns
 from nasframe.meters.latency.intervals import BLOCKS
-from nasframe.meters.latency.table import FITTED, SCHEMA, Table, outline, read
-from nasframe.meters.latency.table_accuracy import agreement
+from nasframe.meters.latency.table import (
+    FITTED_NETWORKS,
+    SCHEMA,
+    Table,
+    describe_networks,
+    read_table,
+)
+from nasframe.meters.latency.table_accuracy import compute_agreement
 from nasframe.meters.latency.table_file import TableFile
-from nasframe.meters.latency.table_filler import TURN, Filler
+from nasframe.meters.latency.table_filler import TURN, TableFiller
 from nasframe.meters.latency.torch_runtime import TorchRuntime
 from nasframe.registry.options import options
 from nasframe_mnasnet.blocks import Flavour
@@ -159,8 +165,8 @@ def test_other_spaces_say_that_they_are_no_chains() -> None:
         if item.group == "search_space" and item.name in ("nasnet_small", "nas_cnn", "nas_rnn"):
             other = option("search_space", item.name).build()
             assert other.blocks(some(other, 0), DIGITS) is None
-            with pytest.raises(NasframeError, match="no chains of blocks"):
-                outline(other, DIGITS)
+            with pytest.raises(NasframeError, match="not chains of blocks"):
+                describe_networks(other, DIGITS)
 
 
 # Turns, on a machine where nothing but networks takes time
@@ -192,7 +198,7 @@ class Machine:
     ) -> list[tuple[float, Any]]:
         runs = [self.network(f"{i}", one) for i, one in enumerate(networks)]
         beside = self.network("r", reference)
-        return in_turns(runs, beside, width=0.05, seconds=seconds, clock=self.clock)
+        return measure_in_turns(runs, beside, width=0.05, seconds=seconds, clock=self.clock)
 
 
 def test_networks_run_once_in_a_turn_with_the_reference_in_between() -> None:
@@ -213,7 +219,8 @@ def test_what_changes_steadily_cancels_in_the_ratio() -> None:
     subjects = [slowing(seconds) for seconds in (0.002, 0.004, 0.001)]
     found = machine.measure(9, *subjects, reference=slowing(0.01))
     assert [ratio.median for _, ratio in found] == pytest.approx([0.2, 0.4, 0.1], rel=0.02)
-    assert all(ratio.width < 1e-9 for _, ratio in found) and machine.now > 0.3
+    assert all(ratio.width < 1e-9 for _, ratio in found)
+    assert machine.now > 0.3
 
 
 def test_noisy_networks_take_the_time_that_they_are_given() -> None:
@@ -231,7 +238,11 @@ def line_of(number: int, blocks: float, ratio: float, reference_ms: float = 10) 
 
 
 def table(*lines: dict[str, Any], of: SearchSpace | None = None, task: Images = DIGITS) -> Table:
-    header = {"options": "--space x", "device": "here", **outline(of or space(**TINY), task)}
+    header = {
+        "options": "--space x",
+        "device": "here",
+        **describe_networks(of or space(**TINY), task),
+    }
     made = Table(Path("t.jsonl"), header)
     for one in lines:
         made.take(one)
@@ -239,7 +250,7 @@ def table(*lines: dict[str, Any], of: SearchSpace | None = None, task: Images = 
 
 
 def test_the_line_is_found_whatever_a_few_networks_do() -> None:
-    lines = [line_of(i, 1 + i / 10, 0.3 + 1.2 * (1 + i / 10)) for i in range(FITTED)]
+    lines = [line_of(i, 1 + i / 10, 0.3 + 1.2 * (1 + i / 10)) for i in range(FITTED_NETWORKS)]
     for outlier in (2, 11, 17):
         lines[outlier] = line_of(outlier, 1 + outlier / 10, 3 * lines[outlier]["ratio"])
     found = table(*lines).line()
@@ -248,7 +259,7 @@ def test_the_line_is_found_whatever_a_few_networks_do() -> None:
 
 
 def test_ratios_are_added_and_become_milliseconds_of_the_median_reference() -> None:
-    lines = [line_of(i, 1 + i, 2 * (1 + i), 10 if i % 3 else 50) for i in range(FITTED)]
+    lines = [line_of(i, 1 + i, 2 * (1 + i), 10 if i % 3 else 50) for i in range(FITTED_NETWORKS)]
     blocks = [{"block": key, "ratio": k, "ms": 99 * k} for key, k in (("a", 0.25), ("b", 0.5))]
     made = table(*lines, *blocks)
     assert made.sum(["a", "b", "a"]) == 1.0
@@ -259,28 +270,32 @@ def test_ratios_are_added_and_become_milliseconds_of_the_median_reference() -> N
 
 
 def test_agreement_is_that_of_the_numbers_asked_for() -> None:
-    exact = [line_of(i, 1 + i, 1 + i) for i in range(FITTED)]
-    others = [line_of(FITTED + i, 1.1 * (5 - i), 5 - i, 10 + 100 * i) for i in range(4)]
-    found = agreement(table(*exact, *others), range(FITTED, FITTED + 4))
+    exact = [line_of(i, 1 + i, 1 + i) for i in range(FITTED_NETWORKS)]
+    others = [line_of(FITTED_NETWORKS + i, 1.1 * (5 - i), 5 - i, 10 + 100 * i) for i in range(4)]
+    found = compute_agreement(table(*exact, *others), range(FITTED_NETWORKS, FITTED_NETWORKS + 4))
     assert found.rank == pytest.approx(1)
     assert found.rank_ms == pytest.approx(-0.8)  # 50, 440, 630, 620
     assert found.error == found.bias == pytest.approx(0.1, abs=1e-3)
 
 
 def test_a_table_that_is_not_finished_says_how_to_go_on() -> None:
-    said = "is not finished; go on with: nasframe-latency --table t.jsonl --space x"
+    said = "is not finished; resume it with: nasframe-latency --table t.jsonl --space x"
     with pytest.raises(NasframeError, match=said):
-        table(*(line_of(i, 1, 1) for i in range(1, FITTED + 5))).line()
+        table(*(line_of(i, 1, 1) for i in range(1, FITTED_NETWORKS + 5))).line()
 
 
 @pytest.mark.parametrize(
     ("changes", "task", "said"),
     [
-        ({}, Images((1, 16, 16), 10), "input='1x8x8', and here '1x16x16'"),
-        ({}, Images((1, 8, 8), 11), "outputs=10, and here 11"),
-        ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and here 'stem 1-16 "),
-        ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and here 'head 8-24-10"),
-        ({"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]}, DIGITS, "and here 'conv 3x3"),
+        ({}, Images((1, 16, 16), 10), "input='1x8x8', and this study has '1x16x16'"),
+        ({}, Images((1, 8, 8), 11), "outputs=10, and this study has 11"),
+        ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and this study has 'stem 1-16 "),
+        ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and this study has 'head 8-24-10"),
+        (
+            {"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]},
+            DIGITS,
+            "and this study has 'conv 3x3",
+        ),
     ],
 )
 def test_other_networks_are_refused(changes: dict[str, Any], task: Images, said: str) -> None:
@@ -311,7 +326,7 @@ def test_a_file_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "t"
     first = written(path, "a", "b")
     assert written(path, "c").startswith(first)
-    assert read(path).ratios == {"a": 0.25, "b": 0.25, "c": 0.25}
+    assert read_table(path).ratios == {"a": 0.25, "b": 0.25, "c": 0.25}
     assert json.loads(first.splitlines()[0]) == HEADER
 
 
@@ -323,7 +338,7 @@ def test_a_file_that_was_torn_anywhere_is_gone_on_with(tmp_path: Path) -> None:
         path.write_bytes(whole[:cut])
         complete = whole[:cut].count(b"\n")
         if complete:
-            assert len(read(path).ratios) == complete - 1, "and can be read as it is"
+            assert len(read_table(path).ratios) == complete - 1, "and can be read as it is"
         assert written(path, "c") == b"".join(lines[: max(complete, 1)]) + lines[1].replace(
             b'"a"', b'"c"'
         )
@@ -331,7 +346,7 @@ def test_a_file_that_was_torn_anywhere_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_fills_a_table(tmp_path: Path) -> None:
     file = TableFile(tmp_path / "t", HEADER)
-    with pytest.raises(NasframeError, match="another process fills"):
+    with pytest.raises(NasframeError, match="another process is filling"):
         TableFile(tmp_path / "t", HEADER)
     file.close()
     TableFile(tmp_path / "t", HEADER).close()
@@ -340,7 +355,7 @@ def test_one_process_at_a_time_fills_a_table(tmp_path: Path) -> None:
 def test_a_table_of_another_machine_or_command_is_left_alone(tmp_path: Path) -> None:
     before = written(tmp_path / "t", "a")
     for name, value in (("device", "there"), ("options", "--space y")):
-        with pytest.raises(NasframeError, match=f"{name}=.*, and here it is {value}"):
+        with pytest.raises(NasframeError, match=f"{name}=.*; this command has {value}"):
             TableFile(tmp_path / "t", {**HEADER, name: value})
     TableFile(tmp_path / "t", {**HEADER, "nasframe": "0.2"}).close()
     assert (tmp_path / "t").read_bytes() == before
@@ -349,7 +364,7 @@ def test_a_table_of_another_machine_or_command_is_left_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize("text", ["hello", "a,b\n1,2\n", '{"event": "study"}\n'])
 def test_what_is_no_table_is_left_as_it_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "t").write_text(text)
-    with pytest.raises(NasframeError, match="is no table of blocks"):
+    with pytest.raises(NasframeError, match="is not a table of blocks"):
         TableFile(tmp_path / "t", HEADER)
     assert (tmp_path / "t").read_text() == text
 
@@ -357,30 +372,30 @@ def test_what_is_no_table_is_left_as_it_is(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([], "line 1, is no line of a table"),
-        ([{"device": "here"}], "line 1, is no line"),
-        ([HEADER, block_line("a"), {"block": "b"}], "line 3, is no line"),
-        ([HEADER, ["block"]], "line 2, is no line"),
-        ([{**HEADER, "table": SCHEMA + 1}], "by nasframe 0.1, a newer one"),
+        ([], "line 1, is not a line of a table"),
+        ([{"device": "here"}], "line 1, is not a line"),
+        ([HEADER, block_line("a"), {"block": "b"}], "line 3, is not a line"),
+        ([HEADER, ["block"]], "line 2, is not a line"),
+        ([{**HEADER, "table": SCHEMA + 1}], "by a newer nasframe, 0.1"),
     ],
 )
 def test_damage_is_told(tmp_path: Path, lines: list[Any], said: str) -> None:
     (tmp_path / "t").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(NasframeError, match=said):
-        read(tmp_path / "t")
+        read_table(tmp_path / "t")
 
 
 def test_a_table_that_is_missing_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match="make one with: nasframe-latency --table .*nowhere"):
+    with pytest.raises(NasframeError, match="write it with: nasframe-latency --table .*nowhere"):
         option("meters", "table", path=tmp_path / "nowhere").build(space(**TINY), DIGITS)
 
 
 # Filling
 
 
-def filler(path: Path, of: SearchSpace, seconds: float = 0.05) -> tuple[TableFile, Filler]:
-    file = TableFile(path, {**HEADER, **outline(of, DIGITS)})
-    return file, Filler(file, of, DIGITS, TorchRuntime(), 1, seconds)
+def filler(path: Path, of: SearchSpace, seconds: float = 0.05) -> tuple[TableFile, TableFiller]:
+    file = TableFile(path, {**HEADER, **describe_networks(of, DIGITS)})
+    return file, TableFiller(file, of, DIGITS, TorchRuntime(), 1, seconds)
 
 
 @pytest.mark.parametrize("name", ["mnasnet", "mnasnet_flat"])
@@ -406,12 +421,13 @@ def test_an_interrupted_filling_measures_the_rest(tmp_path: Path) -> None:
     file.close()
     file, filling = filler(tmp_path / "t", of)
     rest = filling.missing(networks, all_others=False)
-    assert rest and [b.key for b in rest] == [b.key for b in blocks[TURN:]]
+    assert rest
+    assert [b.key for b in rest] == [b.key for b in blocks[TURN:]]
     assert sum(filling.measure_blocks(rest[:2])) == 2
     assert list(filling.measure_networks([])) == []
     file.close()
     for key in (block.key for block in blocks[: TURN + 2]):
-        assert 0 < read(tmp_path / "t").ratios[key] < 1e3 * seconds
+        assert 0 < read_table(tmp_path / "t").ratios[key] < 1e3 * seconds
     figures = [json.loads(line) for line in (tmp_path / "t").read_text().splitlines()[1:]]
     assert all(0 < one["ratio_low"] <= one["ratio"] <= one["ratio_high"] for one in figures)
 
@@ -466,10 +482,30 @@ def console(tmp_path: Path) -> Shell:
     return shell(tmp_path)
 
 
-OPTIONS = (
-    "--table t.jsonl --space mnasnet --set filters=[8] --set layers=[1] --set strides=[2] "
-    "--set stem=8 --set head=16 --size 8 --channels 1 --classes 10 --seconds 0.05"
-).split()
+OPTIONS = [
+    "--table",
+    "t.jsonl",
+    "--space",
+    "mnasnet",
+    "--set",
+    "filters=[8]",
+    "--set",
+    "layers=[1]",
+    "--set",
+    "strides=[2]",
+    "--set",
+    "stem=8",
+    "--set",
+    "head=16",
+    "--size",
+    "8",
+    "--channels",
+    "1",
+    "--classes",
+    "10",
+    "--seconds",
+    "0.05",
+]
 
 
 def test_nasframe_latency_makes_a_table_and_goes_on_with_it(
@@ -477,10 +513,10 @@ def test_nasframe_latency_makes_a_table_and_goes_on_with_it(
 ) -> None:
     done = console("nasframe-latency", *OPTIONS, "--check", "3")
     assert done.returncode == 0
-    assert not done.stderr or done.stderr.startswith("Others kept ")
+    assert not done.stderr or done.stderr.startswith("Other processes used ")
     path = console.cwd / "t.jsonl"
-    made = read(path)
-    assert set(made.networks) == set(range(FITTED + 3))
+    made = read_table(path)
+    assert set(made.networks) == set(range(FITTED_NETWORKS + 3))
     for words in (f"{len(made.ratios)} blocks", "3 random networks: rank correlation", "bias"):
         assert words in done.stdout
     before = path.read_bytes()
@@ -493,7 +529,7 @@ def test_nasframe_latency_makes_a_table_and_goes_on_with_it(
 
 def check_study(console: Shell) -> None:
     """The latency is the line's at the sum; a block that is missing fails its trials alone."""
-    trials, made = in_study("one"), read(Path("t.jsonl"))
+    trials, made = in_study("one"), read_table(Path("t.jsonl"))
     failed = next(trial for trial in trials if trial.error is not None)
     for trial in trials:
         blocks = space(**TINY).blocks(trial.architecture, DIGITS) or ()
@@ -525,18 +561,18 @@ def in_study(folder: str) -> list[Trial]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "a NAME is required, or --table"),
-        ("resnet18 --check 3", "--check is for --table"),
-        ("--table t", "--table needs --space"),
-        ("--table t --space mnasnet --runtime torch,onnx", "--table needs one --runtime"),
-        ("--table t --space mnasnet --json f", "--json goes without --table"),
+        ("", "give a NAME or --table"),
+        ("resnet18 --check 3", "--check requires --table"),
+        ("--table t", "--table requires --space"),
+        ("--table t --space mnasnet --runtime torch,onnx", "--table takes one --runtime"),
+        ("--table t --space mnasnet --json f", "--json cannot be combined with --table"),
         ("--table t --space mnasnet --check 1", "--check must be at least 2"),
         ("--table t --space mnasnet --set x", "--set x: write KEY=VALUE"),
         ("--table t --space mnasnet --set stam=8", "has no 'stam'; did you mean stem?"),
         ("--table t --space mnasnet --set filters=x", "--set filters=x: must be list[int]"),
         ("--table t --space mnasnett", "is not known; did you mean mnasnet"),
-        ("--table t --space nasnet_small", "are no chains of blocks"),
-        ("--table t --space mnasnet 1-2", "has 2 tokens where 42 choices are to be made"),
+        ("--table t --space nasnet_small", "are not chains of blocks"),
+        ("--table t --space mnasnet 1-2", "has 2 tokens for 42 choices"),
     ],
 )
 def test_mistakes_on_the_command_line_are_told(

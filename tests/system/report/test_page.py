@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     run_ = shell(tmp_path_factory.mktemp("page"))
     search(run_, "controller=evolution", "dir=one")
     search(run_, "-m", "controller=evolution,random", "seed=0,1", "dir=many")
-    path = run_.cwd / "one" / journal.FILE
+    path = run_.cwd / "one" / journal.JOURNAL_FILE
     lines = path.read_text().splitlines()
     told = [k for k, line in enumerate(lines) if '"event":"told"' in line]
     event = json.loads(lines[told[3]])
@@ -61,7 +61,7 @@ def content(page: Path) -> Any:
 
 def test_the_page_says_what_the_journal_implies(place: Shell) -> None:
     """With pandas alone: nothing of ours reads the journal here."""
-    lines = (place.cwd / "one" / journal.FILE).read_text().splitlines()
+    lines = (place.cwd / "one" / journal.JOURNAL_FILE).read_text().splitlines()
     events = pd.DataFrame([json.loads(line) for line in lines])
     told = events[events.event == "told"].sort_values("number")
     study = content(place.cwd / "one" / "report.html")["studies"][0]
@@ -120,13 +120,15 @@ def test_the_page_and_the_files_for_machines_agree(place: Shell, name: str) -> N
 def test_the_command_in_the_page_repeats_the_study(place: Shell) -> None:
     command = content(place.cwd / "one" / "report.html")["studies"][0]["command"]
     words = command.split()
-    assert words[0] == "nasframe" and words[-1] == "dir=AGAIN"
-    assert "controller=evolution" in words and "objective.target_ms=10.0" in words
+    assert words[0] == "nasframe"
+    assert words[-1] == "dir=AGAIN"
+    assert "controller=evolution" in words
+    assert "objective.target_ms=10.0" in words
     done = place("nasframe", *words[1:-1], "dir=again")
     assert done.returncode == 0, done.stderr
 
     def tokens(folder: str) -> list[Any]:
-        lines = (place.cwd / folder / journal.FILE).read_text().splitlines()
+        lines = (place.cwd / folder / journal.JOURNAL_FILE).read_text().splitlines()
         return [e["tokens"] for e in map(json.loads, lines) if e["event"] == "asked"]
 
     assert tokens("again")[:4] == tokens("one")[:4]
@@ -159,8 +161,10 @@ def test_a_watched_page_reads_itself_again_until_the_study_ends(tmp_path: Path) 
             seen.append(content(page)["refresh"])
     study.communicate()
     out, err = watching.communicate()
-    assert (watching.returncode, err) == (0, "") and "the page is complete" in out
-    assert 0.5 in seen and content(page)["refresh"] is None
+    assert (watching.returncode, err) == (0, "")
+    assert "the page is complete" in out
+    assert 0.5 in seen
+    assert content(page)["refresh"] is None
     assert len(content(page)["studies"][0]["columns"]["trial"]) >= 6
 
 
@@ -184,7 +188,8 @@ def test_a_notebook_has_the_same_table(place: Shell) -> None:
     for name in ("state", "reward", "seconds", "architecture", "val_accuracy", "latency_ms"):
         assert table[name].fillna(-1).tolist() == pytest.approx(wanted[name].fillna(-1).tolist())
     shown = read_result(place.cwd / HOSTILE)._repr_html_()
-    assert "<img" not in shown and shown.count("<tr>") == 6
+    assert "<img" not in shown
+    assert shown.count("<tr>") == 6
     assert StudyResult(Path("none"), ()).dataframe().empty
 
 
@@ -234,7 +239,8 @@ def test_charts_are_there_and_nothing_is_wider_than_the_page(
     assert tab.locator("canvas").count() == charts
     for place_ in range(charts):
         box = tab.locator("canvas").nth(place_).bounding_box()
-        assert box["width"] > 150 and box["height"] > 150
+        assert box["width"] > 150
+        assert box["height"] > 150
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
@@ -261,7 +267,8 @@ def test_the_table_is_sorted_filtered_and_paged(opened: Any, place: Shell) -> No
     assert column(tab, "trial") == [str(row["trial"]) for row in rows[50:100]]
     tab.select_option("#state", "failed")
     assert tab.inner_text("#count") == f"1 of {len(rows)}"
-    assert column(tab, "state") == ["failed"] and HOSTILE in column(tab, "reason")[0]
+    assert column(tab, "state") == ["failed"]
+    assert HOSTILE in column(tab, "reason")[0]
     tab.select_option("#state", "")
     wanted = [row for row in rows if "avg_pool_3x3~2" in row["words"]]
     tab.fill("#find", "AVG_POOL_3x3~2")
@@ -311,7 +318,8 @@ def test_points_are_told_and_chosen(opened: Any) -> None:
             if tab.locator("#vg-tooltip-element.visible").count():
                 text = tab.inner_text("#vg-tooltip-element")
                 number = re.search(r"trial[^\d]*(\d+)", text.replace("\n", " "))
-                assert number is not None and "reward" in text
+                assert number is not None
+                assert "reward" in text
                 if number[1] == before:
                     continue
                 tab.mouse.click(box["x"] + x, box["y"] + y)

@@ -49,7 +49,8 @@ def test_a_full_disk_ends_the_study_and_room_lets_it_go_on(tmp_path: Path) -> No
     assert "make room and run the same command again" in done.stderr
     full = (tmp_path / "copy.full").read_text()
     told = full.count('"told"')
-    assert 1 <= told < 25 and full.endswith("\n")
+    assert 1 <= told < 25
+    assert full.endswith("\n")
     assert (tmp_path / "copy" / "journal.jsonl").read_text().startswith(full)
     whole = [sys.executable, PROGRAM, tmp_path / "whole", "/dev/null", "0"]
     subprocess.run(whole, check=True, capture_output=True)

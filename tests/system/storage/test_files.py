@@ -75,16 +75,19 @@ def test_a_link_stays_and_its_target_is_replaced(
     (tmp_path / "link").symlink_to(target)
     (tmp_path / "link2").symlink_to("link")
     write(tmp_path / "link2", b"new")
-    assert target.read_text() == "new" and not target.is_symlink()
+    assert target.read_text() == "new"
+    assert not target.is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert os.readlink(tmp_path / "link2") == "link" and (tmp_path / "link").is_symlink()
+    assert os.readlink(tmp_path / "link2") == "link"
+    assert (tmp_path / "link").is_symlink()
     assert (names(tmp_path), names(tmp_path / "there")) == (["link", "link2", "there"], ["file"])
 
 
 def test_a_link_to_what_is_missing_makes_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("missing")
     write_output(tmp_path / "link", "new")
-    assert (tmp_path / "missing").read_text() == "new" and (tmp_path / "link").is_symlink()
+    assert (tmp_path / "missing").read_text() == "new"
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
@@ -115,12 +118,14 @@ def test_a_link_to_a_device_stays_and_so_does_the_device(tmp_path: Path) -> None
     before = os.lstat("/dev/null")
     write_output(tmp_path / "link", "new")
     after = os.lstat("/dev/null")
-    assert stat.S_ISCHR(after.st_mode) and (before.st_ino, before.st_rdev, before.st_mode) == (
+    assert stat.S_ISCHR(after.st_mode)
+    assert (before.st_ino, before.st_rdev, before.st_mode) == (
         after.st_ino,
         after.st_rdev,
         after.st_mode,
     )
-    assert os.readlink(tmp_path / "link") == "/dev/null" and names(tmp_path) == ["link"]
+    assert os.readlink(tmp_path / "link") == "/dev/null"
+    assert names(tmp_path) == ["link"]
 
 
 PRINTING = "print('before'); write_output(path, 'data\\n'); print('after')"
@@ -159,7 +164,8 @@ def test_a_folder_is_refused(tmp_path: Path, write: Callable[[Path, bytes], None
     for name in ("folder", "link"):
         with pytest.raises((NasframeError, IsADirectoryError), match="Is a directory"):
             write(tmp_path / name, b"new")
-    assert names(tmp_path) == ["folder", "link"] and names(tmp_path / "folder") == []
+    assert names(tmp_path) == ["folder", "link"]
+    assert names(tmp_path / "folder") == []
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
@@ -192,7 +198,8 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(
     with pytest.raises(error), replace_file(tmp_path / "file") as part:
         part.write_text("half")
         raise error
-    assert (tmp_path / "file").read_text() == "old" and names(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -226,11 +233,13 @@ def test_kills_at_any_time_leave_one_whole_file(tmp_path: Path) -> None:
     for delay in (0.0, 0.003, 0.01, 0.02, 0.05):
         command = [sys.executable, "-P", "-c", head + code, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None and process.stdout.readline()
+            assert process.stdout is not None
+            assert process.stdout.readline()
             threading.Event().wait(delay)
             process.kill()
         data = path.read_bytes()
-        assert len(data) == 2_000_000 and len(set(data)) == 1
+        assert len(data) == 2_000_000
+        assert len(set(data)) == 1
 
 
 def test_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
@@ -249,7 +258,8 @@ def test_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not errors
-    assert len(data := path.read_bytes()) == 10_000 and len(set(data)) == 1
+    assert len(data := path.read_bytes()) == 10_000
+    assert len(set(data)) == 1
     assert names(tmp_path) == ["file"]
 
 
@@ -319,7 +329,8 @@ def test_what_may_not_be_written_is_told() -> None:
             command = [sys.executable, "-P", "-c", script, path, "a", "3"]
             done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
             assert done.stdout == f"cannot write {path}: Permission denied\n", done.stderr
-        assert (folder / "file").read_text() == "old" and names(folder / "closed") == []
+        assert (folder / "file").read_text() == "old"
+        assert names(folder / "closed") == []
         assert names(folder) == ["closed", "file"]
 
 
@@ -353,7 +364,8 @@ def test_what_a_report_writes_replaces_no_device(study: Path, tmp_path: Path) ->
 def test_a_report_goes_down_a_pipe(study: Path) -> None:
     done = report(study, "--csv", "/dev/stdout")
     page, _, table = done.stdout.partition("Page: ")
-    assert page and table.splitlines()[1].startswith("study,trial,")
+    assert page
+    assert table.splitlines()[1].startswith("study,trial,")
 
 
 @pytest.mark.parametrize("option", OPTIONS)

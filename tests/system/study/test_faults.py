@@ -12,7 +12,7 @@ import pytest
 from places import HELPERS
 
 from nasframe import Controller, option, read_result
-from nasframe.storage.journal import FILE, read
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.testing import journal_events
 
 pytestmark = pytest.mark.alone
@@ -28,7 +28,7 @@ def start(folder: Path, executor: str, workers: int, synchronous: bool) -> subpr
 
 def killed(folder: Path, kills: int, executor: str, workers: int, synchronous: bool) -> None:
     """A study that is killed so often, each time after its journal has grown by some bytes."""
-    draw, journal = random.Random(kills), folder / FILE
+    draw, journal = random.Random(kills), folder / JOURNAL_FILE
     for _ in range(kills):
         process = start(folder, executor, workers, synchronous)
         before = journal.stat().st_size if journal.exists() else 0
@@ -89,7 +89,7 @@ def test_an_asynchronous_study_stands_where_its_journal_says(
     controller: Controller = option("controller", "evolution").build(space.choices, 0, space.active)
     trials = {trial.number: trial for trial in read_result(tmp_path).trials}
     told: list[int] = []
-    for event in read(tmp_path):
+    for event in read_journal(tmp_path):
         if event["event"] == "asked":
             first, count = event["number"], len(event["tokens"])
             proposals = controller.ask(range(first, first + count))

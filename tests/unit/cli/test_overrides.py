@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from nasframe import NasframeError, option
-from nasframe.cli.overrides import made
+from nasframe.cli.overrides import make_config
 
 
 @pytest.mark.parametrize(
@@ -30,7 +28,7 @@ from nasframe.cli.overrides import made
 def test_values(name: str, words: list[str], settings: Any) -> None:
     if isinstance(settings, str):
         settings = {"targets": {settings: 1.0}, "weights": {settings: 1.0}}
-    assert made("objective", name, words) == option("objective", name, **settings)
+    assert make_config("objective", name, words) == option("objective", name, **settings)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +39,15 @@ def test_values(name: str, words: list[str], settings: Any) -> None:
     ],
 )
 def test_lists(words: list[str], settings: tuple[list[int], ...]) -> None:
-    config = made("search_space", "mnasnet", words)
+    config = make_config("search_space", "mnasnet", words)
     assert (config.filters, config.layers, config.strides) == settings
     assert type(config.filters) is list
 
 
 def test_a_member_of_an_enum_is_one() -> None:
-    config = made("search_space", "mnasnet", ["flavour=google", "flat=yes"])
-    assert config.flavour.name == "google" and config.flat is True
+    config = make_config("search_space", "mnasnet", ["flavour=google", "flat=yes"])
+    assert config.flavour.name == "google"
+    assert config.flat is True
 
 
 @pytest.mark.parametrize(
@@ -69,17 +68,7 @@ def test_a_member_of_an_enum_is_one() -> None:
 )
 def test_mistakes_are_told_in_a_line(word: str, said: str) -> None:
     with pytest.raises(NasframeError) as caught:
-        made("search_space", "mnasnet", [word])
+        make_config("search_space", "mnasnet", [word])
     assert str(caught.value).startswith(said)
-    assert str(caught.value).count("\n") <= 1 and "bug" not in str(caught.value)
-
-
-def test_help_waits_for_no_parser_of_settings() -> None:
-    code = (
-        "import sys; sys.argv = ['nasframe-report', '--help']\n"
-        "from nasframe.cli.report import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "assert not {'omegaconf', 'hydra', 'numpy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True)
+    assert str(caught.value).count("\n") <= 1
+    assert "bug" not in str(caught.value)

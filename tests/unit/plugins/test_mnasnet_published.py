@@ -38,7 +38,8 @@ def settle(network: nn.Module) -> None:
     generator = torch.Generator().manual_seed(0)
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm2d):
-            assert norm.running_mean is not None and norm.running_var is not None
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             norm.running_mean.normal_(0, 0.1, generator=generator)
             norm.running_var.uniform_(0.5, 2, generator=generator)
             nn.init.uniform_(norm.weight, 0.5, 2, generator)
@@ -127,7 +128,8 @@ def test_width_scales_stem_and_blocks_but_not_the_head() -> None:
     ]
     assert widths == [48, 24, 32, 56, 112, 160, 224, 448]
     for width, unscaled in zip(widths, (32, 16, 24, 40, 80, 112, 160, 320), strict=True):
-        assert width % 8 == 0 and width >= 0.9 * 1.4 * unscaled
+        assert width % 8 == 0
+        assert width >= 0.9 * 1.4 * unscaled
     assert network.conv_head.out_channels == network.classifier.in_features == 1280
 
 
@@ -154,7 +156,8 @@ def test_data_config_is_timms(name: str, theirs: str) -> None:
     config: Any = published(name).data_config
     assert config == {key: timm.get_pretrained_cfg(theirs).to_dict()[key] for key in config}
     gray: Any = published(name, channels=1).data_config
-    assert gray["input_size"] == (1, 224, 224) and len(gray["mean"]) == len(gray["std"]) == 1
+    assert gray["input_size"] == (1, 224, 224)
+    assert len(gray["mean"]) == len(gray["std"]) == 1
 
 
 # Weights

@@ -5,39 +5,26 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_module
+from experiments import experiment
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
+from nas_cnns import Rows, flat, space
 from shapes import Images
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-import nasframe
-from nasframe import Architecture, Choice, Link, NasframeError, StudyConfig
-from nasframe.cli.hydra_app import register_configs
+from nasframe import Architecture, Choice, Link, NasframeError
 from nasframe_nas import published
 from nasframe_nas.cnn_canonical import canonical
-from nasframe_nas.cnn_layers import Layer, Row, describe, split
+from nasframe_nas.cnn_layers import Layer, describe, split
 from nasframe_nas.cnn_network import NASCNN, concat
 from nasframe_nas.cnn_published import FIGURE_7
 from nasframe_nas.cnn_space import NASCNNSpace
-from nasframe_nas.config import NASCNNConfig
 from nasframe_objectives.config import Reduction
-
-Rows = list[Row]
-
-
-def space(**values: Any) -> NASCNNSpace:
-    built = NASCNNConfig(**values).build()
-    assert isinstance(built, NASCNNSpace)
-    return built
 
 
 def rows_of(layers: int, *options: int) -> st.SearchStrategy[Rows]:
@@ -50,14 +37,6 @@ def rows_of(layers: int, *options: int) -> st.SearchStrategy[Rows]:
         for n in range(layers)
     ]
     return st.tuples(*rows).map(list)
-
-
-def flat(rows: Rows) -> tuple[int, ...]:
-    return tuple(
-        token
-        for n, (kind, inputs) in enumerate(rows)
-        for token in (*kind, *(int(j in inputs) for j in range(n)))
-    )
 
 
 # The choices
@@ -169,9 +148,11 @@ def test_a_layer_is_convolution_norm_and_relu() -> None:
     assert isinstance(network, NASCNN)
     assert list(dict(network.layers[0].named_children())) == ["conv", "norm", "relu"]
     conv, norm, relu = network.layers[0]
-    assert isinstance(conv, nn.Conv2d) and conv.bias is None
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is None
     assert (conv.in_channels, conv.out_channels, conv.kernel_size) == (3, 64, (5, 7))
-    assert isinstance(norm, nn.BatchNorm2d) and (norm.eps, norm.momentum) == (1e-5, 0.1)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert (norm.eps, norm.momentum) == (1e-5, 0.1)
     assert isinstance(relu, nn.ReLU)
 
 
@@ -319,27 +300,6 @@ def test_networks_can_be_made_and_counted_on_the_meta_device() -> None:
     with torch.device("meta"):
         network = made.build(Architecture((1,) * len(made.choices)), Images((1, 9, 9)))
         assert network(torch.zeros(1, 1, 9, 9)).shape == (1, 10)
-
-
-def test_children_learn_digits() -> None:
-    torch.manual_seed(0)
-    rows: Rows = [((1, 1, 0), ()), ((0, 1, 1), (0,)), ((1, 0, 0), (0, 1)), ((1, 1, 1), (0, 2))]
-    made = space(layers=4, kernel=[3, 5], filters=[8, 12])
-    network = made.build(Architecture(flat(rows)), Images((1, 8, 8)))
-    digits = load_digits()
-    x_NCHW = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
-    y_N = torch.tensor(digits.target)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True)
-    for epoch in range(4):
-        for batch in torch.randperm(1078).split(64):
-            optimizer.zero_grad()
-            F.cross_entropy(network(x_NCHW[batch]), y_N[batch]).backward()
-            optimizer.step()
-        for group in optimizer.param_groups:
-            group["lr"] = 0.1 * (1 - (epoch + 1) / 4)
-    with torch.no_grad():
-        correct = network.eval()(x_NCHW[1078:]).argmax(1) == y_N[1078:]
-    assert correct.float().mean() > 0.9
 
 
 # The canonical form
@@ -526,15 +486,6 @@ def test_an_unknown_network_is_told() -> None:
 # The experiments
 
 
-def experiment(name: str, *overrides: str) -> StudyConfig:
-    register_configs()
-    with initialize_config_module("nasframe.conf", version_base="1.3"):
-        composed = compose("study", [f"experiment={name}", *overrides])
-    study = OmegaConf.to_object(composed)
-    assert isinstance(study, StudyConfig)
-    return study
-
-
 def test_the_papers_search() -> None:
     study = experiment("nas_cifar10")
     made = study.search_space.build()
@@ -548,11 +499,3 @@ def test_the_papers_search() -> None:
     for group, values in papers.items():
         part = vars(getattr(study, group))
         assert {name: part[name] for name in values} == values, group
-
-
-def test_the_small_search_runs_with_growing_depth(tmp_path: Path) -> None:
-    overrides = ["trials=4", "search_space.grow_every=2", "evaluator.epochs=1"]
-    study = experiment("nas_cifar10_small", f"dir={tmp_path}/study", *overrides)
-    trials = nasframe.run(study).trials
-    assert [len(trial.architecture.tokens) for trial in trials] == [18, 18, 33, 33]
-    assert all(trial.reward == max(trial.metrics["val_accuracy_epochs"]) ** 3 for trial in trials)

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import random
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +18,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nas_rnns import ACTIVATE, Words, model
 from torch import Tensor, nn
 
 from nasframe import (
@@ -41,22 +37,6 @@ from nasframe_nas.rnn_network import LanguageModel
 from nasframe_nas.rnn_tree import NAS_PTB, Node, Tree, decode, encode
 
 COMBINE = {"add": torch.add, "mul": torch.mul, "max": torch.maximum}
-ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda x: x,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "sin": torch.sin,
-}
-
-
-@dataclass(frozen=True)
-class Words:
-    """The shape of a task of words."""
-
-    input_shape: tuple[int, ...] = ()
-    outputs: int = 11
-    kind: str = "sequence"
 
 
 def extended(base: int) -> SearchSpace:
@@ -102,12 +82,6 @@ def step_by_the_rules(cell: TreeCell, named: dict[str, Any], x: Tensor, state: S
 
 def doubles(*shape: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64)
-
-
-def model(space: SearchSpace, architecture: Architecture, **shape: Any) -> LanguageModel:
-    network = space.build(architecture, Words(**shape))
-    assert isinstance(network, LanguageModel)
-    return network
 
 
 def ptb(**settings: Any) -> LanguageModel:
@@ -391,7 +365,8 @@ def test_bfloat16_computes_the_same_about() -> None:
     torch.testing.assert_close(logits.float(), exact, rtol=0.05, atol=0.02)
     assert {part.dtype for layer in state for part in layer} == {torch.float32}
     for parameter, wanted in zip(network.parameters(), gradients, strict=True):
-        assert wanted is not None and parameter.grad is not None
+        assert wanted is not None
+        assert parameter.grad is not None
         difference = (parameter.grad - wanted).norm() / wanted.norm()
         assert difference < 0.05
 
@@ -411,7 +386,8 @@ def test_two_halves_are_the_whole(drawn: tuple[int, Architecture]) -> None:
     assert logits.shape == (6, 2, 11)
     torch.testing.assert_close(torch.cat([first, second]), logits)
     torch.testing.assert_close(end, state)
-    assert len(state) == 2 and all(part.shape == (2, 3) for layer in state for part in layer)
+    assert len(state) == 2
+    assert all(part.shape == (2, 3) for layer in state for part in layer)
 
 
 def test_a_later_token_changes_no_earlier_logits() -> None:
@@ -421,7 +397,9 @@ def test_a_later_token_changes_no_earlier_logits() -> None:
     y[4, 1] = (y[4, 1] + 1) % 11
     one, other = (network(tokens, None)[0] for tokens in (x, y))
     same = (one == other).all(-1)
-    assert same[:4].all() and same[:, 0].all() and not same[4:, 1].any()
+    assert same[:4].all()
+    assert same[:, 0].all()
+    assert not same[4:, 1].any()
 
 
 DROPOUTS = ("dropout", "recurrent_dropout", "word_dropout")
@@ -475,7 +453,8 @@ def test_the_hidden_state_has_one_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TreeCell, "unroll", spy)
     network(torch.randint(11, (6, 3)), None)
     (mask,) = seen
-    assert mask is not None and mask.shape == (3, 16)
+    assert mask is not None
+    assert mask.shape == (3, 16)
     assert set(mask.unique().tolist()) == {0, 2}
     network.eval()(torch.randint(11, (6, 3)), None)
     assert seen[1] is None
@@ -488,18 +467,6 @@ def test_size_is_counted_without_memory(tmp_path: Path) -> None:
     metrics = meter.measure(space.encode("nas_ptb_cell"), context)
     vocabulary = option("task", "text").build().outputs
     assert metrics["parameters"] == metrics["macs"] == 3 * 16 * 1000**2 + vocabulary * 1000
-
-
-def test_it_learns_a_text(tmp_path: Path) -> None:
-    task = option("task", "text").build()
-    space = NASRNNConfig(units=48, layers=1).build()
-    evaluator = option(
-        "evaluator", "train", epochs=2, optimizer="adam", lr=0.01, gradient_clip=1.0
-    ).build(space, task)
-    context = Context(tmp_path, "cpu", 0, lambda epoch, metrics: True, lambda: False)
-    metrics = evaluator.evaluate(space.encode("nas_ptb_cell"), context)
-    assert metrics["val_perplexity"] < task.outputs / 3
-    assert metrics["val_perplexity_epochs"][1] < metrics["val_perplexity_epochs"][0]
 
 
 # One key for equal cells
@@ -635,63 +602,3 @@ def test_a_rewrite_stops_at_the_memory() -> None:
 
 
 # Compiled
-
-
-def test_each_of_many_cells_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch compiles one function 8 times, then no more."""
-    seen: list[Any] = []
-
-    def backend(graph: Any, inputs: Any) -> Any:
-        seen.append(graph)
-        return graph
-
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
-    combinations = itertools.product(("add", "mul"), ACTIVATE)
-    trees = [Tree((Node(*node),), Node("add", "tanh"), 0, 0) for node in combinations]
-    for tree in trees:
-        x, state = torch.randn(3, 2, 4), (torch.zeros(2, 4), torch.zeros(2, 4))
-        cell = TreeCell(tree, 4, 4)
-        wanted = cell.unroll(x, state)
-        cell.compile_step = True
-        torch.testing.assert_close(cell.unroll(x, state), wanted)
-    assert len(trees) == len(seen) == 10
-
-
-@pytest.mark.slow
-def test_compiled_is_eager() -> None:
-    architecture = NASRNNConfig().build().encode("nas_ptb_cell")
-    networks = [model(NASRNNConfig(units=16, compile=c).build(), architecture) for c in (0, 1)]
-    networks[1].load_state_dict(networks[0].state_dict())
-    for batch in (4, 3):
-        x = torch.randint(11, (6, batch))
-        results = []
-        for network in networks:
-            network.zero_grad()
-            logits, _ = network(x, None)
-            logits.square().sum().backward()
-            results.append([logits, *(p.grad for p in network.parameters())])
-        torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_without_a_compiler_it_says_so_and_goes_on(tmp_path: Path) -> None:
-    code = """
-import torch
-from nasframe_nas.config import NASRNNConfig
-class Words:
-    kind, input_shape, outputs = "sequence", (), 11
-space = NASRNNConfig(units=4, compile=True).build()
-network = space.build(space.encode("nas_ptb_cell"), Words())
-for _ in range(2):
-    print(network(torch.zeros(3, 2, dtype=torch.long), None)[0].isfinite().all())
-"""
-    nowhere = {"CXX": str(tmp_path / "none"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **nowhere},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.count("True") == 2
-    assert run.stderr.count("cells are not compiled") == 1

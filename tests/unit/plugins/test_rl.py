@@ -403,8 +403,15 @@ def test_nothing_piles_up_between_calls() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("lr", 0.0), ("batch", 0), ("hidden", 0), ("layers", 0), ("baseline_decay", 1.1)]
-    + [("entropy", -1.0), ("init_range", 0.0)],
+    [
+        ("lr", 0.0),
+        ("batch", 0),
+        ("hidden", 0),
+        ("layers", 0),
+        ("baseline_decay", 1.1),
+        ("entropy", -1.0),
+        ("init_range", 0.0),
+    ],
 )
 def test_settings_out_of_bounds_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(NasframeError, match=f"{key}={value}: must be"):
@@ -484,7 +491,8 @@ def test_drawn_links_have_the_probabilities_that_are_scored(
 
 def test_choices_that_are_alike_share_what_they_learn() -> None:
     apart, together = (LSTMPolicy(linked(4), 8, 1, 0.1, 0, share=share) for share in (0, 1))
-    assert len(apart.head_GHO) == 4 and len(together.head_GHO) == 1
+    assert len(apart.head_GHO) == 4
+    assert len(together.head_GHO) == 1
     assert len(apart.embedding) == 1 + 4 * 3 + 6 * 2
     assert len(together.embedding) == 1 + 3 + 3 * 2  # from_layer0, 1 and 2
 
@@ -535,7 +543,7 @@ def test_exploration_grows_while_most_proposals_are_duplicates() -> None:
     exploration.adapt(twins(500, of=None))
     assert exploration.share == 0.1
     none = Exploration(0.0)
-    none.told(twins(10_000, of=0))
+    none.adapt(twins(10_000, of=0))
     assert none.share == 0.0
 
 

@@ -12,10 +12,10 @@ from journals import config, edited
 import nasframe
 from nasframe import NasframeError, read_result, run
 from nasframe.cli.report import main
-from nasframe.registry.options import restored
+from nasframe.registry.options import restore_config
 from nasframe.registry.renamed import CLASSES, SETTINGS, Renamed
-from nasframe.registry.serialization import check_settings, to_plain, update
-from nasframe.storage.journal import FILE, read
+from nasframe.registry.serialization import check_settings, to_plain, translate_names
+from nasframe.storage.journal import JOURNAL_FILE, read_journal
 from nasframe.study.observer import Observer
 
 SPACE = "nasframe_nasbench:NASBench201Config"
@@ -33,16 +33,16 @@ def study(folder: Path, trials: int, **settings: Any) -> nasframe.StudyConfig:
 
 
 def rewritten(folder: Path, former: str, new: str) -> None:
-    text = (folder / FILE).read_text()
+    text = (folder / JOURNAL_FILE).read_text()
     assert new in text
-    (folder / FILE).write_text(text.replace(new, former))
+    (folder / JOURNAL_FILE).write_text(text.replace(new, former))
 
 
 class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.notes.append(text)
 
 
@@ -51,7 +51,7 @@ def test_a_study_with_a_foreign_setting_is_reported_but_not_resumed(
     folder: Path, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edited(folder, **{place: 3})
-    before = (folder / FILE).read_text()
+    before = (folder / JOURNAL_FILE).read_text()
     owner = {
         "search_space__foo": SPACE,
         "objective__foo": "nasframe_objectives:AccuracyConfig",
@@ -60,7 +60,7 @@ def test_a_study_with_a_foreign_setting_is_reported_but_not_resumed(
     said = f"^{owner} has no setting 'foo': {HINT.format(owner.partition(':')[0])}$"
     with pytest.raises(NasframeError, match=said):
         run(study(folder, 8))
-    assert (folder / FILE).read_text() == before
+    assert (folder / JOURNAL_FILE).read_text() == before
     assert len(read_result(folder).trials) == 4
     monkeypatch.setattr("sys.argv", ["nasframe-report", str(folder)])
     if place == "objective__foo":  # without it nobody knows which metrics count
@@ -73,10 +73,10 @@ def test_a_study_with_a_foreign_setting_is_reported_but_not_resumed(
 
 
 def test_a_foreign_setting_of_a_part_is_refused_when_the_part_is_made(folder: Path) -> None:
-    part = next(read(folder))["config"]["search_space"]
-    assert restored("search_space", part) == study(folder, 4).search_space
+    part = next(read_journal(folder))["config"]["search_space"]
+    assert restore_config("search_space", part) == study(folder, 4).search_space
     with pytest.raises(NasframeError, match=f"^{SPACE} has no setting 'foo': "):
-        restored("search_space", {**part, "foo": None})
+        restore_config("search_space", {**part, "foo": None})
 
 
 def test_a_foreign_setting_of_an_executor_is_no_matter(folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_foreign_setting_of_an_executor_is_no_matter(folder: Path) -> None:
 def test_a_retraining_with_a_foreign_setting_is_refused(tmp_path: Path) -> None:
     from nasframe.api.recipe import RecipeConfig
     from nasframe.retraining.config import RetrainConfig
-    from nasframe.retraining.run import SETTINGS as FILE_OF_SETTINGS
+    from nasframe.retraining.run import SETTINGS_FILE as FILE_OF_SETTINGS
     from nasframe.retraining.run import retrain
 
     task = study(tmp_path, 1).task
@@ -119,17 +119,17 @@ def test_renamed_words_are_understood(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(SETTINGS, (objective, "of"), changed)
     whole = Renamed("trials", lambda value: value[0] if isinstance(value, list) else value)
     monkeypatch.setitem(SETTINGS, ("nasframe:StudyConfig", "trials"), whole)
-    plain = next(read(folder))["config"]
+    plain = next(read_journal(folder))["config"]
     rewritten(folder, "nasframe_bench:OldConfig", SPACE)
     rewritten(folder, '"width":', '"filters":')
     rewritten(folder, '"of":"final"', '"of":"last"')
     rewritten(folder, '"trials":[4]', '"trials":4')
-    assert next(read(folder))["config"] == plain
+    assert next(read_journal(folder))["config"] == plain
     notes = Notes()
     assert len(run(study(folder, 6), observers=[notes]).trials) == 6
     assert notes.notes == []
     old = {"type": "nasframe_bench:OldConfig", "cells": 5, "width": 8}
-    assert restored("search_space", old).filters == 8
+    assert restore_config("search_space", old).filters == 8
 
 
 def test_a_renamed_setting_that_was_changed_on_the_way(
@@ -141,12 +141,12 @@ def test_a_renamed_setting_that_was_changed_on_the_way(
     notes = Notes()
     run(study(folder, 8, keep=5), observers=[notes])
     assert notes.notes == []
-    last = [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+    last = [json.loads(line) for line in (folder / JOURNAL_FILE).read_text().splitlines()]
     changes = [event["changes"] for event in last if event["event"] == "resumed"]
     assert changes == [{"kept": [3, 5], "trials": [4, 6]}, {"trials": [6, 8]}]
 
 
 def test_what_is_of_today_stays_as_it_is(tmp_path: Path) -> None:
     plain = to_plain(study(tmp_path, 4))
-    assert update(plain) == plain == update(update(plain))
+    assert translate_names(plain) == plain == translate_names(translate_names(plain))
     check_settings(study(tmp_path, 4), plain)

@@ -13,7 +13,13 @@ import pytest
 from toys import ToySpaceConfig, toy_study
 
 from nasframe import NasframeError, ObjectiveConfig, setting
-from nasframe.registry.serialization import defaults, flat, from_plain, to_plain, type_name
+from nasframe.registry.serialization import (
+    collect_defaults,
+    flatten,
+    from_plain,
+    to_plain,
+    type_name,
+)
 
 
 class Colour(Enum):
@@ -64,7 +70,8 @@ def test_kinds_that_only_their_plugin_knows_are_let_through() -> None:
     config = from_plain(plain, {type_name(Unusual): Unusual})
     assert isinstance(config, Unusual)
     assert (config.anything, config.flag, config.rate, config.table) == (3, 1, 2, {"type": 4})
-    assert list(config.pair) == [1, 2] and list(config.several) == [3]
+    assert list(config.pair) == [1, 2]
+    assert list(config.several) == [3]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ def test_a_class_that_no_plugin_offers_is_not_imported() -> None:
 
 def test_flat_and_defaults(tmp_path: Path) -> None:
     config = toy_study(tmp_path, search_space=ToySpaceConfig(choices=9))
-    now, usual = flat(to_plain(config)), defaults(config)
+    now, usual = flatten(to_plain(config)), collect_defaults(config)
     assert now["search_space.choices"] == 9
     assert usual["search_space.choices"] == 4
     assert usual["keep"] == now["keep"] == 3

@@ -88,7 +88,7 @@ class Harmful:
 def test_no_code_is_executed(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"w.{ending}"
     torch.save({**network().state_dict(), "x": Harmful(tmp_path / "harmed")}, path)
-    assert refusal(path).startswith("is no state dict in a safetensors or torch file (")
+    assert refusal(path).startswith("is not a state dict in a safetensors or torch file (")
     assert not (tmp_path / "harmed").exists()
 
 
@@ -98,13 +98,13 @@ def test_damaged_files(content: bytes, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"w.{ending}"
     assert refusal(path) == "there is no such file"
     path.write_bytes(content)
-    assert refusal(path).startswith("is no state dict in a safetensors or torch file (")
+    assert refusal(path).startswith("is not a state dict in a safetensors or torch file (")
 
 
 @pytest.mark.parametrize("content", [3, [1], torch.zeros(2), {1: torch.zeros(1)}, {"0.weight": 3}])
 def test_files_of_something_else(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pth")
-    assert refusal(tmp_path / "w.pth").startswith("is no state dict in a safetensors or torch")
+    assert refusal(tmp_path / "w.pth").startswith("is not a state dict in a safetensors or torch")
 
 
 def test_tensors_that_do_not_fit(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from nasframe.tasks.augment import Augmentation
 from nasframe.tasks.image_data import ImageData
 from nasframe.tasks.image_folder import _decode
 from nasframe.tasks.image_task import ImageTask
-from nasframe.tasks.split import stratified
+from nasframe.tasks.split import split_stratified
 
 CPU = torch.device("cpu")
 DATA = Path(os.environ.get("NASFRAME_DATA", SHARED / "data"))
@@ -79,10 +79,12 @@ def test_digits_are_cut_into_fixed_parts_and_the_test_part_stays_away() -> None:
         assert np.abs(np.bincount(y) - expected).max() < 2
     everything = rows(torch.tensor(load_digits().images)[:, None].float())
     train, held = (rows((raw(task, x) * 16).round()) for x in (x_train, x_validation))
-    assert train | held < everything and not train & held
+    assert train | held < everything
+    assert not train & held
     x_test, y_test = held_out(task)
     test = rows((raw(task, x_test) * 16).round())
-    assert test == everything - train - held and len(test) == len(y_test) == 360
+    assert test == everything - train - held
+    assert len(test) == len(y_test) == 360
 
 
 def test_training_images_are_normalised_by_their_own_statistics() -> None:
@@ -120,7 +122,8 @@ def test_an_epoch_shows_each_image_once_in_batches_of_nearly_one_size(
     batches = list(task.train_batches(batch_size, CPU, generator(seed)))
     sizes = [len(y) for _, y in batches]
     assert len(batches) == task.train_steps(batch_size) == -(-n // batch_size)
-    assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
     x = torch.cat([x for x, _ in batches])
     shown = sorted((raw(task, x) * 255).round().permute(0, 2, 3, 1).byte().flatten(1).tolist())
     assert shown == sorted(data.x_train.reshape(n, -1).tolist())
@@ -142,8 +145,9 @@ def test_batches_depend_on_the_generator_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
     one = generator(3)
-    epochs = [list(task.train_batches(64, CPU, one))[0][0] for _ in range(2)]
-    assert torch.equal(epochs[0], first[0]) and not torch.equal(*epochs)
+    epochs = [next(iter(task.train_batches(64, CPU, one)))[0] for _ in range(2)]
+    assert torch.equal(epochs[0], first[0])
+    assert not torch.equal(*epochs)
 
 
 def test_batches_are_channels_last_for_nothing() -> None:
@@ -159,7 +163,8 @@ def test_validation_is_neither_shuffled_nor_varied() -> None:
     task = image_task(data, pad=2, flip=True, cutout=4)
     x, y = validation(task, batch_size=3)
     seen = (raw(task, x) * 255).round().byte().permute(0, 2, 3, 1)
-    assert np.array_equal(seen, data.x_validation) and np.array_equal(y, data.y_validation)
+    assert np.array_equal(seen, data.x_validation)
+    assert np.array_equal(y, data.y_validation)
 
 
 def test_metrics_are_those_of_all_images_whatever_the_batches() -> None:
@@ -255,7 +260,8 @@ def test_upsampled_images_are_cropped_to_their_own_size() -> None:
     crops = enlarged(data.x_train).unfold(2, 6, 1).unfold(3, 6, 1).permute(0, 2, 3, 1, 4, 5)
     allowed = {tuple(crop) for crop in crops.reshape(-1, 108).int().tolist()}
     seen = {tuple(image) for image in (raw(task, x) * 255).round().int().flatten(1).tolist()}
-    assert seen <= allowed and len(seen) == 30
+    assert seen <= allowed
+    assert len(seen) == 30
 
 
 def test_upsampled_validation_images_are_cropped_at_their_centre() -> None:
@@ -282,12 +288,13 @@ def test_each_class_gives_its_share(data: st.DataObject) -> None:
     some = data.draw(st.lists(st.integers(0, 4), min_size=2, max_size=200))
     labels = np.array([*range(5), *range(5), *some])
     count = data.draw(st.integers(1, len(labels) - 1))
-    stay, cut = stratified(labels, count)
+    stay, cut = split_stratified(labels, count)
     assert sorted([*stay, *cut]) == list(range(len(labels)))
     sizes, cuts = np.bincount(labels), np.bincount(labels[cut], minlength=5)
     share = np.clip(sizes * count / len(labels), 1, sizes - 1)
     assert np.abs(cuts - share).max() < 1
-    assert cuts.min() >= 1 and (sizes - cuts).min() >= 1
+    assert cuts.min() >= 1
+    assert (sizes - cuts).min() >= 1
 
 
 # Arrays
@@ -318,21 +325,25 @@ def test_every_layout_gives_the_same_images(tmp_path: Path) -> None:
     first = arrays(tmp_path / "b.npz", x_train=x.transpose(0, 3, 1, 2), y_train=Y).build()
     scaled = arrays(tmp_path / "c.npz", x_train=x / 255, y_train=Y.astype(np.uint8)).build()
     assert last.input_shape == first.input_shape == scaled.input_shape == (3, 5, 7)
-    assert last.outputs == 4 and last.train_steps(15) == 1 and last.train_steps(14) == 2
+    assert last.outputs == 4
+    assert last.train_steps(15) == 1
+    assert last.train_steps(14) == 2
     for other in (first, scaled):
         assert other.data_config["mean"] == pytest.approx(last.data_config["mean"], rel=1e-6)
         for a, b in zip(epoch(last), epoch(other), strict=True):
             torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
     grey = arrays(tmp_path / "d.npz", x_train=x[..., 0], y_train=Y).build()
     one = arrays(tmp_path / "e.npz", x_train=x[..., :1], y_train=Y).build()
-    assert grey.input_shape == (1, 5, 7) and torch.equal(epoch(grey)[0], epoch(one)[0])
+    assert grey.input_shape == (1, 5, 7)
+    assert torch.equal(epoch(grey)[0], epoch(one)[0])
 
 
 def test_the_test_set_of_a_file_is_never_read(tmp_path: Path) -> None:
     objects = np.array([object(), None])  # np.load would refuse to read it
     np.savez(tmp_path / "a.npz", x_train=some((20, 4, 4, 3)), y_train=Y, x_test=objects)
     task = option("task", "arrays", path=tmp_path / "a.npz", validation=0.2).build()
-    assert len(epoch(task)[0]) == 16 and len(validation(task)[0]) == 4
+    assert len(epoch(task)[0]) == 16
+    assert len(validation(task)[0]) == 4
 
 
 def test_a_test_set_is_prepared_like_the_validation_images(tmp_path: Path) -> None:
@@ -369,7 +380,8 @@ def test_images_are_read_on_first_use(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     task = arrays(path, x_train=some((20, 4, 4, 3)), y_train=Y).build()
     path.unlink()
-    assert task.input_shape == (3, 4, 4) and task.outputs == 4
+    assert task.input_shape == (3, 4, 4)
+    assert task.outputs == 4
     with pytest.raises(NasframeError, match="there is no such file"):
         epoch(task)
 
@@ -390,11 +402,11 @@ BAD_ARRAYS = {
     "gap": ({"x_train": X, "y_train": Y * 2}, r"4 classes from 0 to 6; they must be 0..3"),
     "one class": ({"x_train": X, "y_train": Y * 0}, "1 class; it needs at least two"),
     "few": ({"x_train": X[:7], "y_train": Y[:7]}, "class 3 has 1 image: each class needs at least"),
-    "empty": ({"x_train": np.zeros((20, 0, 8, 3)), "y_train": Y}, "there are no images in it"),
+    "empty": ({"x_train": np.zeros((20, 0, 8, 3)), "y_train": Y}, "it holds no images"),
 }
 
 
-@pytest.mark.parametrize("members, message", BAD_ARRAYS.values(), ids=BAD_ARRAYS.keys())
+@pytest.mark.parametrize(("members", "message"), BAD_ARRAYS.values(), ids=BAD_ARRAYS.keys())
 def test_unusable_arrays_are_explained(
     tmp_path: Path, members: dict[str, Any], message: str
 ) -> None:
@@ -442,7 +454,8 @@ def test_real_images_compressed_with_lzma() -> None:
     task = option("task", "arrays", path=DATA / "cifar10_10k2k.npz", pad=4, flip=True).build()
     x, y = epoch(task, 128)
     assert (task.input_shape, task.outputs) == ((3, 32, 32), 10)
-    assert x.shape == (9000, 3, 32, 32) and np.bincount(y).tolist() == [900] * 10
+    assert x.shape == (9000, 3, 32, 32)
+    assert np.bincount(y).tolist() == [900] * 10
     assert np.bincount(validation(task)[1]).tolist() == [100] * 10
     published = {"mean": (0.491, 0.482, 0.447), "std": (0.247, 0.243, 0.262)}
     for name, values in published.items():
@@ -472,7 +485,8 @@ def test_a_folder_has_one_folder_a_class(folder: Path) -> None:
     assert task.data_config["classes"] == classes
     assert (task.input_shape, task.outputs) == ((3, 10, 10), 3)
     x, y = epoch(task)
-    assert x.shape == (18, 3, 10, 10) and len(validation(task)[0]) == 6
+    assert x.shape == (18, 3, 10, 10)
+    assert len(validation(task)[0]) == 6
     plain = option("task", "imagefolder", path=folder, size=10, validation=0.25, pad=0).build()
     x, y = epoch(plain)
     assert raw(plain, x).mean((2, 3)).argmax(1).tolist() == y.tolist()
@@ -485,7 +499,8 @@ def test_a_train_folder_is_preferred(folder: Path) -> None:
         (folder / name).rename(folder / "train" / name)
     (folder / "val").mkdir()
     moved = option("task", "imagefolder", path=folder, validation=0.25).build()
-    assert moved.outputs == 3 and moved.train_steps(1) == 18
+    assert moved.outputs == 3
+    assert moved.train_steps(1) == 18
     assert moved.test_batches(8, CPU) is None
     assert whole.input_shape == moved.input_shape == (3, 32, 32)
 
@@ -498,9 +513,10 @@ def test_a_folder_beside_that_for_training_is_the_test_set(folder: Path, name: s
             shutil.copytree(folder / label, folder / part / label)
     config = option("task", "imagefolder", path=folder, size=10, validation=0.25)
     x_test, y_test = held_out(config.build())
-    assert x_test.shape == (24, 3, 10, 10) and np.bincount(y_test).tolist() == [8, 8, 8]
+    assert x_test.shape == (24, 3, 10, 10)
+    assert np.bincount(y_test).tolist() == [8, 8, 8]
     shutil.rmtree(folder / name / "bee")
-    with pytest.raises(NasframeError, match="has the classes ant, cat; those for training are ant"):
+    with pytest.raises(NasframeError, match="has the classes ant, cat; training has ant"):
         config.build().test_batches(8, CPU)
 
 
@@ -523,7 +539,7 @@ def test_what_is_hidden_is_not_the_users(folder: Path) -> None:
 
 def test_a_folder_too_high_is_refused(folder: Path) -> None:
     (folder.parent / "val" / "ant").mkdir(parents=True)
-    with pytest.raises(NasframeError, match="photos: folders instead of images; is it task.path"):
+    with pytest.raises(NasframeError, match="photos: holds folders, not images; try task.path"):
         option("task", "imagefolder", path=folder.parent).build()
 
 
@@ -545,8 +561,10 @@ def test_an_image_is_seen_whole_and_upright(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "plain.png")
     Image.fromarray(pixels).save(tmp_path / "turned.PNG", exif=exif)
     plain, turned = decoded(tmp_path / "plain.png"), decoded(tmp_path / "turned.PNG")
-    assert (plain[:, :3] == (255, 0, 0)).all() and (plain[:, 5:] == (0, 0, 255)).all()
-    assert (turned[:3] == (255, 0, 0)).all() and (turned[5:] == (0, 0, 255)).all()
+    assert (plain[:, :3] == (255, 0, 0)).all()
+    assert (plain[:, 5:] == (0, 0, 255)).all()
+    assert (turned[:3] == (255, 0, 0)).all()
+    assert (turned[5:] == (0, 0, 255)).all()
 
 
 def test_sixteen_bits_and_palettes(tmp_path: Path) -> None:
@@ -564,7 +582,7 @@ def test_unusable_folders_are_explained(folder: Path) -> None:
 
     with pytest.raises(NasframeError, match="task.path=.*nowhere: there is no such folder"):
         build(folder / "nowhere")
-    with pytest.raises(NasframeError, match="ant: folders in it: 0; it needs one for each class"):
+    with pytest.raises(NasframeError, match="ant: found 0 folders; it needs one for each class"):
         build(folder / "ant")
     (folder / "eel").mkdir()
     (folder / "ant" / "0.png").rename(folder / "eel" / "0.png")
@@ -606,7 +624,7 @@ def any_checksum(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": None})
         monkeypatch.setattr(kind, "url", "http://127.0.0.1:9/none.tar.gz")
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
-    yield
+    return
 
 
 @pytest.mark.usefixtures("any_checksum")
@@ -617,15 +635,17 @@ def test_cifar_files_are_read(tmp_path: Path) -> None:
     task = option("task", "cifar10", root=tmp_path, pad=0, flip=False).build()
     assert (task.input_shape, task.outputs) == ((3, 32, 32), 10)
     seen, labels = epoch(task)
-    stay, _ = stratified(y, 20)
-    assert len(seen) == 180 and np.bincount(labels).tolist() == [18] * 10
+    stay, _ = split_stratified(y, 20)
+    assert len(seen) == 180
+    assert np.bincount(labels).tolist() == [18] * 10
     images = {image.tobytes() for image in x[stay]}
     assert {i.tobytes() for i in (raw(task, seen) * 255).round().byte().numpy()} == images
     cifar(
         tmp_path / "cifar-100-python", ["train"], "fine_labels", ("meta", "fine_label_names"), 100
     )
     hundred = option("task", "cifar100", root=tmp_path, download=False).build()
-    assert hundred.outputs == 100 and len(epoch(hundred)[0]) == 1800
+    assert hundred.outputs == 100
+    assert len(epoch(hundred)[0]) == 1800
 
 
 def test_fashion_mnist_files_are_read(tmp_path: Path) -> None:
@@ -641,17 +661,19 @@ def test_fashion_mnist_files_are_read(tmp_path: Path) -> None:
     task = option("task", "fashion_mnist", root=tmp_path, download=False).build()
     seen, labels = epoch(task)
     assert (task.input_shape, task.outputs) == ((1, 28, 28), 10)
-    assert seen.shape == (90, 1, 28, 28) and np.bincount(labels).tolist() == [9] * 10
+    assert seen.shape == (90, 1, 28, 28)
+    assert np.bincount(labels).tolist() == [9] * 10
     assert len(held_out(task)[0]) == 100
 
 
 @pytest.mark.usefixtures("any_checksum")
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
 def test_missing_data_are_explained_at_once(tmp_path: Path, name: str) -> None:
-    for download, fix in ((True, "is there a network?"), (False, "task.download=true")):
+    for download, fix in ((True, "check the network"), (False, "task.download=true")):
         with pytest.raises(NasframeError, match="task.root=.*: no usable") as error:
             option("task", name, root=tmp_path, download=download).build()
-        assert fix in str(error.value) and str(error.value).count("\n") == 1
+        assert fix in str(error.value)
+        assert str(error.value).count("\n") == 1
 
 
 @pytest.mark.usefixtures("any_checksum")

@@ -6,48 +6,32 @@ import math
 import os
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from experiments import experiment
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from places import SHARED
+from texts import CPU, Lstm, LstmSpace, generator, measured, rounds, text_task, words
 from torch import Tensor, nn
 
-import nasframe
 from nasframe import (
     Architecture,
-    Choice,
     Context,
     NasframeError,
-    SearchSpace,
-    SearchSpaceConfig,
-    StudyConfig,
-    Task,
     TaskShape,
     option,
 )
-from nasframe.api.config import Precision
-from nasframe.cli.hydra_app import register_configs
 from nasframe.tasks import corpus
 from nasframe.tasks.corpus import TOPICS, Corpus, read_corpus
 from nasframe.tasks.level import Level
 from nasframe.tasks.text import TextTask
 
-CPU = torch.device("cpu")
 DATA = Path(os.environ.get("NASFRAME_DATA", SHARED / "data"))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=0, max_size=300)
-
-
-def text_task(**settings: Any) -> TextTask:
-    task = option("task", "text", **settings).build()
-    assert isinstance(task, TextTask)
-    return task
 
 
 def written(path: Path, text: str) -> Path:
@@ -62,19 +46,6 @@ def numbered(training: int, validation: int, steps: int) -> TextTask:
     return TextTask(Corpus(tokens_N, training, names, Level.word), steps)
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def measured(task: Task, module: nn.Module, batch_size: int = 64) -> dict[str, float]:
-    state, sums = None, torch.zeros(2)
-    with torch.no_grad():
-        for batch in task.validation_batches(batch_size, CPU):
-            tally, state = task.tally(module, batch, state)
-            sums += tally
-    return task.metrics(sums.tolist())
-
-
 class Constant(nn.Module):
     """Gives the same logits at each step."""
 
@@ -84,44 +55,6 @@ class Constant(nn.Module):
 
     def forward(self, x_TB: Tensor, state: Any) -> tuple[Tensor, Any]:
         return self.logits_K.expand(*x_TB.shape, -1), state
-
-
-class Lstm(nn.Module):
-    def __init__(self, words: int, width: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(words, width)
-        self.layers = nn.LSTM(width, width)
-        self.head = nn.Linear(width, words)
-
-    def forward(self, x_TB: Tensor, state: Any) -> tuple[Tensor, Any]:
-        y_TBD, state = self.layers(self.embedding(x_TB), state)
-        return self.head(y_TBD), state
-
-
-class LstmSpace(SearchSpace):
-    kinds = ("sequence",)
-    choices = (Choice("width", (16, 32)),)
-
-    def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        return Lstm(task.outputs, self.choices[0].options[architecture.tokens[0]])
-
-
-@dataclass(kw_only=True)
-class LstmConfig(SearchSpaceConfig):
-    def build(self) -> SearchSpace:
-        return LstmSpace()
-
-
-def trained(folder: Path, task: Task, space: SearchSpace | None = None, **how: Any) -> Any:
-    evaluator = option("evaluator", "train", device="cpu", **how).build(space or LstmSpace(), task)
-    context = Context(folder, "cpu", 0, lambda epoch, metrics: True, lambda: False)
-    return evaluator.evaluate(Architecture((1,)), context)
-
-
-def unigram_perplexity(task: TextTask, counted: Tensor, predicted: Tensor) -> float:
-    counts_K = torch.bincount(counted, minlength=task.outputs).double()
-    log_K = (counts_K / counts_K.sum()).log()
-    return math.exp(-log_K[predicted].mean().item())
 
 
 # Reading
@@ -160,12 +93,6 @@ def test_a_vocabulary_has_the_most_frequent_words_and_no_more(tmp_path: Path) ->
     assert task.outputs == 51
     x_SB, _ = rounds(task, 1)
     assert (x_SB == 0).sum() == 100_000 + sum(range(2, 52))
-
-
-def rounds(task: TextTask, batch_size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Inputs and targets of the streams of one epoch, (S, B)."""
-    x, y = zip(*task.train_batches(batch_size, CPU, generator(seed)), strict=True)
-    return torch.cat(x), torch.cat(y)
 
 
 def test_validation_is_cut_from_the_end_and_its_own_characters_are_unknown(tmp_path: Path) -> None:
@@ -228,7 +155,7 @@ def test_any_text_can_be_read_and_known_tokens_written_again(
     texts = [t.removeprefix("\ufeff").replace("\r\n", "\n") for t in (text, valid)]
     wanted = [list(t) if level is Level.char else words(t) for t in texts]
     if len(wanted[0]) < 2 or not wanted[1]:
-        with pytest.raises(NasframeError, match="tokens for"):
+        with pytest.raises(NasframeError, match="(training|validation) tokens"):
             read_corpus(*files, **how)
         return
     read = read_corpus(*files, **how)
@@ -240,11 +167,6 @@ def test_any_text_can_be_read_and_known_tokens_written_again(
     least = min((counts[t] for t in read.vocabulary[1:]), default=0)
     left_out = set(wanted[0]) - set(read.vocabulary)
     assert all(counts[token] <= least for token in left_out)
-
-
-def words(text: str) -> list[str]:
-    lines = text.split("\n")
-    return [word for line in lines[:-1] for word in [*line.split(), "<eos>"]] + lines[-1].split()
 
 
 # Training batches
@@ -264,7 +186,8 @@ def test_an_epoch_reads_the_ring_once_in_streams(
     batches = list(task.train_batches(batch_size, CPU, generator(seed)))
     lengths = [len(x) for x, _ in batches]
     assert len(batches) == task.train_steps(batch_size)
-    assert max(lengths) <= steps and max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= steps
+    assert max(lengths) - min(lengths) <= 1
     x_SB, y_SB = rounds(task, batch_size, seed)
     assert x_SB.shape == y_SB.shape == (-(-count // batch_size), batch_size)
     assert torch.equal(y_SB, (x_SB + 1) % count)  # each target is the token after its input
@@ -310,9 +233,11 @@ def test_the_state_is_carried_from_batch_to_batch_but_its_gradient_is_not(tmp_pa
     for batch in task.train_batches(9, CPU, generator()):
         loss, state = task.loss(module, batch, state)
         losses.append(loss.item())
-        assert not state[0].requires_grad and not state[1][0].requires_grad
+        assert not state[0].requires_grad
+        assert not state[1][0].requires_grad
         assert loss.requires_grad
-    assert losses[0] > 10 and max(losses[1:]) < 1e-6
+    assert losses[0] > 10
+    assert max(losses[1:]) < 1e-6
     assert measured(task, module, 3)["val_loss"] < 1e-6
     forgetful = [
         task.loss(module, b, None)[0].item() for b in task.train_batches(9, CPU, generator())
@@ -338,7 +263,8 @@ def test_validation_predicts_each_token_once_after_what_stands_before_it(
     predicted: list[int] = []
     read: list[list[int]] = []
     for x_TB, y_TB, begins in task.validation_batches(batch_size, CPU):
-        assert len(x_TB) <= steps and x_TB.shape[1] <= batch_size
+        assert len(x_TB) <= steps
+        assert x_TB.shape[1] <= batch_size
         if begins:
             read = [[] for _ in range(x_TB.shape[1])]
         for x, y in zip(x_TB, y_TB, strict=True):
@@ -395,30 +321,6 @@ def test_a_diverged_network_has_no_finite_perplexity() -> None:
 # Training
 
 
-def test_a_small_lstm_learns_and_does_so_again(tmp_path: Path) -> None:
-    task = text_task()
-    how = {"epochs": 2, "lr": 1.0, "gradient_clip": 1.0}
-    metrics, again = (trained(tmp_path, task, **how) for _ in range(2))
-    tokens, _ = rounds(task, 1)
-    predicted = torch.cat([y for _, y, _ in task.validation_batches(1, CPU)]).flatten()
-    known = predicted[predicted > 0]
-    assert metrics["val_perplexity"] < 0.5 * unigram_perplexity(task, tokens.flatten(), known)
-    assert metrics["val_perplexity_epochs"] == again["val_perplexity_epochs"]
-    assert metrics["val_perplexity"] == math.exp(metrics["val_loss"])
-    rate = metrics["samples_per_second"] * metrics["train_seconds"]
-    assert rate == pytest.approx(2 * task.train_examples())
-
-
-def test_bfloat16_gives_nearly_the_same(tmp_path: Path) -> None:
-    task = text_task(steps=20)
-    losses = [
-        trained(tmp_path, task, epochs=1, lr=0.5, precision=precision)["val_loss"]
-        for precision in (Precision.float32, Precision.bfloat16)
-    ]
-    assert losses[0] != losses[1]
-    assert losses[1] == pytest.approx(losses[0], rel=0.02)
-
-
 def test_a_loss_of_low_precision_logits_is_computed_in_float32() -> None:
     task = text_task()
     batch = next(task.train_batches(4, CPU, generator()))
@@ -460,53 +362,6 @@ class Head(nn.Module):
 # A study
 
 
-def small_study(folder: Path, **task: Any) -> StudyConfig:
-    return StudyConfig(
-        search_space=LstmConfig(),
-        task=option("task", "text", **task),
-        controller=option("controller", "random"),
-        objective=option("objective", "perplexity"),
-        evaluator=option("evaluator", "train", device="cpu", epochs=1, lr=1.0, gradient_clip=1.0),
-        executor=option("executor", "serial"),
-        stopper=option("stopper", "none"),
-        meters={"size": option("meters", "size")},
-        dir=folder,
-        trials=2,
-    )
-
-
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The space of these tests among the installed ones."""
-    from nasframe.registry import options
-
-    mine = options.Option("search_space", "lstm", LstmConfig, "tests")
-    offered = (*options.options(), mine)
-    monkeypatch.setattr(options, "options", lambda: offered)
-
-
-@pytest.mark.usefixtures("known")
-@pytest.mark.parametrize("level", Level)
-def test_the_best_network_of_a_study_reads_text(tmp_path: Path, level: Level) -> None:
-    """All that is needed beside the network is in its ``data_config``."""
-    result = nasframe.run(small_study(tmp_path / "study", level=level))
-    assert result.best is not None
-    perplexity = result.best.metrics["val_perplexity"]
-    assert isinstance(perplexity, float)
-    assert result.best.reward == pytest.approx(80 / perplexity**2)
-    network: Any = nasframe.load(tmp_path / "study")
-    vocabulary = network.data_config["vocabulary"]
-    assert network.data_config["level"] == level.name
-    numbers = {token: i for i, token in enumerate(vocabulary)}
-    text = "If the object" if level is Level.char else ["If", "the", "object"]
-    x_TB = torch.tensor([[numbers.get(token, 0)] for token in text])
-    with torch.no_grad():
-        logits_TBK, _ = network(x_TB, None)
-        module, task = network, text_task(level=level)
-        assert measured(task, module)["val_perplexity"] == pytest.approx(perplexity, rel=1e-5)
-    assert logits_TBK.shape == (len(text), 1, len(vocabulary))
-
-
 # Mistakes
 
 
@@ -532,11 +387,11 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
 
 def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
     empty, short = written(tmp_path / "empty", ""), written(tmp_path / "short", "a" * 39)
-    refused("^task.train=.*empty: 0 tokens for training are too few for task.steps=35", train=empty)
-    refused("^task.train=.*short: 35 tokens for training are too few", train=short)
+    refused("^task.train=.*empty: 0 training tokens are too few for task.steps=35", train=empty)
+    refused("^task.train=.*short: 35 training tokens are too few", train=short)
     assert text_task(train=short, steps=34).train_examples() == 35
-    refused("^task.valid=.*empty: there are no tokens for validation", train=short, valid=empty)
-    refused("short: there are no tokens for validation", train=short, validation=0.01)
+    refused("^task.valid=.*empty: there are no validation tokens", train=short, valid=empty)
+    refused("short: there are no validation tokens", train=short, validation=0.01)
     refused("the embedded text: .* are too few", steps=1_000_000)
 
 
@@ -570,7 +425,7 @@ def test_a_zip_file_with_one_text_is_as_good_as_the_text(tmp_path: Path) -> None
 def test_a_zip_file_that_cannot_be_used_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "LARGEST", 1000)
+    monkeypatch.setattr(corpus, "MAX_TEXT_BYTES", 1000)
     two = zipped(tmp_path / "two.zip", {"a.txt": "a" * 900, "b.txt": "b"})
     refused(
         r"two.zip: cannot be read: it must hold one text .* a.txt \(900 bytes\), b.txt \(1 bytes\)",
@@ -613,14 +468,6 @@ def test_war_and_peace(level: Level) -> None:
 # The experiments
 
 
-def experiment(name: str, *overrides: str) -> StudyConfig:
-    register_configs()
-    with initialize_config_module("nasframe.conf", version_base="1.3"):
-        study = OmegaConf.to_object(compose("study", [f"experiment={name}", *overrides]))
-    assert isinstance(study, StudyConfig)
-    return study
-
-
 def test_the_papers_search_wants_the_files_of_the_penn_treebank(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -644,12 +491,3 @@ def test_the_papers_search_wants_the_files_of_the_penn_treebank(
         part = vars(getattr(study, group))
         assert {name: part[name] for name in values} == values, group
     assert study.trials == 15_000
-
-
-def test_the_small_search_finds_a_cell_that_learns(tmp_path: Path) -> None:
-    """Characters by their frequencies alone have a perplexity of 25."""
-    study = experiment("nas_ptb_small", f"dir={tmp_path}/study", "trials=3", "evaluator.epochs=1")
-    trials = nasframe.run(study).trials
-    perplexities = [trial.metrics["val_perplexity"] for trial in trials if trial.error is None]
-    assert all(isinstance(value, float) for value in perplexities)
-    assert min(perplexities) < 15  # type: ignore[type-var, operator]

@@ -45,15 +45,18 @@ def epoch(made: Any, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
 def test_an_epoch_has_each_image_once_with_its_label(folder: Path) -> None:
     made = task(folder, color_jitter=0.0)
     batches = epoch(made)
-    assert [len(y) for _, y in batches] == [3, 4, 3, 4, 4] and made.train_steps(4) == 5
+    assert [len(y) for _, y in batches] == [3, 4, 3, 4, 4]
+    assert made.train_steps(4) == 5
     assert np.bincount(torch.cat([y for _, y in batches])).tolist() == [6, 6, 6]
     for x, y in batches:
-        assert x.shape[1:] == (3, 32, 32) and x.is_contiguous(memory_format=torch.channels_last)
+        assert x.shape[1:] == (3, 32, 32)
+        assert x.is_contiguous(memory_format=torch.channels_last)
         assert torch.equal(x.mean((2, 3)).argmax(1), y)
     validation = list(made.validation_batches(4, CPU))
     assert np.bincount(torch.cat([y for _, y in validation])).tolist() == [2, 2, 2]
     test = made.test_batches(5, CPU)
-    assert test is not None and np.bincount(torch.cat([y for _, y in test])).tolist() == [8, 8, 8]
+    assert test is not None
+    assert np.bincount(torch.cat([y for _, y in test])).tolist() == [8, 8, 8]
 
 
 def test_pixels_are_normalised_as_data_config_says(folder: Path) -> None:
@@ -69,12 +72,14 @@ def test_an_epoch_depends_on_its_generator_alone(folder: Path) -> None:
     settings = {"auto_augment": "rand-m9-mstd0.5", "erase": 0.5}
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index, union-attr]
     first = epoch(task(folder, **settings))
-    assert random.getstate() == states[0] and torch.equal(torch.get_rng_state(), states[2])
+    assert random.getstate() == states[0]
+    assert torch.equal(torch.get_rng_state(), states[2])
     assert np.random.get_state()[1].tolist() == states[1]  # type: ignore[index, union-attr]
     random.seed(5)
     for again in (epoch(task(folder, **settings)), epoch(task(folder, **settings, workers=2))):
         for (x, y), (wanted, labels) in zip(again, first, strict=True):
-            assert torch.equal(x, wanted) and torch.equal(y, labels)
+            assert torch.equal(x, wanted)
+            assert torch.equal(y, labels)
     assert not torch.equal(epoch(task(folder, **settings), 1)[0][0], first[0][0])
 
 
@@ -125,8 +130,8 @@ def test_a_broken_file_is_named_in_a_line(folder: Path, workers: int) -> None:
 
 
 def test_mistakes_are_a_line(folder: Path) -> None:
-    with pytest.raises(NasframeError, match="task.auto_augment=no: timm knows no such policy"):
+    with pytest.raises(NasframeError, match="task.auto_augment=no: not a policy of timm"):
         task(folder, auto_augment="no")
     shutil.rmtree(folder / "val" / "cat")
-    with pytest.raises(NasframeError, match="has the classes ant, bee; those for training are"):
+    with pytest.raises(NasframeError, match="has the classes ant, bee; training has"):
         task(folder).test_batches(4, CPU)
