@@ -39,7 +39,7 @@ class LimitedConfig(ObjectiveConfig, ABC):
     max_latency_ms: float | None = setting(None, above=0)
     max_activation_bytes: float | None = setting(None, above=0)
 
-    def limited(self, objective: Objective) -> Objective:
+    def add_limits(self, objective: Objective) -> Objective:
         """Add the limits to an objective."""
         from nasframe_objectives.limits import Limited
 
@@ -76,7 +76,7 @@ class AccuracyConfig(LimitedConfig):
 
         reward = EpochsObjective(self.metric, self.of.value, lambda value: value**self.power)
         reward.in_points = "accuracy" in self.metric and self.power == 1
-        return self.limited(reward)
+        return self.add_limits(reward)
 
 
 @dataclass(kw_only=True)
@@ -103,7 +103,7 @@ class PerplexityConfig(LimitedConfig):
         from nasframe_objectives.epochs import EpochsObjective
 
         reward = EpochsObjective(self.metric, self.of.value, lambda value: self.c * value**-2)
-        return self.limited(reward)
+        return self.add_limits(reward)
 
 
 @dataclass(kw_only=True)
@@ -132,7 +132,7 @@ class AccuracyLatencyConfig(LimitedConfig):
         def reward(accuracy: float, ratio: float) -> float:
             return accuracy * math.pow(ratio, self.alpha if ratio <= 1 else self.beta)
 
-        return self.limited(LatencyObjective(self.metric, self.latency, self.target_ms, reward))
+        return self.add_limits(LatencyObjective(self.metric, self.latency, self.target_ms, reward))
 
 
 @dataclass(kw_only=True)
@@ -160,7 +160,7 @@ class AccuracyLatencyAbsoluteConfig(LimitedConfig):
         def reward(accuracy: float, ratio: float) -> float:
             return accuracy + self.beta * abs(ratio - 1)
 
-        return self.limited(LatencyObjective(self.metric, self.latency, self.target_ms, reward))
+        return self.add_limits(LatencyObjective(self.metric, self.latency, self.target_ms, reward))
 
 
 @dataclass(kw_only=True)
@@ -202,4 +202,4 @@ class WeightedConfig(LimitedConfig):
         """Make the objective."""
         from nasframe_objectives.weighted import WeightedObjective
 
-        return self.limited(WeightedObjective(self.metric, self.targets, self.weights))
+        return self.add_limits(WeightedObjective(self.metric, self.targets, self.weights))
