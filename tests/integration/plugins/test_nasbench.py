@@ -227,7 +227,7 @@ def test_networks_that_are_not_in_the_table_are_refused() -> None:
     config = option("evaluator", "nasbench201")
     with pytest.raises(NasframeError, match="needs search_space=nasbench201, not NASNet"):
         config.build(option("search_space", "nasnet_small").build(), digits())
-    with pytest.raises(NasframeError, match=r"not cells=3 filters=16$"):
+    with pytest.raises(NasframeError, match=r"not cells=3 and filters=16$"):
         config.build(space(cells=3), digits())
 
 
