@@ -116,7 +116,7 @@ def test_describe() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(NasframeError, match="here they have 2, 7 and 7"):
+    with pytest.raises(NasframeError, match="they have 2, 7 and 7"):
         MnasNetConfig(filters=[8, 16])
     with pytest.raises(NasframeError, match=r"strides=\[1, 3\]: must be at most 2"):
         MnasNetConfig(strides=[1, 3])

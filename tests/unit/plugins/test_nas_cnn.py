@@ -132,7 +132,7 @@ def test_describe() -> None:
         ({"pooling_at": [3, 16]}, r"pooling_at=\[3, 16\]: must be at most layers=15"),
         ({"first_layers": 6, "layers": 5}, "first_layers=6: must be at most layers=5"),
         ({"kernel": [3, 0]}, r"kernel=\[3, 0\]: must be at least 1"),
-        ({"filters": []}, "filters=\\[\\]: needs at least one"),
+        ({"filters": []}, "filters=\\[\\]: must have at least one"),
     ],
 )
 def test_settings_are_checked(values: dict[str, Any], words: str) -> None:

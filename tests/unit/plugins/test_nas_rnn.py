@@ -261,7 +261,7 @@ def test_width_follows_from_the_number_of_parameters(tied: bool, wanted: int) ->
 
 def test_too_few_parameters_are_refused() -> None:
     space = NASRNNConfig(parameters=40).build()
-    with pytest.raises(NasframeError, match="one unit for a vocabulary of 11 has 43"):
+    with pytest.raises(NasframeError, match="one unit for a vocabulary of 11 already has 43"):
         space.build(space.encode("nas_ptb_cell"), Words())
     space = NASRNNConfig(parameters=43).build()
     assert count(space.build(space.encode("nas_ptb_cell"), Words())) == 43
