@@ -72,7 +72,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
             texts = file.metadata() or {}
         metadata = {name: json.loads(text) for name, text in texts.items() if name != "format"}
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The search space of MnasNet: blocks of equal layers, each block with layers of its own kind.
+"""The search space of MnasNet: blocks of equal layers, with a separate choice for each block.
 
-Tan et al., "MnasNet: Platform-Aware Neural Architecture Search for Mobile" (CVPR 2019), and the
-networks that its authors published.
+Tan et al., "MnasNet: Platform-Aware Neural Architecture Search for Mobile" (CVPR 2019), with the
+authors' published networks.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ def published(
     flavour: str = "timm",
     weights: str | Path | None = None,
 ) -> nn.Module:
-    """Make a network that the authors published, with new weights or those of a file.
+    """Make one of the published networks, with new weights or weights from a file.
 
     Args:
         name: ``mnasnet_a1``, ``mnasnet_b1`` (without squeeze-and-excitation) or ``mnasnet_small``.
-        width: what multiplies the channels of stem and blocks, not those of the head.
+        width: factor of the channels of stem and blocks, but not of the head.
         classes: outputs of the classifier.
         channels: channels of the images.
-        dropout: before the classifier; ``None`` is the network's own, 0.2 or for the small one 0.
+        dropout: dropout before the classifier; by default 0.2, or 0 for the small network.
         flavour: ``timm`` equals the networks of timm and torchvision; ``google`` has the borders
-            and BatchNorm of the authors' code, and no residual in the first block of the small one.
+            and BatchNorm of the authors' code, and in the small network no first residual.
         weights: a state dict of timm's network (``semnasnet_100``, ``mnasnet_100``,
             ``mnasnet_small``) or, for B1, of torchvision's ``mnasnet1_0``, in a safetensors or a
             torch file.
 
     Returns:
-        A network from x_NCHW to logits (N, classes). Its ``data_config`` says how images are
-        prepared, in timm's words.
+        A network from x_NCHW to logits (N, classes). Its ``data_config`` describes how to prepare
+        images, in timm's terms.
 
     Raises:
-        NasframeError: if there is no such network, a setting is wrong, or the weights do not fit.
+        NasframeError: if the name is unknown, a setting is invalid or the weights do not fit.
     """
     if flavour not in list(Flavour):
         raise NasframeError(f"flavour={flavour!r} is not known; {nearest(str(flavour), Flavour)}")
@@ -84,16 +84,16 @@ def published(
 
 @hookimpl
 def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig] | SearchSpaceConfig]:
-    """The paper's space, and the flat one that it is compared with (three layers a block)."""
+    """The paper's space, and the flat space that it is compared with (three layers a block)."""
     return {"mnasnet": MnasNetConfig, "mnasnet_flat": MnasNetConfig(flat=True, layers=[3] * 7)}
 
 
 @hookimpl
 def nasframe_recipes() -> Mapping[str, RecipeConfig]:
-    """The training of the paper's networks on ImageNet (5.1), and the same on few images.
+    """Training of the paper's networks on ImageNet (5.1), and a version for few images.
 
-    What the paper does not say is the authors' code's (tensorflow/tpu, models/official/mnasnet):
-    epsilon, label smoothing, the moving average and the epochs.
+    Epsilon, label smoothing, the moving average and the epochs are not in the paper, but in the
+    authors' code (tensorflow/tpu, models/official/mnasnet).
     """
     imagenet = RecipeConfig(
         epochs=350,
@@ -111,12 +111,12 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         ema=0.9999,
         search_space={"dropout": 0.2},
     )
-    # The rate is that of a batch of 64; the average that of fewer steps.
+    # Learning rate for a batch of 64, moving average for fewer steps.
     small = replace(imagenet, epochs=40, batch_size=64, lr=0.004, ema=0.99, warmup_epochs=1)
     return {"mnasnet_imagenet": imagenet, "mnasnet_imagenet_small": small}
 
 
 @hookimpl
 def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:
-    """The networks whose layers the authors published as code."""
+    """The networks that the authors published as code."""
     return {name: partial(published, name) for name in NETWORKS}

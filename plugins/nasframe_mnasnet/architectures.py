@@ -1,8 +1,8 @@
-"""The networks of the paper that its authors published as code, block by block.
+"""The paper's networks that were published as code, block by block.
 
-MnasNet-A1 is the paper's main network and B1 the one without squeeze-and-excitation; the small one
-has the size of the paper's result for a target of 22 ms. Some of their widths (112, 192, and all of
-the small one) lie outside the space that the paper describes. A2 and A3 exist as numbers only.
+MnasNet-A1 is the paper's main network, B1 has no squeeze-and-excitation, and the small network has
+the size of the paper's result for a target of 22 ms. Some widths (112, 192, and all of the small
+network) are outside the paper's space. Of A2 and A3, only results were published.
 """
 
 from __future__ import annotations
@@ -70,21 +70,21 @@ NAMES_ONLY = ("mnasnet_a2", "mnasnet_a3")
 """Networks of the paper whose layers were never published in machine-readable form."""
 
 STEM_STRIDE, HEAD = 2, 1280
-"""Stride of the first convolution and channels of the last, of all of them and at any width."""
+"""Stride of the first convolution and channels of the last, for all networks and widths."""
 
 
 def find(name: str, flavour: Flavour) -> Network:
-    """A published network.
+    """Look up a published network.
 
-    The authors' code tests a residual by the channels that a block's text claims; the first block
-    of the small network claims 16 inputs and has 8, so that it gets none. timm adds one.
+    The authors' code decides on a residual by the channels in a block's text. In the small network,
+    the first block's text has 16 inputs instead of 8, so there is no residual. timm adds it.
 
     Raises:
-        NasframeError: if there is no such network.
+        NasframeError: if the name is unknown.
     """
     if name in NAMES_ONLY:
         raise NasframeError(
-            f"{name} is not published in machine-readable form; there is {', '.join(NETWORKS)}"
+            f"{name} is not published in machine-readable form; use {', '.join(NETWORKS)}"
         )
     if name not in NETWORKS:
         raise NasframeError(f"no network {name!r} is published here; {nearest(name, NETWORKS)}")
@@ -96,12 +96,12 @@ def find(name: str, flavour: Flavour) -> Network:
 
 
 def make(network: Network, frame: Frame, classes: int, channels: int) -> nn.Module:
-    """A published network with new weights, and how images are prepared for it."""
+    """Make a published network with new weights, and its ``data_config``."""
     from nasframe_mnasnet.network import MnasNet
 
     blocks = expand(network.blocks, frame.stem, frame.width)
     module = MnasNet(blocks, channels, classes, frame)
-    colours = channels == 3  # for others ImageNet's mean and deviation are not known
+    colours = channels == 3  # ImageNet has no mean and deviation for other channels
     module.data_config = {
         "input_size": (channels, 224, 224),
         "mean": (0.485, 0.456, 0.406) if colours else (0.5,) * channels,

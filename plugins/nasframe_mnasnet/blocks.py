@@ -1,7 +1,7 @@
-"""A MnasNet as plain data: blocks of equal layers, and the layers that they stand for (4.1).
+"""A MnasNet as plain data: blocks of equal layers, and the layers of each block (4.1).
 
 The paper lists convolution, depthwise convolution and MBConv as operations, but counts 432 options
-a block: that needs a fourth, and the published networks use MBConv with expansions 3 and 6.
+a block, which needs a fourth: the published networks use MBConv with expansions 3 and 6.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nasframe import Choice
 
 
 class Flavour(StrEnum):
-    """Whose borders and BatchNorm: those of timm's networks, or of the authors' code."""
+    """The implementation of borders and BatchNorm: timm's, or the authors' code."""
 
     timm = "timm"
     google = "google"
@@ -23,7 +23,7 @@ class Flavour(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What networks share beside their blocks; ``MnasNetConfig`` documents each of it."""
+    """Settings shared by all networks of a space; ``MnasNetConfig`` documents each setting."""
 
     stem: int
     stem_stride: int
@@ -36,7 +36,7 @@ class Frame:
 class Block(NamedTuple):
     """Equal layers; only the first may have a stride or change the channels.
 
-    ``se`` is the ratio of squeeze-and-excitation, 0 for none; ``filters`` are not rounded yet.
+    ``se`` is the ratio of squeeze-and-excitation, 0 for none; ``filters`` is not yet rounded.
     """
 
     op: str
@@ -49,7 +49,7 @@ class Block(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One layer; ``squeeze`` are the channels inside its squeeze-and-excitation, 0 for none."""
+    """One layer; ``squeeze`` is the channels inside its squeeze-and-excitation, 0 for none."""
 
     op: str
     kernel: int
@@ -61,7 +61,7 @@ class Layer(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What a block's filters and layers are relative to, and its stride."""
+    """The filters and layers that a block's choices are relative to, and its stride."""
 
     name: str
     filters: int
@@ -81,12 +81,12 @@ MENU: dict[str, tuple[Any, ...]] = {
 
 
 def block_choices(name: str) -> tuple[Choice, ...]:
-    """The choices of one block, named ``block0.op`` and so on."""
+    """Make the choices of one block, named ``block0.op`` and so on."""
     return tuple(Choice(f"{name}.{step}", options) for step, options in MENU.items())
 
 
 def decode(tokens: Iterable[int], reference: Reference) -> Block:
-    """The block of six tokens."""
+    """Decode the six tokens of a block."""
     steps = zip(MENU.items(), tokens, strict=True)
     chosen = {step: options[token] for (step, options), token in steps}
     chosen["filters"] *= reference.filters
@@ -95,31 +95,31 @@ def decode(tokens: Iterable[int], reference: Reference) -> Block:
 
 
 def expand(blocks: Iterable[Block], stem: float, width: float) -> Iterator[list[Layer]]:
-    """The layers of each block.
+    """Expand each block to its layers.
 
     Args:
-        blocks: the blocks in their order.
+        blocks: the blocks in order.
         stem: channels before the first block.
-        width: what multiplies all channels before they are rounded to multiples of 8.
+        width: factor of all channels, before rounding to multiples of 8.
     """
     inputs = rounded(stem * width)
     for block in blocks:
         outputs = rounded(block.filters * width)
-        first = _layer(block, inputs, outputs, block.stride)
-        rest = _layer(block, outputs, outputs, 1)
+        first = _make_layer(block, inputs, outputs, block.stride)
+        rest = _make_layer(block, outputs, outputs, 1)
         yield [first] + [rest] * (block.layers - 1)
         inputs = outputs
 
 
 def rounded(channels: float) -> int:
-    """The nearest multiple of 8, or the next if that is below 90 %, as in the authors' code."""
+    """Round to the nearest multiple of 8, or up if that is below 90 %, as in the authors' code."""
     from timm.layers import make_divisible  # type: ignore[attr-defined]
 
     return int(make_divisible(channels))  # type: ignore[no-untyped-call]
 
 
-def _layer(block: Block, inputs: int, outputs: int, stride: int) -> Layer:
-    """A layer, whose skip is dropped where it cannot be added: a pool may have a stride."""
+def _make_layer(block: Block, inputs: int, outputs: int, stride: int) -> Layer:
+    """Make a layer, without a skip that cannot be added; a pooling skip may have a stride."""
     fits = inputs == outputs and (stride == 1 or block.skip == "pool")
     skip = block.skip if fits else "none"
     squeeze = int(inputs * block.se)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class MnasNetConfig(SearchSpaceConfig):
     """MnasNet's factorized hierarchical space (Tan et al. 2019, 4.1), for images of any size.
 
-    Six choices a block: operation, kernel, squeeze-and-excitation, skip, filters and layers; the
-    last two are relative to a reference network, by default MobileNetV2 as in the paper. A network
-    halves its input at the stem and at each stride of 2: small images want ``stem_stride=1`` and
-    fewer strides.
+    Each block has six choices: operation, kernel, squeeze-and-excitation, skip, filters and layers;
+    the last two are relative to a reference network, by default MobileNetV2 as in the paper. A
+    network halves its input at the stem and at each stride of 2: for small images, use
+    ``stem_stride=1`` and fewer strides.
 
     Attributes:
         filters: channels of each block of the reference network; a block has 0.75, 1 or 1.25
@@ -32,17 +32,17 @@ class MnasNetConfig(SearchSpaceConfig):
         layers: layers of each block of the reference network; a block has one more, as many, or
             one fewer, but at least one.
         strides: stride of the first layer of each block, 1 or 2.
-        flat: choose each layer on its own, to compare with what the paper improves on: each layer
-            of the reference network is then a block, whose own reference is one layer.
+        flat: choose each layer separately, the paper's baseline: each layer of the reference
+            network is then a block, with one layer as its reference.
         stem: channels of the convolution before the blocks.
-        stem_stride: its stride.
+        stem_stride: stride of the convolution before the blocks.
         head: channels of the 1x1 convolution after the blocks.
-        width: what multiplies the channels of stem and blocks; all are then rounded to multiples
-            of 8, never below 90 %.
+        width: factor of the channels of stem and blocks, before rounding to multiples of 8, never
+            below 90 %.
         dropout: probability of dropping an input of the classifier.
-        flavour: ``timm`` has BatchNorm with torch's defaults and borders padded equally,
-            ``google`` (the paper and its authors' code) has BatchNorm with momentum 0.99 in
-            TensorFlow's sense, which needs thousands of steps, and TensorFlow's borders.
+        flavour: ``timm`` has BatchNorm with torch's defaults and symmetric padding; ``google`` (the
+            paper and its authors' code) has BatchNorm with momentum 0.99 in TensorFlow's sense,
+            which needs thousands of steps, and TensorFlow's padding.
     """
 
     filters: list[int] = setting([16, 24, 32, 64, 96, 160, 320], least=1)
@@ -62,20 +62,20 @@ class MnasNetConfig(SearchSpaceConfig):
         if len(set(lengths)) > 1 or 0 in lengths:
             raise NasframeError(
                 "filters, layers and strides need one number for each block, at least one; "
-                "here they have {}, {} and {}".format(*lengths)
+                "they have {}, {} and {}".format(*lengths)
             )
 
     def build(self) -> SearchSpace:
         """Make the search space."""
         from nasframe_mnasnet.space import MnasNetSpace
 
-        return MnasNetSpace(self._references(), self.frame())
+        return MnasNetSpace(self._make_references(), self.frame())
 
     def frame(self) -> Frame:
-        """The settings that belong to the network and not to its blocks."""
+        """Return the settings of the network, without its blocks."""
         return Frame(**{item.name: getattr(self, item.name) for item in fields(Frame)})
 
-    def _references(self) -> Iterator[Reference]:
+    def _make_references(self) -> Iterator[Reference]:
         table = zip(self.filters, self.layers, self.strides, strict=True)
         for block, (filters, layers, stride) in enumerate(table):
             if not self.flat:

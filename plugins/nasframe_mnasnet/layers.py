@@ -1,9 +1,9 @@
-"""One layer of a MnasNet as a module, of timm's blocks; ReLU everywhere, as in the paper.
+"""One layer of a MnasNet as a module of timm's blocks, with ReLU as in the paper.
 
-The paper does not describe three of its options; here a convolution has its squeeze-and-excitation
-behind the ReLU, a pooling skip is the mean over 3x3 pixels of the layer's input, at its stride and
-without the border (which is equal on both sides in either flavour), and both kinds of skip are
-added to the layer's output.
+The paper does not specify three options. Here a convolution has its squeeze-and-excitation after
+the ReLU; a pooling skip is the mean over 3x3 pixels of the layer's input, at the layer's stride,
+ignoring the border (which is symmetric in both flavours); and both kinds of skip are added to the
+layer's output.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -37,7 +37,7 @@ EXPANSIONS = {"mbconv3": 3.0, "mbconv6": 6.0}
 
 
 class Residual(nn.Module):
-    """A body, to whose output a shortcut of its input is added."""
+    """A body with a shortcut from its input to its output."""
 
     def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
@@ -45,19 +45,19 @@ class Residual(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map of the body's shape."""
+        """Add the outputs of body and shortcut."""
         y_NCHW: Tensor = self.body(x_NCHW) + self.shortcut(x_NCHW)
         return y_NCHW
 
 
 def make_layer(layer: Layer, flavour: Flavour) -> nn.Module:
-    """The module of a layer.
+    """Make the module of a layer.
 
-    timm's blocks add an identity themselves, which keeps timm's names of their weights; its plain
-    convolution cannot, where squeeze-and-excitation comes between.
+    timm's blocks add an identity themselves, which keeps timm's names of weights. Its plain
+    convolution would add it before the squeeze-and-excitation.
     """
     built_in = layer.skip == "identity" and layer.op != "conv"
-    body = _body(layer, noskip=not built_in, **STYLES[flavour])
+    body = _make_body(layer, noskip=not built_in, **STYLES[flavour])
     if layer.skip == "none" or built_in:
         return body
     pool = nn.AvgPool2d(3, layer.stride, padding=1, count_include_pad=False)
@@ -67,7 +67,7 @@ def make_layer(layer: Layer, flavour: Flavour) -> nn.Module:
 def conv_norm_relu(
     inputs: int, outputs: int, kernel: int, stride: int, flavour: Flavour
 ) -> tuple[nn.Module, nn.Module]:
-    """What stands before the first layer and behind the last: a convolution, and the rest."""
+    """Make the convolution before the first or after the last layer, and its norm with ReLU."""
     style = STYLES[flavour]
     conv2d: Any = create_conv2d
     norm_relu: Any = get_norm_act_layer(style["norm_layer"], nn.ReLU)
@@ -75,7 +75,7 @@ def conv_norm_relu(
     return conv, norm_relu(outputs, inplace=True)
 
 
-def _body(layer: Layer, *, noskip: bool, **style: Any) -> nn.Module:
+def _make_body(layer: Layer, *, noskip: bool, **style: Any) -> nn.Module:
     shape = (layer.inputs, layer.outputs, layer.kernel, layer.stride)
     excite: Any = partial(SqueezeExcite, rd_channels=layer.squeeze) if layer.squeeze else None
     if layer.op == "conv":

@@ -1,4 +1,4 @@
-"""Networks of MnasNet blocks; modules have the names that timm gives them.
+"""Networks of MnasNet blocks, with timm's names of modules.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -17,7 +17,7 @@ from nasframe_mnasnet.layers import Residual, conv_norm_relu, make_layer
 
 
 class MnasNet(nn.Module):
-    """A stem, blocks of layers, a head and a classifier; weights start as in the authors' code.
+    """A stem, blocks of layers, a head and a classifier, initialized as in the authors' code.
 
     Args:
         blocks: the layers of each block.
@@ -26,9 +26,9 @@ class MnasNet(nn.Module):
         frame: the settings of stem, head, dropout and flavour.
 
     Attributes:
-        feature_info: the last map of each stride, in timm's words, and its expansion by the layer
-            that is next.
-        data_config: how images are prepared, in timm's words; published networks have it.
+        feature_info: the last map of each stride, in timm's format, and its expansion in the next
+            layer.
+        data_config: how to prepare images, in timm's terms; published networks have it.
     """
 
     data_config: Mapping[str, Any]
@@ -49,7 +49,7 @@ class MnasNet(nn.Module):
             *(nn.Sequential(*(make_layer(layer, flavour) for layer in stage)) for stage in stages)
         )
         self.conv_head, self.bn2 = conv_norm_relu(last, head, 1, 1, flavour)
-        self.feature_info = _feature_info(stages, self.blocks, frame.stem_stride, head)
+        self.feature_info = _collect_feature_info(stages, self.blocks, frame.stem_stride, head)
         self.dropout = nn.Dropout(frame.dropout)
         self.classifier = nn.Linear(head, outputs)
         efficientnet_init_weights(self)
@@ -62,7 +62,7 @@ class MnasNet(nn.Module):
         return logits
 
 
-def _feature_info(
+def _collect_feature_info(
     stages: list[list[Layer]], blocks: Any, stride: int, head: int
 ) -> list[dict[str, Any]]:
     info: list[dict[str, Any]] = []
@@ -71,15 +71,15 @@ def _feature_info(
         if info and first.stride == 1:
             info.pop()
         elif info:
-            info[-1] |= _expansion(f"blocks.{place}.0", blocks[place][0])
+            info[-1] |= _find_expansion(f"blocks.{place}.0", blocks[place][0])
         stride *= first.stride
         row = {"module": f"blocks.{place}", "num_chs": stage[-1].outputs, "reduction": stride}
         info.append(row)
     return [*info[:-1], {**info[-1], "expansion": "bn2", "expansion_chs": head}]
 
 
-def _expansion(name: str, module: nn.Module) -> dict[str, Any]:
-    """The map inside a layer that expands its input, before its depthwise convolution."""
+def _find_expansion(name: str, module: nn.Module) -> dict[str, Any]:
+    """Describe the expanded map inside a layer, before its depthwise convolution, if any."""
     if isinstance(module, Residual):
         name, module = f"{name}.body", module.body
     if not isinstance(module, InvertedResidual):

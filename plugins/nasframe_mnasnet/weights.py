@@ -1,4 +1,4 @@
-"""The names of torchvision's ``MNASNet``, which is MnasNet-B1; timm's names are ours."""
+"""Names of the weights of torchvision's ``MNASNet`` (MnasNet-B1); our names are timm's."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OUTER = {
     "classifier.1": "classifier",
 }
 INNER = {"0": "conv_pw", "1": "bn1", "3": "conv_dw", "4": "bn2", "6": "conv_pwl", "7": "bn3"}
-"""Our names of modules by torchvision's; an inverted residual has those of ``INNER``."""
+"""Our names of modules by torchvision's; ``INNER`` is within an inverted residual."""
 
 
 def rename(key: str) -> str:
-    """Our name of a tensor by torchvision's; what is none of those is returned as it is."""
+    """Translate torchvision's name of a tensor to ours; unknown names are returned unchanged."""
     module, _, tensor = key.rpartition(".")
     if found := re.fullmatch(r"layers\.(\d+)\.(\d+)\.layers\.(\d+)", module):
         stack, layer, place = found.groups()

@@ -1,6 +1,6 @@
 """The search spaces of Zoph & Le, "Neural Architecture Search with Reinforcement Learning" (2017).
 
-A convolutional network that is written layer by layer, and a recurrent cell.
+Convolutional networks, described layer by layer, and recurrent cells.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 @hookimpl
 def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig] | SearchSpaceConfig]:
-    """The paper's two spaces, and that of recurrent cells with more options."""
+    """The paper's two spaces, and recurrent cells with more options."""
     extended = NASRNNConfig(extended=True)
     return {"nas_cnn": NASCNNConfig, "nas_rnn": NASRNNConfig, "nas_rnn_extended": extended}
 
 
 @hookimpl
 def nasframe_recipes() -> Mapping[str, RecipeConfig]:
-    """The full training of the paper's networks and models, and the same in a few minutes.
+    """Full training of the paper's networks and models, and a version that takes minutes.
 
-    The paper trains its winner on a grid of learning rates, weight decays and epochs of the decay,
-    without their values. The rest is whose it refers to: DenseNet's for images (Huang et al. 2016),
-    Zaremba et al.'s (2014) medium network for words, where the loss is here the mean, and not the
-    sum, of 35 steps. That of characters is the paper's own (its appendix).
+    The paper trains its best network on a grid of learning rates, weight decays and decay epochs,
+    but gives no values. The values here are those of the works that it cites: DenseNet for images
+    (Huang et al. 2016), and the medium network of Zaremba et al. (2014) for words; there the loss
+    is the sum over 35 steps, here it is the mean. For characters they are from its appendix.
     """
     images = RecipeConfig(
         epochs=300,
@@ -77,7 +77,7 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         "nas_cifar10": images,
         "nas_cifar10_small": replace(images, epochs=30, milestones=[15, 22]),
         "nas_ptb": words,
-        # At the rate of 35 a small text, or a cell that was found in few trials, often diverges.
+        # At a rate of 35, small texts and cells from short searches often diverge.
         "nas_ptb_small": replace(words, epochs=10, lr=5, milestones=list(range(4, 10))),
         "nas_ptb_char": characters,
         "nas_ptb_char_small": replace(characters, epochs=10, lr=2e-3),
@@ -86,7 +86,7 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
 
 @hookimpl
 def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:
-    """What the paper found."""
+    """The paper's best network and cell."""
     from nasframe_nas.cnn_published import nas_cnn_v1
     from nasframe_nas.rnn_published import nas_ptb_cell
 
@@ -94,14 +94,14 @@ def nasframe_published() -> Mapping[str, Callable[..., nn.Module]]:
 
 
 def published(name: str, **settings: Any) -> nn.Module:
-    """Make a network that the paper found: ``published("nas_cnn_v1", classes=100)``.
+    """Make one of the paper's networks: ``published("nas_cnn_v1", classes=100)``.
 
     Args:
         name: the network's name.
-        settings: arguments of the function that makes it.
+        settings: arguments of its function.
 
     Raises:
-        NasframeError: if there is no such network.
+        NasframeError: if the name is unknown.
     """
     known = nasframe_published()
     if name not in known:

@@ -1,7 +1,6 @@
-"""One form for NAS networks that are the same graph.
+"""A canonical form of NAS networks.
 
-Any order of the layers in which each comes after its inputs gives the same network
-up to the order of its channels.
+Reordering layers, each still after its inputs, changes only the order of the channels.
 """
 
 from __future__ import annotations
@@ -13,28 +12,28 @@ from nasframe_nas.cnn_layers import Row
 
 
 def canonical(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The layers in an order that depends on the graph alone.
+    """Sort the layers into an order that depends only on the graph.
 
-    Equal forms are the same graph, always. The converse may fail only where layers that are not
-    interchangeable have neighbourhoods that look alike at every distance.
+    Equal forms are always the same graph. Equal graphs may get different forms only if layers that
+    are not interchangeable have neighbourhoods that look alike at every distance.
     """
-    colors = _colors(rows)
+    colors = _color_layers(rows)
     order = sorted(range(len(rows)), key=colors.__getitem__)
     numbers = {layer: place for place, layer in enumerate(order)}
     return tuple((rows[i][0], tuple(sorted(numbers[j] for j in rows[i][1]))) for i in order)
 
 
-def _colors(rows: Sequence[Row]) -> list[int]:
-    """A different number for each layer; a reader's is above that of what it reads.
+def _color_layers(rows: Sequence[Row]) -> list[int]:
+    """Number the layers differently, each above its inputs.
 
-    Layers that no refinement tells apart are interchangeable: one of them is set apart, and what
-    follows from it is refined again.
+    Layers that refinement cannot distinguish are interchangeable: one of them gets its own number,
+    and the refinement is repeated.
     """
     depths: list[int] = []
     for _, inputs in rows:
         depths.append(1 + max((depths[j] for j in inputs), default=0))
     readers = [[i for i, (_, inputs) in enumerate(rows) if j in inputs] for j in range(len(rows))]
-    colors = _ranks([(depth, kind) for depth, (kind, _) in zip(depths, rows, strict=True)])
+    colors = _rank([(depth, kind) for depth, (kind, _) in zip(depths, rows, strict=True)])
     while True:
         colors = _refine(rows, readers, colors)
         tied = [color for color in colors if colors.count(color) > 1]
@@ -45,23 +44,23 @@ def _colors(rows: Sequence[Row]) -> list[int]:
 
 
 def _refine(rows: Sequence[Row], readers: list[list[int]], colors: list[int]) -> list[int]:
-    """Tell layers apart by the colors around them, until that tells no more apart."""
+    """Split equal colors by the colors of their neighbours, until no more split."""
     while True:
         around = [
-            (color, _sorted(colors, inputs), _sorted(colors, reading))
+            (color, _sort_colors(colors, inputs), _sort_colors(colors, reading))
             for color, (_, inputs), reading in zip(colors, rows, readers, strict=True)
         ]
-        finer = _ranks(around)
-        if len(set(finer)) == len(set(colors)):
-            return finer
-        colors = finer
+        refined = _rank(around)
+        if len(set(refined)) == len(set(colors)):
+            return refined
+        colors = refined
 
 
-def _sorted(colors: list[int], layers: Sequence[int]) -> tuple[int, ...]:
+def _sort_colors(colors: list[int], layers: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(colors[layer] for layer in layers))
 
 
-def _ranks(items: Sequence[Any]) -> list[int]:
-    """The place of each item among the sorted different ones."""
+def _rank(items: Sequence[Any]) -> list[int]:
+    """Return the place of each item among the sorted distinct items."""
     places = {item: place for place, item in enumerate(sorted(set(items)))}
     return [places[item] for item in items]

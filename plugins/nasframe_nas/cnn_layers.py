@@ -1,7 +1,7 @@
 """The layers of a NAS network as plain data, and the choices that describe them (section 3.3).
 
-Layers are numbered from 0. Each is a few decisions and then one link to each earlier layer, so
-that the tokens of ``n`` layers are the beginning of the tokens of more.
+Layers are numbered from 0. Each has a few choices and then one link to each earlier layer, so that
+the tokens of ``n`` layers are a prefix of the tokens of a deeper network.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import NamedTuple
 from nasframe import Choice, Link
 
 Menus = Mapping[str, tuple[int, ...]]
-"""What a layer decides before its links, in the order of deciding, each with its options."""
+"""The choices of a layer before its links, in their order, each with its options."""
 
 Row = tuple[tuple[int, ...], tuple[int, ...]]
-"""A layer as numbers: its tokens before the links, and the layers that it reads."""
+"""A layer as numbers: its tokens before the links, and its input layers."""
 
 
 class Layer(NamedTuple):
-    """A convolution, and the layers whose outputs it reads: none for the image."""
+    """A convolution and its input layers; without any it reads the image."""
 
     filter_height: int
     filter_width: int
@@ -31,7 +31,7 @@ class Layer(NamedTuple):
 
 
 def layer_choices(menus: Menus, layers: int) -> tuple[Choice, ...]:
-    """The choices of all layers; the anchor of a layer is the place after its last menu."""
+    """Make the choices of all layers; a layer's anchor is the place after its last menu."""
     choices: list[Choice] = []
     anchors: list[int] = []
     for layer in range(layers):
@@ -46,12 +46,12 @@ def layer_choices(menus: Menus, layers: int) -> tuple[Choice, ...]:
 
 
 def choices_of(layers: int, steps: int) -> int:
-    """How many choices the first ``layers`` layers have, with ``steps`` menus each."""
+    """Count the choices of the first ``layers`` layers, with ``steps`` menus each."""
     return layers * steps + layers * (layers - 1) // 2
 
 
 def split(tokens: Sequence[int], steps: int) -> Iterator[Row]:
-    """The tokens by layer, with ``steps`` menus each."""
+    """Split the tokens by layer, with ``steps`` menus each."""
     start, layer = 0, 0
     while start < len(tokens):
         anchor, end = start + steps, start + steps + layer
@@ -61,24 +61,24 @@ def split(tokens: Sequence[int], steps: int) -> Iterator[Row]:
 
 
 def unread(layers: Sequence[Layer]) -> list[int]:
-    """The layers whose outputs no layer reads: the classifier does."""
+    """Find the layers that no layer reads; the classifier reads them."""
     read = {earlier for layer in layers for earlier in layer.inputs}
     return [number for number in range(len(layers)) if number not in read]
 
 
 def describe(layers: Sequence[Layer]) -> str:
-    """The network in words: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
-    words = [f"{number}: {_describe(layer)}" for number, layer in enumerate(layers)]
-    return "; ".join([*words, f"classifier({_listed(unread(layers))})"])
+    """Describe the network: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
+    words = [f"{number}: {_describe_layer(layer)}" for number, layer in enumerate(layers)]
+    return "; ".join([*words, f"classifier({_join(unread(layers))})"])
 
 
-def _describe(layer: Layer) -> str:
+def _describe_layer(layer: Layer) -> str:
     strides = (layer.stride_height, layer.stride_width)
     stride = "" if strides == (1, 1) else "/{}x{}".format(*strides)
     pool = " max2x2" if layer.pooled else ""
     conv = f"{layer.filters}@{layer.filter_height}x{layer.filter_width}{stride}"
-    return f"{conv}({_listed(layer.inputs) or 'image'}){pool}"
+    return f"{conv}({_join(layer.inputs) or 'image'}){pool}"
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _join(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))

@@ -1,11 +1,11 @@
 """Networks of the NAS CNN space (section 3.3 of the paper).
 
-A layer is convolution, batch norm and ReLU, with TensorFlow's ``SAME`` borders: a stride of s makes
-a side of n to ceil(n / s). BatchNorm has torch's defaults; the paper names no values.
+A layer is convolution, batch norm and ReLU, with TensorFlow's ``SAME`` borders: a stride of s turns
+a side of n into ceil(n / s). BatchNorm has torch's defaults, as the paper gives no values.
 
 The paper says only that two of its networks have pooling at some layers. Here a pooled layer gives
-its maximum over 2x2 windows (a side is halved, rounded up) to all that read it; other maps keep
-their size, and where sizes meet they are reconciled as the paper's third rule says.
+its maximum over 2x2 windows (a side is halved, rounded up) to all its readers. Other maps keep
+their size; inputs of different sizes are combined by the paper's third rule.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -25,18 +25,18 @@ from nasframe_nas.cnn_layers import Layer, unread
 
 
 class NASCNN(nn.Module):
-    """Convolutions, each of which may read any earlier one, and a classifier.
+    """Convolutions, each reading any earlier ones, and a classifier.
 
-    A layer without inputs reads the image. The outputs that no layer reads are concatenated,
-    averaged over the image and classified.
+    A layer without inputs reads the image. Outputs that no layer reads are concatenated, averaged
+    over the image and classified.
 
     Args:
-        layers: in an order in which each comes after its inputs.
-        channels: of the image.
+        layers: the layers, each after its inputs.
+        channels: channels of the image.
         outputs: the number of classes.
 
     Attributes:
-        data_config: how inputs are prepared, in timm's words, if that is known.
+        data_config: how to prepare inputs, in timm's terms; only published networks have it.
     """
 
     data_config: Mapping[str, Any]
@@ -48,7 +48,7 @@ class NASCNN(nn.Module):
         self.layers = nn.ModuleList()
         for layer in layers:
             read = sum(layers[j].filters for j in layer.inputs) if layer.inputs else channels
-            self.layers.append(_module(layer, read))
+            self.layers.append(_make_module(layer, read))
         self.classifier = nn.Linear(sum(layers[j].filters for j in self.unread), outputs)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class NASCNN(nn.Module):
 
 
 def concat(maps: Sequence[Tensor]) -> Tensor:
-    """Maps in one, by channels; smaller ones have zeros below and right of their own pixels."""
+    """Concatenate maps by channels, with zeros below and to the right of smaller maps."""
     height, width = (max(x_NCHW.shape[side] for x_NCHW in maps) for side in (2, 3))
     padded = [_pad(x_NCHW, height, width) for x_NCHW in maps]
     return padded[0] if len(padded) == 1 else torch.cat(padded, 1)
@@ -70,17 +70,17 @@ def concat(maps: Sequence[Tensor]) -> Tensor:
 
 def _pad(x_NCHW: Tensor, height: int, width: int) -> Tensor:
     below, right = height - x_NCHW.shape[2], width - x_NCHW.shape[3]
-    # Padding by nothing would copy the map.
+    # Padding with zero width would copy the map.
     return F.pad(x_NCHW, (0, right, 0, below)) if below or right else x_NCHW
 
 
-def _module(layer: Layer, channels: int) -> nn.Sequential:
+def _make_module(layer: Layer, channels: int) -> nn.Sequential:
     kernel = layer.filter_height, layer.filter_width
     stride = layer.stride_height, layer.stride_width
     parts: dict[str, nn.Module] = {}
     if kernel == (1, 1) and stride != (1, 1):
-        # The same as a strided 1x1 convolution. With few channels that lie innermost, the gradient
-        # of that one's weights makes oneDNN 3.12 write past its buffer on x86, and crash.
+        # Equal to a strided 1x1 convolution, whose weight gradient makes oneDNN 3.12 write past
+        # its buffer and crash on x86, if there are few channels in channels-last order.
         parts["subsample"] = nn.AvgPool2d(1, stride)
         stride = 1, 1
     parts["conv"] = create_conv2d(  # type: ignore[no-untyped-call]

@@ -1,9 +1,9 @@
-"""The network that the paper shows in figure 7: 15 layers without strides and pooling.
+"""The network of the paper's figure 7: 15 layers without strides and pooling.
 
-The paper published no file. This is a reading of the figure by others, and its links are not
+The authors published no file. This is a third party's reading of the figure, and its links are not
 proven: its convolutions have 4,119,228 weights, and the paper says 4.2 million parameters. Only the
-last layer is read by no other, so that it alone goes to the classifier, by the paper's second rule;
-the same source also lists a line from layer 1 to the softmax, which contradicts that rule.
+last layer has no reader, so only it feeds the classifier, by the paper's second rule. The same
+source also lists a line from layer 1 to the softmax, which contradicts that rule.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _LAYERS = {"nas_cnn_v1": FIGURE_7}
 
 
 def published_layers(name: str) -> tuple[Layer, ...]:
-    """The layers of a published network.
+    """Return the layers of a published network.
 
     Raises:
-        NasframeError: if there is no such network.
+        NasframeError: if the name is unknown.
     """
     if name not in _LAYERS:
         raise NasframeError(f"no network {name!r} is published here; {nearest(name, _LAYERS)}")
@@ -49,16 +49,16 @@ def published_layers(name: str) -> tuple[Layer, ...]:
 
 
 def nas_cnn_v1(*, classes: int = 10, channels: int = 3) -> nn.Module:
-    """The 15-layer network of figure 7, untrained: no weights of it were published.
+    """Make the 15-layer network of figure 7, untrained, as no weights were published.
 
     Args:
-        classes: how many classes it tells apart.
-        channels: of the image.
+        classes: the number of classes.
+        channels: channels of the image.
     """
     from nasframe_nas.cnn_network import NASCNN
 
     network = NASCNN(FIGURE_7, channels, classes)
-    # The paper whitens, and gives no numbers; these bring pixels near mean 0 and deviation 1.
+    # The paper whitens images but gives no numbers; these give about mean 0 and deviation 1.
     network.data_config = {
         "input_size": (channels, 32, 32),
         "mean": (0.5,) * channels,

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 
 class NASCNNSpace(SearchSpace):
-    """Layer after layer: filter height and width, strides if wanted, filters, and the links.
+    """Convolutional networks: for each layer filter height and width, strides, filters and links.
 
     Args:
-        layers: how many layers a network has, in the end.
-        menus: by the name of a step, the values among which each layer chooses.
-        first_layers: how many layers the first networks have; ``None`` for ``layers``, always.
-        grow_every: the number of proposals after which networks grow by two layers.
-        pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
-        extra_filters: added to each layer's number of filters.
+        layers: the final number of layers.
+        menus: the options of each layer, by the name of the choice.
+        first_layers: layers of the first networks; ``None`` for a constant ``layers``.
+        grow_every: proposals after which networks get two more layers.
+        pooling_at: numbers of layers after which the last one is max-pooled over 2x2 pixels.
+        extra_filters: filters added to each layer.
     """
 
     kinds = ("image",)
@@ -63,7 +63,7 @@ class NASCNNSpace(SearchSpace):
         self.choices = layer_choices(self._menus, layers)
 
     def active(self, number: int) -> int:
-        """The choices of the first layers: two layers more after every ``grow_every`` proposals."""
+        """Count the choices of the first layers: two more layers every ``grow_every`` proposals."""
         layers = self._count
         if self._first_layers is not None:
             layers = min(layers, self._first_layers + 2 * (number // self._grow_every))
@@ -76,16 +76,16 @@ class NASCNNSpace(SearchSpace):
         return NASCNN(self._layers(architecture), task.input_shape[0], task.outputs)
 
     def canonical(self, architecture: Architecture) -> tuple[Row, ...]:
-        """The layers in an order that depends on the graph alone: tokens, pooling, and inputs."""
+        """Sort the layers (tokens, pooling, inputs) in an order that only the graph decides."""
         rows = enumerate(split(architecture.tokens, len(self._menus)))
         return canonical([((*kind, self._pooled(n)), inputs) for n, (kind, inputs) in rows])
 
     def describe(self, architecture: Architecture) -> str:
-        """The layers in words: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
+        """Describe the layers: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
         return describe(self._layers(architecture))
 
     def draw(self, architecture: Architecture) -> Drawing:
-        """The layers with their skip connections (figure 7 of the paper)."""
+        """Draw the layers with their skip connections (figure 7 of the paper)."""
         layers = list(self._layers(architecture))
         boxes = [Box("image", "image", Look.input)]
         arrows = []
@@ -98,14 +98,17 @@ class NASCNNSpace(SearchSpace):
         return Drawing(tuple(boxes), tuple(arrows))
 
     def encode(self, name: str) -> Architecture:
-        """The tokens of a published network; pooling and more filters stay the space's own.
+        """Encode a published network; pooling and extra filters stay as the space has them.
 
         Raises:
-            NasframeError: if there is no such network, or it is not in this space.
+            NasframeError: if the name is unknown or the network is not in this space.
         """
         layers = published_layers(name)
         if len(layers) > self._count:
-            raise NasframeError(f"{name} has {len(layers)} layers, this space {self._count}")
+            raise NasframeError(
+                f"{name} has {len(layers)} layers, this space {self._count}; "
+                f"set search_space.layers={len(layers)}"
+            )
         wanted = [value for n, layer in enumerate(layers) for value in self._options(n, layer)]
         tokens: list[int] = []
         for choice, value in zip(self.choices, wanted, strict=False):
@@ -117,7 +120,7 @@ class NASCNNSpace(SearchSpace):
         return Architecture(tuple(tokens))
 
     def _options(self, number: int, layer: Layer) -> list[int]:
-        """What layer ``number`` decides: its part of the choices, in their order."""
+        """Return the options of layer ``number``, in the order of the choices."""
         links = [earlier in layer.inputs for earlier in range(number)]
         return [getattr(layer, step) for step in self._menus] + links
 
@@ -137,7 +140,7 @@ class NASCNNSpace(SearchSpace):
 
 
 def _label(number: int, layer: Layer) -> str:
-    """Height, width and filters, as in figure 7; strides and pooling where there are."""
+    """Write height, width and filters, as in figure 7, and any stride or pooling."""
     strides = (layer.stride_height, layer.stride_width)
     stride = "" if strides == (1, 1) else "\nstride {}x{}".format(*strides)
     pool = "\npool 2x2" if layer.pooled else ""

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 class NASCNNConfig(SearchSpaceConfig):
     """Convolutional networks, layer by layer, for images (Zoph & Le 2017, 3.3).
 
-    The defaults are those of the paper's first experiment: stride 1 and no pooling. Its search
-    begins with 6 layers, and has two more after every 1,600 proposals: ``layers=20
-    first_layers=6``. Of its networks with pooling we have numbers from second hand only: 39 layers,
-    ``pooling_at=[13, 24]``, and ``extra_filters=40`` in the larger one.
+    The defaults are the paper's first experiment: stride 1 and no pooling. The paper's search
+    starts with 6 layers and adds two every 1,600 proposals: ``layers=20 first_layers=6``. Its
+    networks with pooling are known only from second hand: 39 layers, ``pooling_at=[13, 24]``, and
+    ``extra_filters=40`` in the larger one.
 
     Attributes:
-        layers: how many layers a network has, in the end.
-        kernel: the sides that a filter may have, in pixels.
-        filters: the numbers of filters that a layer may have.
+        layers: final number of layers.
+        kernel: possible sides of a filter, in pixels.
+        filters: possible numbers of filters in a layer.
         strides: whether layers choose the height and width of their stride; otherwise both are 1.
-        stride: the strides among which they choose.
-        first_layers: how many layers the first networks have; null for ``layers``, always.
-        grow_every: the number of proposals after which networks grow by two layers.
-        pooling_at: after how many layers a maximum over 2x2 pixels is taken of the last one.
-        extra_filters: added to each layer's number of filters.
+        stride: possible strides.
+        first_layers: number of layers in the first networks; null for a constant ``layers``.
+        grow_every: number of proposals after which networks get two more layers.
+        pooling_at: numbers of layers after which the last one is max-pooled over 2x2 pixels.
+        extra_filters: filters added to each layer.
     """
 
     layers: int = setting(15, least=1)
@@ -50,7 +50,7 @@ class NASCNNConfig(SearchSpaceConfig):
         super().__post_init__()
         for name in ("kernel", "filters", "stride"):
             if not getattr(self, name):
-                raise NasframeError(f"{name}=[]: needs at least one number to choose from")
+                raise NasframeError(f"{name}=[]: must have at least one option")
         numbers = {"first_layers": [self.first_layers or 0], "pooling_at": self.pooling_at}
         for name, values in numbers.items():
             if max(values, default=0) > self.layers:
@@ -78,27 +78,26 @@ class NASCNNConfig(SearchSpaceConfig):
 class NASRNNConfig(SearchSpaceConfig):
     """Recurrent cells that are trees, in a language model (Zoph & Le 2017, 3.4 and 4.2).
 
-    A cell has ``base`` leaves, as many as one likes. The paper has 8; inner node ``base + k`` reads
-    nodes ``2k`` and ``2k + 1``, also where ``base`` is no power of two. The paper sets the width so
-    that models are as large as its baseline, and gives no dropout; the defaults are a small model.
+    A cell has any number of leaves, ``base``; the paper has 8. Inner node ``base + k`` reads nodes
+    ``2k`` and ``2k + 1``, even if ``base`` is no power of two. The paper sets the width so that
+    models are as large as its baseline, and gives no dropout; the defaults are a small model.
 
     Attributes:
         base: leaves of the tree.
-        extended: adds the combination ``max`` and the activation ``sin``, as in the paper's first
+        extended: add the combination ``max`` and the activation ``sin``, as in the paper's first
             control experiment.
         units: width of the embeddings and of each layer.
-        parameters: how many a model shall have, about; if given, ``units`` follows from it and from
-            the vocabulary.
-        layers: how many layers of the cell the model has.
-        tied: whether the projection to the vocabulary has the weights of the embeddings.
-        bias: whether there are biases: of the cell, on the side of its hidden state, and of the
-            projection. The published numbers of parameters are those without.
-        dropout: probability that an input of a layer or of the projection is zeroed; this and the
-            other two are the same for all steps of a window (Gal & Ghahramani 2016).
-        recurrent_dropout: the same for the hidden state, where the next step reads it.
-        word_dropout: probability that a word is embedded as zeros, wherever it stands.
-        compile: whether a step of the cell is compiled, where a compiler is: that takes some ten
-            seconds for each cell, and saves a few percent of the training at most on a CPU.
+        parameters: approximate size of the model; sets ``units`` for the vocabulary.
+        layers: number of layers of the cell.
+        tied: whether the projection to the vocabulary shares the weights of the embeddings.
+        bias: whether the cell's projection of the hidden state and the projection to the
+            vocabulary have biases. Published numbers of parameters are without.
+        dropout: probability of zeroing an input of a layer or of the projection. All three kinds
+            of dropout keep their masks for all steps of a window (Gal & Ghahramani 2016).
+        recurrent_dropout: probability of zeroing a hidden unit as an input of the next step.
+        word_dropout: probability of embedding a word as zeros, at all its positions.
+        compile: whether to compile a step of the cell, if there is a compiler. This takes about
+            ten seconds per cell, and saves at most a few percent of the training time on a CPU.
     """
 
     base: int = setting(8, least=1, most=1024)

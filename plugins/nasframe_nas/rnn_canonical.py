@@ -1,11 +1,11 @@
-"""One formula for all recurrent cells that are the same function up to the order of their weights.
+"""One formula for recurrent cells that are the same function up to the order of their weights.
 
-Four rewrites are known. All combinations are commutative, so operands are sorted. They are
-associative, so an operand that is itself the same combination, with nothing in between, is
-replaced by its own operands. ReLU leaves a value that cannot be negative as it is, and what cannot
-be negative can be taken out of the ReLU of a product. The injected memory is an operand like any
-other. Nothing is moved into or out of the node whose pre-activation is the new memory, since that
-value has a second reader. For cells of two leaves these find all that are equal.
+There are four rewrites. All combinations are commutative, so operands are sorted. They are
+associative, so an operand that is directly the same combination is replaced by its operands. ReLU
+keeps a nonnegative value, and nonnegative factors can be taken out of the ReLU of a product. The
+injected memory is an ordinary operand. Nothing moves into or out of the node whose pre-activation
+is the new memory, since that value has a second reader. For cells of two leaves these rewrites find
+all equal cells.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SIGNS = {"add": " + ", "mul": " * "}
 
 
 class _Term(NamedTuple):
-    """A value as a formula; ``operands`` are those of its outermost combination, if it has one."""
+    """A value as a formula; ``operands`` are those of its outermost combination, if any."""
 
     text: str
     nonnegative: bool = False
@@ -28,10 +28,10 @@ class _Term(NamedTuple):
 
 
 def formula(tree: Tree) -> str:
-    """The hidden state as a formula.
+    """Write the hidden state as a formula.
 
-    A leaf reads ``x`` and ``h``, projections of its own of the input and of the last hidden state;
-    ``c`` is the last memory, and the new one stands in braces.
+    A leaf reads ``x`` and ``h``, its own projections of the input and of the last hidden state;
+    ``c`` is the last memory, and the new memory is in braces.
     """
     terms: list[_Term] = []
     for number, node in enumerate(tree.nodes):
@@ -40,13 +40,13 @@ def formula(tree: Tree) -> str:
         else:
             term = _combine(node.combination, (terms[child] for child in tree.children(number)))
         if number == tree.memory:
-            term = _Term(f"{{{_bare(term.text)}}}", term.nonnegative)
+            term = _Term(f"{{{_strip_parentheses(term.text)}}}", term.nonnegative)
         term = _activate(node.activation, term)
         if number == tree.inject_at:
             term = _combine(tree.inject.combination, (term, _Term("c")))
             term = _activate(tree.inject.activation, term)
         terms.append(term)
-    return _bare(terms[-1].text)
+    return _strip_parentheses(terms[-1].text)
 
 
 def _combine(combination: str, terms: Iterable[_Term]) -> _Term:
@@ -73,7 +73,7 @@ def _activate(activation: str, term: _Term) -> _Term:
         inside = _combine("mul", (o for o in term.operands if not o.nonnegative))
         return _combine("mul", (*outside, _activate("relu", inside)))
     nonnegative = activation in ("sigmoid", "relu") or (activation == "tanh" and term.nonnegative)
-    return _Term(f"{activation}({_bare(term.text)})", nonnegative)
+    return _Term(f"{activation}({_strip_parentheses(term.text)})", nonnegative)
 
 
 def _join(combination: str, operands: list[str]) -> str:
@@ -82,6 +82,6 @@ def _join(combination: str, operands: list[str]) -> str:
     return f"({_SIGNS[combination].join(operands)})"
 
 
-def _bare(text: str) -> str:
-    """Without the parentheses around a whole combination."""
+def _strip_parentheses(text: str) -> str:
+    """Remove the parentheses around a whole combination."""
     return text[1:-1] if text.startswith("(") else text

@@ -1,8 +1,8 @@
 """The recurrent cell of a tree as a module (section 3.4 of the paper).
 
-The weights lie as in TensorFlow's ``NASCell``: the columns of leaf 0, then those of leaf 1, and
-so on. A bias, if any, belongs to the projection of the hidden state, and the optional projection of
-the hidden state comes after the cell; both are that code's, the paper has neither.
+Weights are laid out as in TensorFlow's ``NASCell``: the columns of leaf 0, then of leaf 1, and so
+on. As in that code, but not in the paper, the projection of the hidden state can have a bias, and
+the hidden state can be projected after the cell.
 
 Shapes: T time, B batch, I inputs, U units, P hidden size (U without a projection), G = leaves * U.
 """
@@ -21,7 +21,7 @@ State = tuple[Tensor, Tensor]
 
 
 class TreeCell(nn.Module):
-    """A recurrent cell without any parameters but its leaves' projections.
+    """A recurrent cell; its only parameters are the projections of its leaves.
 
     Args:
         tree: the cell.
@@ -29,7 +29,7 @@ class TreeCell(nn.Module):
         units: size of the memory.
         bias: whether the projections of the hidden state have a bias.
         projection: the size to which the hidden state is projected; ``None`` leaves it as it is.
-        compile: whether ``unroll`` compiles what is done at each step.
+        compile: whether ``unroll`` compiles the step.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class TreeCell(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights as those of ``torch.nn.LSTM``, uniformly within +-1 / sqrt(units)."""
+        """Draw all weights uniformly within +-1 / sqrt(units), as ``torch.nn.LSTM`` does."""
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(self.units**-0.5), self.units**-0.5)
 
     def forward(self, x_BI: Tensor, state: State) -> State:
-        """One step: the new state."""
+        """Compute one step; returns the new state."""
         c_BU, h_BP = state
-        weight_x, weight_h, bias = self._weights()
+        weight_x, weight_h, bias = self._order_weights()
         h_BG = h_BP @ weight_h if bias is None else h_BP @ weight_h + bias
         c_BU, h_BU = step(self.layout, x_BI @ weight_x, h_BG, c_BU)
         return c_BU, self.project(h_BU)
@@ -69,14 +69,17 @@ class TreeCell(nn.Module):
     def unroll(
         self, x_TBI: Tensor, state: State, mask_BU: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """All steps of a sequence, for a cell without projection: hidden states and the last state.
+        """Compute all steps of a sequence, for a cell without projection.
 
         Args:
             x_TBI: the inputs.
             state: the state before the first step.
-            mask_BU: what the hidden state is multiplied by where the next step reads it.
+            mask_BU: factors of the hidden state as an input of the next step.
+
+        Returns:
+            The hidden states (T, B, U) and the last state.
         """
-        weight_x, weight_h, bias = self._weights()
+        weight_x, weight_h, bias = self._order_weights()
         gates_TBG = x_TBI @ weight_x
         weights = (w if w is None else w.to(gates_TBG.dtype) for w in (weight_h, bias))
         h_TBU, c_BU = Unroll.apply(
@@ -84,15 +87,15 @@ class TreeCell(nn.Module):
         )
         return h_TBU, (c_BU, h_TBU[-1])
 
-    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The weights with the leaves in the order in which they are computed."""
+    def _order_weights(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the weights with the leaves in the order of computation."""
         order, bias = self.layout.order, self.bias
         if order == tuple(range(len(order))):
             return self.weight_x, self.weight_h, bias
-        weight_x, weight_h = (_take(w, order) for w in (self.weight_x, self.weight_h))
-        return weight_x, weight_h, None if bias is None else _take(bias, order)
+        weight_x, weight_h = (_reorder(w, order) for w in (self.weight_x, self.weight_h))
+        return weight_x, weight_h, None if bias is None else _reorder(bias, order)
 
 
-def _take(weight: Tensor, order: tuple[int, ...]) -> Tensor:
+def _reorder(weight: Tensor, order: tuple[int, ...]) -> Tensor:
     parts = weight.chunk(len(order), -1)
     return torch.cat([parts[leaf] for leaf in order], -1)

@@ -1,9 +1,9 @@
-"""A step of a cell as one compiled kernel, where a compiler is.
+"""A step of a cell as one compiled kernel, if there is a compiler.
 
-A cell compiles for some ten seconds on a core, and what it saves is the launching of a step's two
-dozen small kernels in the forward pass: on a CPU a few percent at 200 units and nothing at 650.
-That is no bargain in a search, whose children are each another cell; it is there for the long
-training of one cell, on a device whose launches cost more.
+A cell takes about ten seconds to compile on a core. This saves launching about two dozen small
+kernels a step in the forward pass: on a CPU a few percent at 200 units and nothing at 650. It does
+not pay in a search, where each child is another cell, but in the long training of one cell on a
+device with costly launches.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _LOG = logging.getLogger(__name__)
 
 
 class CompiledStep:
-    """What ``step`` computes, compiled on first use; without a compiler it stays as it is."""
+    """A compiled step: compiled at the first call, or left as it is without a compiler."""
 
     def __init__(self, layout: Layout) -> None:
         def own(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
             return step(layout, x, h, c)
 
-        # PyTorch counts how often a code object is compiled, and gives up at 8: each cell gets
-        # its own. (A ``partial`` would be compiled inside one of PyTorch's, the same for all.)
+        # PyTorch stops compiling a code object after 8 times: each cell gets its own. (A
+        # ``partial`` would be compiled inside a code object of PyTorch, shared by all.)
         own.__code__ = own.__code__.replace()
         self._eager: Callable[..., tuple[Tensor, Tensor]] = own
         self._compiled = torch.compile(own)
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The new memory and the new hidden state."""
+        """Compute the new memory and the new hidden state."""
         if c.is_meta:
             return self._eager(x, h, c)
         try:
@@ -47,5 +47,5 @@ class CompiledStep:
 
 @cache
 def compiled_step(layout: Layout) -> CompiledStep:
-    """The compiled step of a cell, shared by all its layers."""
+    """Compile the step of a cell, once for all its layers."""
     return CompiledStep(layout)

@@ -1,9 +1,9 @@
-"""The language model in which the paper trains its cells (sections 3.4 and 4.2).
+"""The paper's language model, in which cells are trained (sections 3.4 and 4.2).
 
 Embeddings, layers of one cell, and a projection to the vocabulary; embeddings are as wide as the
-layers, so that the projection can share their weights. Dropout is that of Gal & Ghahramani, "A
-Theoretically Grounded Application of Dropout in Recurrent Neural Networks" (2016), which the paper
-follows: masks differ between sequences and layers, and stay the same for all steps of a window.
+layers, so that the projection can share their weights. Dropout follows Gal & Ghahramani, "A
+Theoretically Grounded Application of Dropout in Recurrent Neural Networks" (2016), as in the paper:
+masks differ between sequences and layers, but not between the steps of a window.
 
 Shapes: T time, B batch, K entries of the vocabulary, U units.
 """
@@ -23,15 +23,15 @@ class LanguageModel(nn.Module):
 
     Args:
         tree: the cell.
-        vocabulary: how many tokens there are.
+        vocabulary: the number of tokens.
         units: width of the embeddings and of each layer.
-        layers: how many layers there are.
-        tied: whether the projection to the vocabulary has the weights of the embeddings.
+        layers: the number of layers.
+        tied: whether the projection to the vocabulary shares the weights of the embeddings.
         bias: whether cells and projection have a bias.
-        dropout: probability that an input of a layer, or of the projection, is zeroed.
-        recurrent_dropout: the same for the hidden state, where the next step reads it.
-        word_dropout: probability that a word is embedded as zeros, wherever it stands.
-        compile: whether a step of the cells is compiled.
+        dropout: probability of zeroing an input of a layer or of the projection.
+        recurrent_dropout: probability of zeroing a hidden unit as an input of the next step.
+        word_dropout: probability of embedding a word as zeros, at all its positions.
+        compile: whether to compile the step of the cells.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class LanguageModel(nn.Module):
             TreeCell(tree, units, units, bias=bias, compile=compile) for _ in range(layers)
         )
         self.output = nn.Linear(units, vocabulary, bias=bias)
-        # Cells that multiply make small values smaller: from embeddings within 0.1, as LSTMs often
-        # have them, they learn far more slowly.
+        # Cells that multiply shrink small values: with embeddings within 0.1, common for LSTMs,
+        # they learn far more slowly.
         nn.init.uniform_(self.embedding.weight, -0.5, 0.5)
         if tied:
             self.output.weight = self.embedding.weight
@@ -66,11 +66,11 @@ class LanguageModel(nn.Module):
     def forward(
         self, x_TB: Tensor, state: tuple[State, ...] | None
     ) -> tuple[Tensor, tuple[State, ...]]:
-        """Logits (T, B, K) of the token after each one, and the state of each layer.
+        """Predict the next token at each step; returns logits (T, B, K) and each layer's state.
 
         Args:
             x_TB: tokens.
-            state: what the last window gave, or ``None`` at the beginning.
+            state: the state after the last window, or ``None`` for the first.
         """
         y_TBU = self._embed(x_TB)
         zeros_BU = y_TBU.new_zeros(y_TBU.shape[1:])
@@ -98,7 +98,7 @@ class LanguageModel(nn.Module):
         return y_TBU if mask_BU is None else y_TBU * mask_BU
 
     def _mask(self, shape: tuple[int, ...], probability: float) -> Tensor | None:
-        """What to multiply by in training: 0 with this probability, else such that means stay."""
+        """Draw a dropout mask for training: 0 with this probability, scaled to keep the mean."""
         if not self.training or probability == 0:
             return None
         kept = 1 - probability

@@ -1,4 +1,4 @@
-"""The recurrent cell as its tree (figure 5 of the paper): inputs below, the hidden state above."""
+"""Drawing of a recurrent cell as a tree (figure 5 of the paper): inputs below, output above."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ X, H, C, INJECT, NEW_H, NEW_C = "x(t)", "h(t-1)", "c(t-1)", "inject", "h(t)", "c
 
 
 def draw(tree: Tree) -> Drawing:
-    """The drawing of a cell; the new memory is a node's value before its activation."""
+    """Draw a cell; the new memory is a node's value before its activation."""
     return Drawing(tuple(_boxes(tree)), tuple(_arrows(tree)))
 
 
@@ -33,13 +33,13 @@ def _arrows(tree: Tree) -> Iterator[tuple[str, str]]:
         yield X, f"node{number}"
         yield H, f"node{number}"
     for number in range(tree.base, len(tree.nodes)):
-        yield from ((_output(tree, child), f"node{number}") for child in tree.children(number))
+        yield from ((_output_box(tree, child), f"node{number}") for child in tree.children(number))
     yield f"node{tree.inject_at}", INJECT
     yield C, INJECT
-    yield _output(tree, len(tree.nodes) - 1), NEW_H
+    yield _output_box(tree, len(tree.nodes) - 1), NEW_H
     yield f"node{tree.memory}", NEW_C
 
 
-def _output(tree: Tree, number: int) -> str:
-    """Where what a node gives can be read."""
+def _output_box(tree: Tree, number: int) -> str:
+    """Name the box that holds a node's output."""
     return INJECT if number == tree.inject_at else f"node{number}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """The language model around a cell; ``NASRNNConfig`` documents each of it."""
+    """The language model around a cell; ``NASRNNConfig`` documents each setting."""
 
     units: int
     parameters: int | None
@@ -40,11 +40,11 @@ class ModelSettings:
 
 
 class NASRNNSpace(SearchSpace):
-    """A combination and an activation for each node and for cell inject, and two nodes.
+    """Recurrent cells: a combination and an activation per node and for cell inject, and two nodes.
 
     Args:
         base: leaves of the tree.
-        extended: whether there are the combination ``max`` and the activation ``sin``.
+        extended: whether to add the combination ``max`` and the activation ``sin``.
         model: the language model around the cell.
     """
 
@@ -69,7 +69,7 @@ class NASRNNSpace(SearchSpace):
         return LanguageModel(
             decode(architecture.tokens),
             task.outputs,
-            self._units(task.outputs),
+            self._compute_units(task.outputs),
             layers=model.layers,
             tied=model.tied,
             bias=model.bias,
@@ -80,30 +80,33 @@ class NASRNNSpace(SearchSpace):
         )
 
     def canonical(self, architecture: Architecture) -> str:
-        """The cell's formula: the same for cells that differ in the order of their weights."""
+        """Write the cell's formula, equal for cells that differ only in the order of weights."""
         return formula(decode(architecture.tokens))
 
     def describe(self, architecture: Architecture) -> str:
-        """The cell's formula; ``c`` is the last memory, and the new one stands in braces."""
+        """Write the cell's formula; ``c`` is the last memory, the new memory is in braces."""
         return formula(decode(architecture.tokens))
 
     def draw(self, architecture: Architecture) -> Drawing:
-        """The cell as a tree."""
+        """Draw the cell as a tree."""
         return draw(decode(architecture.tokens))
 
     def encode(self, name: str) -> Architecture:
-        """The tokens of a published cell.
+        """Encode a published cell.
 
         Raises:
-            NasframeError: if there is no such cell, or it is not in this space.
+            NasframeError: if the name is unknown or the cell is not in this space.
         """
         tree = published_tree(name)
         if tree.base != self._base:
-            raise NasframeError(f"{name} has base={tree.base}, this space base={self._base}")
+            raise NasframeError(
+                f"{name} has base={tree.base}, this space base={self._base}; "
+                f"set search_space.base={tree.base}"
+            )
         return Architecture(encode(tree))
 
-    def _units(self, vocabulary: int) -> int:
-        """The width at which a model has about as many parameters as are wanted."""
+    def _compute_units(self, vocabulary: int) -> int:
+        """Compute the width at which a model has about ``parameters`` parameters."""
         model = self._model
         if model.parameters is None:
             return model.units
@@ -114,6 +117,6 @@ class NASRNNSpace(SearchSpace):
         if model.parameters < a + b + c:
             raise NasframeError(
                 f"search_space.parameters={model.parameters}: a model of one unit for a "
-                f"vocabulary of {vocabulary} has {a + b + c}"
+                f"vocabulary of {vocabulary} already has {a + b + c}; set more"
             )
         return round((math.sqrt(b * b + 4 * a * (model.parameters - c)) - b) / (2 * a))

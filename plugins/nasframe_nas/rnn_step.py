@@ -1,7 +1,7 @@
 """One step of a recurrent cell, element by element, for a group of leaves at a time.
 
-The projections of all leaves lie side by side; their order is that of ``Layout``, in which leaves
-of the same combination and activation are neighbours, so that they are computed together.
+The projections of all leaves lie side by side, in the order of ``Layout``: leaves with the same
+combination and activation are neighbours, and are computed together.
 
 Shapes: ... time and batch, U units; gates have base * U columns.
 """
@@ -22,7 +22,7 @@ COMBINATIONS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mul": torch.mul,
     "max": torch.maximum,
 }
-"""How to compute each combination."""
+"""The function of each combination."""
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
@@ -31,7 +31,7 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "sin": torch.sin,
 }
-"""How to compute each activation."""
+"""The function of each activation."""
 
 
 Groups = Sequence[Tensor]
@@ -40,13 +40,13 @@ Groups = Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Layout:
-    """In which order the leaves of a cell are computed.
+    """The order in which the leaves of a cell are computed.
 
     Attributes:
         tree: the cell.
-        order: its leaves, starting with the inputs of the new memory.
-        groups: leaves that are computed together: their node, and how many they are.
-        memory_groups: the number of groups, from the first, that the memory depends on.
+        order: its leaves; the leaves that the new memory depends on come first.
+        groups: leaves that are computed together: their node and their number.
+        memory_groups: the number of leading groups that the memory depends on.
     """
 
     tree: Tree
@@ -60,14 +60,14 @@ class Layout:
         return all(node.combination == "add" for node, _ in self.groups)
 
     def split(self, gates: Tensor) -> Groups:
-        """The gates of each group."""
+        """Split the gates by group."""
         units = gates.shape[-1] // self.tree.base
         return torch.split(gates, [count * units for _, count in self.groups], -1)
 
 
 def arrange(tree: Tree) -> Layout:
-    """The order in which a cell has the fewest groups, given that the memory's leaves are first."""
-    read = _leaves(tree, tree.memory)
+    """Order the leaves into the fewest groups, with the leaves of the memory first."""
+    read = _find_leaves(tree, tree.memory)
 
     def kind(leaf: int) -> tuple[bool, Node]:
         return leaf not in read, tree.nodes[leaf]
@@ -82,15 +82,15 @@ def arrange(tree: Tree) -> Layout:
     )
 
 
-def _leaves(tree: Tree, node: int) -> set[int]:
+def _find_leaves(tree: Tree, node: int) -> set[int]:
     if node < tree.base:
         return {node}
     left, right = tree.children(node)
-    return _leaves(tree, left) | _leaves(tree, right)
+    return _find_leaves(tree, left) | _find_leaves(tree, right)
 
 
 def step(layout: Layout, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """The new memory and the new hidden state, each (..., U).
+    """Compute the new memory and the new hidden state, each (..., U).
 
     Args:
         layout: the cell.
@@ -102,14 +102,14 @@ def step(layout: Layout, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tenso
 
 
 def step_groups(layout: Layout, x: Groups, h: Groups, c: Tensor) -> tuple[Tensor, Tensor]:
-    """The same from the projections of each group of leaves."""
+    """Compute the same from the projections of each group of leaves."""
     tree = layout.tree
     outputs: list[Tensor] = [c] * len(tree.nodes)
     leaves = iter(layout.order)
     for number, (node, count) in enumerate(layout.groups):
         pre, output = _apply(node, x[number], h[number])
         if number == 0:
-            memory = pre  # a leaf that is the memory is a group of its own, the first
+            memory = pre  # a leaf that is the memory is alone in the first group
         for part in output.chunk(count, -1) if count > 1 else (output,):
             outputs[next(leaves)] = part
     for number, node in enumerate(tree.nodes):
@@ -124,6 +124,6 @@ def step_groups(layout: Layout, x: Groups, h: Groups, c: Tensor) -> tuple[Tensor
 
 
 def _apply(node: Node, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The pre-activation and the output of a node."""
+    """Compute the pre-activation and the output of a node."""
     pre = COMBINATIONS[node.combination](left, right)
     return pre, ACTIVATIONS[node.activation](pre)

@@ -1,15 +1,14 @@
 """The recurrent cell of the paper as plain data, and the choices that describe it (section 3.4).
 
 A cell is a full binary tree. Its ``base`` leaves are nodes 0 to base - 1; inner node base + k has
-nodes 2k and 2k + 1 as its children, which is the paper's tree for 8 leaves and a tree for any
-number of them. Node 2 * base - 2 is the root, whose output is the hidden state.
+the children 2k and 2k + 1. This is the paper's tree for 8 leaves, and a tree for any number of
+leaves. Node 2 * base - 2 is the root, whose output is the hidden state.
 
-Nodes are computed in their order, by these rules, which give each architecture one meaning. A
-leaf combines a projection of the input with one of the hidden state, an inner node the outputs of
-its children: this is its *pre-activation*. Its output is the activation of that. Then, at the node
-of *cell inject* only, the output is combined with the last memory and activated once more, and
-this is what its parent reads, or the hidden state if it is the root. The new memory is the
-pre-activation of one node, as it was before that node's activation and inject.
+Nodes are computed in their order. A leaf combines a projection of the input with one of the hidden
+state, an inner node combines the outputs of its children: this is its *pre-activation*. Its output
+is the activation of that. Only at the node of *cell inject*, the output is then combined with the
+last memory and activated again; its parent reads the result, or it is the hidden state if the node
+is the root. The new memory is the pre-activation of one node, before activation and inject.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ EXTENDED_ACTIVATIONS = (*ACTIVATIONS, "sin")
 
 
 class Node(NamedTuple):
-    """How two values become one, in the order of the paper's decisions."""
+    """A combination of two values and an activation, in the paper's order of choices."""
 
     combination: str
     activation: str
@@ -37,7 +36,7 @@ class Tree(NamedTuple):
 
     Attributes:
         nodes: leaves, then inner nodes.
-        inject: how the last memory is merged into the output of a node.
+        inject: the combination and activation that merge the last memory into a node's output.
         memory: the node whose pre-activation is the new memory (first element of cell index).
         inject_at: the node into whose output the last memory is merged (second element).
     """
@@ -53,7 +52,7 @@ class Tree(NamedTuple):
         return (len(self.nodes) + 1) // 2
 
     def children(self, node: int) -> tuple[int, int]:
-        """The two nodes that an inner node reads."""
+        """Return the two nodes that an inner node reads."""
         first = 2 * (node - self.base)
         return first, first + 1
 
@@ -80,11 +79,11 @@ NAS_PTB = Tree(
     memory=12,
     inject_at=8,
 )
-"""The cell found on Penn Treebank; the paper draws it, TensorFlow's ``NASCell`` is its code."""
+"""The cell found on Penn Treebank: drawn in the paper, and TensorFlow's ``NASCell`` as code."""
 
 
 def choices(base: int, combinations: Sequence[str], activations: Sequence[str]) -> Iterator[Choice]:
-    """The decisions in the paper's order: each node's two, cell inject's two, cell index's two."""
+    """Make the choices in the paper's order: two per node, then cell inject and cell index."""
     nodes = tuple(range(2 * base - 1))
     for name in (*(f"node{n}" for n in nodes), "inject"):
         yield Choice(f"{name}.combination", tuple(combinations))
@@ -94,14 +93,14 @@ def choices(base: int, combinations: Sequence[str], activations: Sequence[str]) 
 
 
 def decode(tokens: Sequence[int]) -> Tree:
-    """The cell of these tokens. The paper's options come first in the extended menus."""
+    """Decode the tokens of a cell; the paper's options come first in the extended menus."""
     pairs = zip(tokens[:-2:2], tokens[1:-2:2], strict=True)
     *nodes, inject = (Node(EXTENDED_COMBINATIONS[c], EXTENDED_ACTIVATIONS[a]) for c, a in pairs)
     return Tree(tuple(nodes), inject, memory=tokens[-2], inject_at=tokens[-1])
 
 
 def encode(tree: Tree) -> tuple[int, ...]:
-    """The tokens of a cell."""
+    """Encode a cell as tokens."""
     pairs = (
         (EXTENDED_COMBINATIONS.index(node.combination), EXTENDED_ACTIVATIONS.index(node.activation))
         for node in (*tree.nodes, tree.inject)

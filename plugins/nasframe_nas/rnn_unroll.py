@@ -1,10 +1,9 @@
-"""A recurrent cell over all steps of a sequence, with a backward pass of its own.
+"""A recurrent cell over all steps of a sequence, with its own backward pass.
 
-Beside its two matrix products a cell of this space works element by element. So the new hidden
-state and the new memory depend on each gate, and on the last memory, through one number for each
-element: the backward pass gets these from autograd for many steps at once, and its own loop over
-time is a product and a sum for each of them and one matrix product. The gradient of the weights is
-one product over all steps.
+Apart from its two matrix products, a cell of this space works element by element. So the new hidden
+state and the new memory have one derivative per element for each gate and for the last memory.
+Autograd computes these for many steps at once. The loop back through time then needs only products,
+sums and one matrix product a step. The gradient of the weights is one product over all steps.
 
 Shapes: T time, B batch, U units, G = leaves * U gates.
 """
@@ -22,11 +21,11 @@ from nasframe_nas.rnn_compile import compiled_step
 from nasframe_nas.rnn_step import Layout, step, step_groups
 
 _CHUNK = 65536
-"""A CPU differentiates so many elements of the memory at once: then its cache holds them."""
+"""Elements of the memory that a CPU differentiates at once, so that they fit into its cache."""
 
 
 class Unroll(torch.autograd.Function):
-    """Hidden states (T, B, U) and the last memory (B, U), from the gates of the inputs."""
+    """Computes hidden states (T, B, U) and the last memory (B, U) from the gates of the inputs."""
 
     @staticmethod
     def forward(
@@ -40,11 +39,11 @@ class Unroll(torch.autograd.Function):
         layout: Layout,
         compile: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Keep the gates, what entered each matrix product, and the memories."""
+        """Compute all steps; keeps gates, inputs of the matrix products and memories."""
         advance = compiled_step(layout) if compile else partial(step, layout)
         gates_TBG = torch.empty_like(x_TBG)
         read, hidden, memories = [], [], [c_BU]
-        # Detached, since the compiler warns of views of what is in a graph.
+        # Detached, since the compiler warns of views of tensors in a graph.
         for x_BG, gates_BG in zip(x_TBG.detach(), gates_TBG, strict=True):
             read_BU = (h_BU if mask_BU is None else h_BU * mask_BU).to(weight_UG.dtype)
             if bias_G is None:
@@ -65,7 +64,7 @@ class Unroll(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dh_TBU: Tensor, dc_BU: Tensor) -> tuple[Tensor | None, ...]:
-        """Go back through time, some steps at once."""
+        """Propagate gradients back through time, some steps at once."""
         x_TBG, gates_TBG, c_TBU, read_TBU, weight_UG, mask_BU = ctx.saved_tensors
         dgates_TBG = torch.empty_like(gates_TBG)
         dx_TBG = dgates_TBG if ctx.layout.all_added else torch.empty_like(x_TBG)
@@ -91,7 +90,7 @@ class Unroll(torch.autograd.Function):
 
 
 class _Steps:
-    """Some steps of a cell, and how their results change with each gate and with the memory."""
+    """The derivatives of some steps of a cell with respect to each gate and the memory."""
 
     def __init__(self, layout: Layout, x: Tensor, gates: Tensor, c: Tensor) -> None:
         steps, batch, units = c.shape
@@ -111,7 +110,7 @@ class _Steps:
         self._h_c, self._c_c = h_c.unbind(), c_c.unbind()
 
     def back(self, t: int, dh_BU: Tensor, dc_BU: Tensor, dgates_BG: Tensor) -> Tensor:
-        """Write the gradients of one step's gates; returns that of its last memory."""
+        """Write the gradients of one step's gates; returns the gradient of its last memory."""
         dh, dc = dh_BU.unsqueeze(1), dc_BU.unsqueeze(1)
         c_gates = self._c_gates[t]
         dgates = dgates_BG.view(self._h_gates[t].shape)
@@ -122,7 +121,7 @@ class _Steps:
     def back_to_inputs(
         self, dh_TBU: Tensor, dc_TBU: Tensor, dgates_TBG: Tensor, dx_TBG: Tensor
     ) -> None:
-        """Write the gradients of the input's gates: where these are added, those of the gates."""
+        """Write the gradients of the input's gates; if these are added, they equal the gates'."""
         groups = self._layout.groups
         other = [k for k, (node, _) in enumerate(groups) if node.combination != "add"]
         grads = torch.autograd.grad(self._new, [self._x_groups[k] for k in other], (dc_TBU, dh_TBU))

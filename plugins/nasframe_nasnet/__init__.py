@@ -1,4 +1,4 @@
-"""The NASNet search space: a Normal and a Reduction cell, stacked to a network for images.
+"""The NASNet search space: a Normal and a Reduction cell, stacked into networks for images.
 
 Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition" (CVPR 2018).
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig] | SearchSpaceConfig]:
-    """The paper's space, and a small one whose children learn 8x8 digits in seconds."""
-    # On digits 20 to 25 ms a step of 64 on one core, and nine in ten pass 0.9 in four epochs.
+    """The paper's space, and a small space for 8x8 digits, which trains in seconds."""
+    # On digits, 20 to 25 ms per step of 64 on one core; nine in ten pass 0.9 in four epochs.
     small = NASNetConfig(blocks=3, cells=1, filters=8, stages=2)
     return {"nasnet": NASNetConfig, "nasnet_small": small}
 
@@ -45,7 +45,7 @@ def published(name: str, **settings: Any) -> nn.Module:
         settings: arguments of ``nasframe_nasnet.zoo.nasnet_a``.
 
     Raises:
-        NasframeError: if there is no such network, or a setting is wrong.
+        NasframeError: if the name is unknown or a setting is invalid.
     """
     from nasframe_nasnet.published_cells import look_up
 
@@ -54,11 +54,11 @@ def published(name: str, **settings: Any) -> nn.Module:
 
 @hookimpl
 def nasframe_recipes() -> Mapping[str, RecipeConfig]:
-    """The training of the paper's final networks, as in slim, and the same in a few minutes.
+    """Training of the paper's final networks, as in slim, and a version that takes minutes.
 
-    Not said there of CIFAR-10: cutout's side, which is that of DeVries and Taylor (2017); and the
-    crop from 40 pixels and the mirroring, which are the paper's for the search. That of ImageNet is
-    slim's for the large network; its epochs are the 250,000 steps over which drop path grows.
+    For CIFAR-10, slim does not give the side of cutout, here from DeVries and Taylor (2017), nor
+    the crop from 40 pixels and the mirroring, here from the paper's search. For ImageNet, the
+    recipe is slim's for the large network; drop path grows over 250,000 steps, here 312 epochs.
     """
     cifar10 = RecipeConfig(
         epochs=600,
@@ -96,7 +96,7 @@ def nasframe_recipes() -> Mapping[str, RecipeConfig]:
         "nasnet_cifar10": cifar10,
         "nasnet_cifar10_small": replace(cifar10, epochs=30, cutout=8, search_space=small),
         "nasnet_imagenet": imagenet,
-        # The rate and the average are those of fewer images in a step, and of fewer steps.
+        # Learning rate and moving average are adapted to smaller batches and fewer steps.
         "nasnet_imagenet_small": replace(
             imagenet,
             epochs=30,

@@ -1,4 +1,4 @@
-"""From the settings of a network and two cells to a network."""
+"""Builds a network from its settings and two cells."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nasframe_nasnet.stacking import DropPathSchedule, Skeleton, Stacking
 
 
 def assemble(stacking: Stacking, normal: Genotype, reduction: Genotype, task: TaskShape) -> NASNet:
-    """Make the network of two cells.
+    """Build the network of two cells.
 
     Args:
-        stacking: the skeleton, and what belongs to the training.
+        stacking: the skeleton and the settings of the training.
         normal: the cell that keeps the size of its map.
         reduction: the cell that halves it.
         task: channels and size of the images, and the number of classes.
@@ -32,17 +32,19 @@ def assemble(stacking: Stacking, normal: Genotype, reduction: Genotype, task: Ta
     Raises:
         NasframeError: if the images are too small for the skeleton or the auxiliary classifier.
     """
-    photographs = stacking.skeleton is Skeleton.imagenet
+    imagenet = stacking.skeleton is Skeleton.imagenet
     channels, *size = task.input_shape
-    if photographs and min(size) < 3:
-        raise NasframeError(f"skeleton=imagenet: images of {size[0]}x{size[1]} are too small")
-    stem_channels = stacking.stem_multiplier * (32 if photographs else stacking.filters)
-    stem = (imagenet_stem if photographs else cifar_stem)(channels, stem_channels)
-    layers = _layers(stacking, normal, reduction)
-    # Two stages of Normal cells and the Reduction cell between them come before it.
-    place = 2 * stacking.cells + (2 if photographs else 0)
+    if imagenet and min(size) < 3:
+        raise NasframeError(
+            f"skeleton=imagenet: images of {size[0]}x{size[1]} are too small; use skeleton=cifar"
+        )
+    stem_channels = stacking.stem_multiplier * (32 if imagenet else stacking.filters)
+    stem = (imagenet_stem if imagenet else cifar_stem)(channels, stem_channels)
+    layers = _stack_layers(stacking, normal, reduction)
+    # After two stages of Normal cells and the Reduction cell between them.
+    place = 2 * stacking.cells + (2 if imagenet else 0)
     head = (
-        _auxiliary(stacking, layers[: place + 1], size, task.outputs)
+        _build_auxiliary(stacking, layers[: place + 1], size, task.outputs)
         if stacking.auxiliary
         else None
     )
@@ -54,17 +56,17 @@ def assemble(stacking: Stacking, normal: Genotype, reduction: Genotype, task: Ta
         dropout=stacking.dropout,
         auxiliary=head,
         auxiliary_place=place,
-        stem_stride=2 if photographs else 1,
+        stem_stride=2 if imagenet else 1,
     )
-    if photographs:
-        # Not slim's momentum, which would leave the statistics of a short training unfinished.
+    if imagenet:
+        # Not slim's momentum: in a short training, the running statistics would not converge.
         set_norms(network, eps=1e-3, momentum=0.1)
     return network
 
 
-def _layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> list[Layer]:
-    photographs = stacking.skeleton is Skeleton.imagenet
-    first = stem_cells(reduction, stacking.filters) if photographs else []
+def _stack_layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> list[Layer]:
+    imagenet = stacking.skeleton is Skeleton.imagenet
+    first = stem_cells(reduction, stacking.filters) if imagenet else []
     stages = stack(
         normal,
         reduction,
@@ -77,8 +79,10 @@ def _layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> list[L
     return with_drop_path([*first, *stages], 1 - stacking.drop_path_keep, by_depth=by_depth)
 
 
-def _auxiliary(stacking: Stacking, layers: list[Layer], size: list[int], outputs: int) -> nn.Module:
-    """The head on the output of the last of these layers."""
+def _build_auxiliary(
+    stacking: Stacking, layers: list[Layer], size: list[int], outputs: int
+) -> nn.Module:
+    """Build the auxiliary head on the output of the last of these layers."""
     if stacking.skeleton is Skeleton.imagenet:
         size = [(side - 1) // 2 for side in size]
     shrink = 2 ** sum(layer.stride == 2 for layer in layers)

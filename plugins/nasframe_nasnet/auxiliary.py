@@ -1,4 +1,4 @@
-"""The second classifier that a NASNet has while it trains (the paper's A.7; shapes as in slim)."""
+"""The second classifier of a NASNet in training (the paper's A.7; shapes as in slim)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from nasframe import NasframeError
 from nasframe_nasnet.layers import Pointwise, ReluFirst
 
 WINDOW = 5
-"""Side of the averaging window, and so of the smallest map that the head can read."""
+"""Side of the averaging window, and of the smallest valid map."""
 
 
 def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Module:
-    """From a map (N, C, H, W) to logits (N, outputs).
+    """Build the classifier of a map (N, C, H, W), with logits (N, outputs).
 
-    Averages 5x5 windows, and looks at all of these with one convolution.
+    It averages 5x5 windows, and then has one convolution over all of them.
 
     Args:
-        channels: of the map.
+        channels: channels of the map.
         size: height and width of the map.
         outputs: the number of classes.
 
@@ -27,7 +27,7 @@ def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Mod
     if min(size) < WINDOW:
         raise NasframeError(
             f"auxiliary=true: the map before the second Reduction cell is {size[0]}x{size[1]}, "
-            "and must be 5x5 or larger: take larger images, or auxiliary=false (of a recipe: "
+            "but must be 5x5 or larger; use larger images or auxiliary=false (in a recipe: "
             "recipe.search_space.auxiliary)"
         )
     height, width = ((side - WINDOW) // 3 + 1 for side in size)

@@ -1,8 +1,7 @@
-"""One form for all NASNet cells that are the same graph.
+"""A canonical form of NASNet cells.
 
-Swapping the operands of a block, and reordering independent blocks, give the
-same network up to the order of its channels. A state with two readers is not the same as two equal
-states with one reader each.
+Swapping the operands of a block and reordering independent blocks change only the order of a
+network's channels. A state with two readers differs from two equal states with one reader each.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ Row = tuple[int, ...]
 
 
 def canonical(tokens: Sequence[int]) -> tuple[int, ...]:
-    """The smallest of the token sequences that describe the same cell.
+    """Find the smallest token sequence of the same cell.
 
-    Blocks get their places one by one, and the smallest row that can come next comes
-    next. Blocks whose rows are equal do the same to the same states: each is tried, save that
-    those without readers stand for one another.
+    Blocks are placed one by one; the smallest row of all possible next blocks is the next. Blocks
+    with equal rows compute the same from the same states: each is tried, but only one of the blocks
+    without readers.
     """
     rows = split(tokens)
     read = {state for row in rows for state in row[:2]}
@@ -40,9 +39,9 @@ def canonical(tokens: Sequence[int]) -> tuple[int, ...]:
 
 
 def sort_operands(tokens: Sequence[int]) -> tuple[int, ...]:
-    """The cell with each block's operands in order, and the blocks where they are.
+    """Sort the operands of each block, but not the blocks.
 
-    It is all that may be changed where states leave the cell by their numbers.
+    For cells whose output states are set by number, so that blocks must keep their places.
     """
     rows = split(tokens)
     numbers = {state: state for state in range(len(rows) + 2)}

@@ -1,9 +1,9 @@
 """A NASNet cell as a module (section 3 of the paper; shapes are aligned as in the authors' code).
 
-At its entry a cell brings the last cell's map to its own channels by ReLU, 1x1 convolution and
-batch norm. The map of the cell before that goes through ReLU and a factorized reduction if it is
-larger, through the same as the last one if only its channels differ, and else stays as it is. The
-first cell reads the stem as both, the second time as it is.
+A cell first converts the last cell's map to its own channels by ReLU, 1x1 convolution and batch
+norm. The map of the cell before that goes through ReLU and a factorized reduction if it is larger,
+through ReLU, 1x1 convolution and batch norm if only its channels differ, and otherwise stays
+unchanged. The first cell reads the stem as both inputs, unchanged as the second.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -28,7 +28,7 @@ from nasframe_nasnet.operations import COMBINERS, OPERATIONS
 
 
 class Shape(NamedTuple):
-    """What is known of a map before any image: its channels, and how often it was halved."""
+    """The static shape of a map: its channels, and how often it was halved."""
 
     channels: int
     halvings: int
@@ -40,10 +40,10 @@ class Cell(nn.Module):
     Args:
         genotype: blocks and outputs.
         filters: channels of each state.
-        stride: of the operations that read one of the two inputs; all others have 1.
+        stride: stride of operations on the two inputs; all others have 1.
         current: shape of the last cell's output.
-        previous: shape of the output of the cell before it; ``None`` for the first cell.
-        drop: probability at which a path is dropped at the end of the training.
+        previous: shape of the output of the cell before that; ``None`` for the first cell.
+        drop: probability of dropping a path at the end of the training.
 
     Attributes:
         shape: shape of the output.
@@ -81,18 +81,18 @@ class Cell(nn.Module):
         self.shape = Shape(filters * len(genotype.outputs), created.halvings)
 
     def forward(self, current: Map, previous: Map) -> Tensor:
-        """The output states, concatenated."""
+        """Concatenate the output states."""
         states = [Map(current.read(self.align_current)), Map(previous.read(self.align_previous))]
         blocks = zip(self.genotype.blocks, self.left, self.right, self.combine, strict=True)
         for block, left, right, combine in blocks:
-            left_NCHW = self._path(block.left_op, states[block.left_state].read(left))
-            right_NCHW = self._path(block.right_op, states[block.right_state].read(right))
+            left_NCHW = self._drop(block.left_op, states[block.left_state].read(left))
+            right_NCHW = self._drop(block.right_op, states[block.right_state].read(right))
             states.append(Map(combine(left_NCHW, right_NCHW)))
         outputs = zip(self.genotype.outputs, self.align_outputs, strict=True)
         return torch.cat([states[state].read(align) for state, align in outputs], 1)
 
-    def _path(self, op: str, y_NCHW: Tensor) -> Tensor:
-        """What an operation gives, or nothing of it; in slim, an identity is never dropped."""
+    def _drop(self, op: str, y_NCHW: Tensor) -> Tensor:
+        """Apply drop path to an operation's output; as in slim, never to an identity."""
         if op == "identity":
             return y_NCHW
         kept_NCHW: Tensor = self.drop_path(y_NCHW)

@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 class NASNetConfig(SearchSpaceConfig):
     """NASNet's two cells (Zoph et al. 2018, 3), for images of any size.
 
-    The defaults are the paper's; it does not say how wide the children of its search were, and 32
-    is the width of its smallest network (6 @ 768). What the paper leaves open is as in the authors'
-    code, "slim" (tensorflow/models, research/slim/nets/nasnet).
+    The defaults are the paper's. It does not state the width of the children in its search; 32 is
+    the width of its smallest network (6 @ 768). Details that the paper leaves open follow the
+    authors' code, "slim" (tensorflow/models, research/slim/nets/nasnet).
 
     Attributes:
         blocks: blocks in a cell (the paper's B).
         cells: Normal cells in a stage (the paper's N).
         filters: channels of a cell's states in the first stage; each later stage has twice as many.
         stages: groups of Normal cells; a Reduction cell stands between two of them.
-        skeleton: ``cifar`` begins with a convolution at full resolution, ``imagenet`` with a
-            strided one and two Reduction cells of a quarter and a half of ``filters``.
+        skeleton: ``cifar`` starts with a convolution at full resolution, ``imagenet`` with a
+            strided convolution and two Reduction cells of a quarter and a half of ``filters``.
         stem_multiplier: channels of the first convolution, in ``filters`` (``cifar``) or in units
             of 32 (``imagenet``).
-        skip_reduction: the cell after a Reduction cell reads, as its second input, what that one
-            read as second, not as first; slim's ``skip_reduction_layer_input``.
-        normal_outputs: the output states of a Normal cell; null for all states that no block reads.
-        reduction_outputs: the same for a Reduction cell.
-        auxiliary: train a second classifier, whose loss counts 0.4 times, on the last cell before
-            the second Reduction cell; its map must be 5x5 or larger.
+        skip_reduction: the second input of the cell after a Reduction cell is the Reduction cell's
+            second input, not its first; slim's ``skip_reduction_layer_input``.
+        normal_outputs: output states of a Normal cell; null for all states that no block reads.
+        reduction_outputs: output states of a Reduction cell.
+        auxiliary: train a second classifier, with 0.4 times its loss, on the last cell before the
+            second Reduction cell; its map must be 5x5 or larger.
         drop_path_keep: share of the paths in a cell that are kept at the end of the training; 1
             drops none, and the paper's network for CIFAR-10 has 0.6.
-        drop_path_schedule: whether the share that is dropped grows with ``time`` alone, or from
-            cell to cell, too.
-        dropout: share of the features that is dropped before the classifier in training.
+        drop_path_schedule: whether the dropped share grows only with ``time``, or also from cell
+            to cell.
+        dropout: share of the features dropped before the classifier in training.
     """
 
     blocks: int = setting(5, least=1)
@@ -74,13 +74,13 @@ class NASNetConfig(SearchSpaceConfig):
         if self.auxiliary and self.stages < 3:
             raise NasframeError(
                 "auxiliary=true: its place is before the second Reduction cell; give at least "
-                f"stages=3, not {self.stages}, or auxiliary=false (of a recipe: "
+                f"stages=3, not {self.stages}, or auxiliary=false (in a recipe: "
                 "recipe.search_space.auxiliary)"
             )
         if self.skeleton is Skeleton.imagenet and self.filters < 8:
             raise NasframeError(
                 f"filters={self.filters}: must be at least 8 with skeleton=imagenet, "
-                "whose first cell has a quarter of them"
+                "whose first cell has a quarter of the filters"
             )
 
     def build(self) -> SearchSpace:
@@ -92,5 +92,5 @@ class NASNetConfig(SearchSpaceConfig):
         )
 
     def stacking(self) -> Stacking:
-        """The settings that belong to the network and not to its cells."""
+        """Return the settings of the network, without its cells."""
         return Stacking(**{item.name: getattr(self, item.name) for item in fields(Stacking)})

@@ -1,4 +1,4 @@
-"""ScheduledDropPath: drop paths of a cell, with a probability that grows during training.
+"""ScheduledDropPath: drops paths of a cell, more of them as the training proceeds.
 
 Zoph et al. 2018, section 4 and appendix A.7: the probability grows linearly with time. In the
 authors' code (slim, its default "v3") it also grows linearly from the first cell to the last.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class ScheduledDropPath(nn.Module):
-    """Drops a path for each example on its own, and divides what is kept by the share kept.
+    """Drops a path for each example independently, and rescales kept paths.
 
     Does nothing in evaluation.
 
@@ -21,7 +21,7 @@ class ScheduledDropPath(nn.Module):
         drop: probability of a drop at the end of the training.
 
     Attributes:
-        training_progress: which part of all training steps was made; set by whoever trains.
+        training_progress: the completed fraction of the training steps; set by the trainer.
     """
 
     def __init__(self, drop: float) -> None:
@@ -30,6 +30,6 @@ class ScheduledDropPath(nn.Module):
         self.training_progress = 0.0
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """The map, or zeros in its place; each call draws anew."""
+        """Return the map, or zeros in its place; each call draws again."""
         y_NCHW: Tensor = drop_path(x_NCHW, self.drop * self.training_progress, self.training)
         return y_NCHW

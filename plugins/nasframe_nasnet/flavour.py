@@ -1,7 +1,7 @@
-"""Where the published networks of two code bases differ, beside their names.
+"""Differences between two implementations of the published networks.
 
-Slim is the authors' code; timm's ``nasnetalarge`` carries their weights over to PyTorch, but its
-average pools of stride 2 count the padding, as zeros, which TensorFlow leaves out.
+Slim is the authors' code. timm's ``nasnetalarge`` has the authors' weights in PyTorch, but its
+average pools of stride 2 count the padding as zeros, which TensorFlow leaves out.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from nasframe_nasnet.stacking import Skeleton
 
 
 class Flavour(StrEnum):
-    """Whose borders of pools, and whose batch norms, a published network has."""
+    """The implementation whose pool borders and batch norms a published network has."""
 
     google = "google"
     timm = "timm"
 
 
 def season(network: nn.Module, flavour: Flavour, skeleton: Skeleton) -> None:
-    """Give a network the borders of one code base, and its settings of batch norm.
+    """Set the borders and batch norms of a network to those of one implementation.
 
     Args:
-        network: as a space builds it, with TensorFlow's borders.
-        flavour: whose.
-        skeleton: slim has other batch norms for ImageNet than for CIFAR.
+        network: a network as built by the space, with TensorFlow's borders.
+        flavour: the implementation.
+        skeleton: the skeleton, since slim's batch norms for ImageNet and CIFAR differ.
     """
     if flavour is Flavour.timm:
         set_norms(network, eps=1e-3, momentum=0.1)
@@ -39,7 +39,7 @@ def season(network: nn.Module, flavour: Flavour, skeleton: Skeleton) -> None:
 
 
 def set_norms(network: nn.Module, *, eps: float, momentum: float) -> None:
-    """Set what is added to the variances, and the weight of a batch in the running statistics."""
+    """Set epsilon and momentum of all batch norms."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps, module.momentum = eps, momentum

@@ -1,6 +1,6 @@
 """A NASNet cell as plain data, and the choices that describe it (section 3 of the paper).
 
-States are numbered: 0 is what the cell before gave (h_i), 1 what the one before that gave
+States are numbered: 0 is the output of the last cell (h_i), 1 the output of the cell before that
 (h_{i-1}), and block ``b`` makes state ``b + 2``.
 """
 
@@ -29,13 +29,13 @@ OPS = (
 """The thirteen operations in the paper's order."""
 
 COMBINES = ("add", "concat")
-"""How the two results of a block become one state."""
+"""The combinations of the two results of a block."""
 
 
 class Block(NamedTuple):
-    """A block: two states are read, each through an operation, and combined to a new state.
+    """A block: an operation on each of two states, and their combination to a new state.
 
-    The fields are in the order of the paper's five prediction steps.
+    Fields are in the order of the paper's five prediction steps.
     """
 
     left_state: int
@@ -46,38 +46,38 @@ class Block(NamedTuple):
 
 
 class Genotype(NamedTuple):
-    """A cell: its blocks, and the states whose concatenation it gives."""
+    """A cell: its blocks, and the states that are concatenated to its output."""
 
     blocks: tuple[Block, ...]
     outputs: tuple[int, ...]
 
 
 def cell_choices(cell: str, blocks: int) -> tuple[Choice, ...]:
-    """The choices of one cell: five for each block, which has ``b + 2`` states to read.
+    """Make the choices of one cell: five per block; block ``b`` can read ``b + 2`` states.
 
     Args:
         cell: the first part of their names, for example ``normal``.
-        blocks: how many blocks the cell has.
+        blocks: the number of blocks.
     """
     return tuple(
         Choice(f"{cell}.block{b}.{step}", options)
         for b in range(blocks)
-        for step, options in zip(Block._fields, _options(b + 2), strict=True)
+        for step, options in zip(Block._fields, _list_options(b + 2), strict=True)
     )
 
 
-def _options(states: int) -> tuple[tuple[int | str, ...], ...]:
+def _list_options(states: int) -> tuple[tuple[int | str, ...], ...]:
     return tuple(range(states)), tuple(range(states)), OPS, OPS, COMBINES
 
 
 def split(tokens: Sequence[int]) -> list[tuple[int, ...]]:
-    """The tokens of a cell, or of several, by block."""
+    """Split the tokens of one or more cells by block."""
     steps = len(Block._fields)
     return [tuple(tokens[start : start + steps]) for start in range(0, len(tokens), steps)]
 
 
 def decode(tokens: Sequence[int]) -> Genotype:
-    """The cell of these tokens; its outputs are the states that no block reads."""
+    """Decode the tokens of a cell; its outputs are the states that no block reads."""
     blocks = tuple(
         Block(left, right, OPS[left_op], OPS[right_op], COMBINES[combine])
         for left, right, left_op, right_op, combine in split(tokens)
@@ -87,7 +87,7 @@ def decode(tokens: Sequence[int]) -> Genotype:
 
 
 def encode(cell: Genotype) -> tuple[int, ...]:
-    """The tokens of a cell; its outputs are not among them."""
+    """Encode a cell as tokens; its outputs are not encoded."""
     return tuple(
         token
         for left, right, left_op, right_op, combine in cell.blocks
@@ -96,7 +96,7 @@ def encode(cell: Genotype) -> tuple[int, ...]:
 
 
 def describe(cell: Genotype) -> str:
-    """The cell in words: ``op(h0)+op(h1)`` for a sum, ``[op(h0), op(h1)]`` for a concatenation."""
+    """Describe a cell: ``op(h0)+op(h1)`` is a sum, ``[op(h0), op(h1)]`` a concatenation."""
     return "; ".join(map(_describe_block, cell.blocks))
 
 

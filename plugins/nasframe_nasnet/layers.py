@@ -1,8 +1,8 @@
-"""What the operations of a NASNet cell are made of.
+"""The layers of the operations of a NASNet cell.
 
-Borders follow TensorFlow's ``SAME``, as in the authors' code: a stride of 2 makes a side of n to
-ceil(n / 2), an even side is padded more at its end, and pools leave the padding out. BatchNorm has
-torch's defaults, which are also the authors' values for CIFAR-10; ``flavour`` has the others.
+Borders follow TensorFlow's ``SAME``, as in the authors' code: a stride of 2 turns a side of n into
+ceil(n / 2), an even side is padded more at its end, and pools ignore the padding. BatchNorm has
+torch's defaults, also the authors' values for CIFAR-10; ``flavour`` has the others.
 
 Shapes: N batch, C channels, H height, W width.
 """
@@ -20,19 +20,19 @@ Pair = tuple[int, int]
 
 
 class Pointwise(nn.Conv2d):
-    """A 1x1 convolution without bias, which first leaves out the pixels that it strides over.
+    """A 1x1 convolution without bias that subsamples its input before a stride.
 
-    The same as ``nn.Conv2d``, whose gradient of a strided 1x1 convolution with few channels that
-    lie innermost makes oneDNN 3.12 write past its buffer on x86, and crash.
+    Equal to ``nn.Conv2d``, whose gradient for a strided 1x1 convolution makes oneDNN 3.12 write
+    past its buffer and crash on x86, if there are few channels in channels-last order.
     """
 
     def __init__(self, channels: int, filters: int, stride: int = 1) -> None:
         super().__init__(channels, filters, 1, stride, bias=False)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map of ``filters`` channels."""
+        """Return a map of ``filters`` channels."""
         if self.stride != (1, 1):
-            # The same as slicing, whose gradient fills a map with zeros for each axis.
+            # Equal to slicing, whose gradient fills a map with zeros for each axis.
             x_NCHW = F.avg_pool2d(x_NCHW, 1, self.stride)
         return F.conv2d(x_NCHW, self.weight)
 
@@ -46,7 +46,7 @@ def conv(
     dilation: int = 1,
     groups: int = 1,
 ) -> nn.Conv2d:
-    """A convolution without bias."""
+    """Make a convolution without bias."""
     layer: nn.Conv2d = create_conv2d(  # type: ignore[no-untyped-call]
         channels,
         filters,
@@ -61,27 +61,27 @@ def conv(
 
 
 class ReluFirst(nn.Sequential):
-    """Layers after a ReLU; the first of them must not work in place."""
+    """A ReLU and more layers; the layer after the ReLU must not work in place."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(nn.ReLU(), *layers)
 
     def forward(self, x_NCHW: Tensor, *, rectified: bool = False) -> Tensor:
-        """What the layers make of a map, or of one that went through the ReLU already."""
+        """Apply the layers to a map, without the ReLU if the map is already rectified."""
         for layer in islice(self, int(rectified), None):
             x_NCHW = layer(x_NCHW)
         return x_NCHW
 
 
 class Map:
-    """A map that several modules read: its ReLU is computed once for all of them."""
+    """A map with several readers; its ReLU is computed once for all of them."""
 
     def __init__(self, x_NCHW: Tensor) -> None:
         self._x_NCHW = x_NCHW
         self._rectified_NCHW: Tensor | None = None
 
     def read(self, reader: nn.Module) -> Tensor:
-        """What a module makes of the map."""
+        """Apply a module to the map."""
         if isinstance(reader, ReluFirst):
             y_NCHW: Tensor = reader(self.rectified(), rectified=True)
         else:
@@ -89,24 +89,24 @@ class Map:
         return y_NCHW
 
     def rectified(self) -> Tensor:
-        """Its ReLU."""
+        """Return its ReLU."""
         if self._rectified_NCHW is None:
             self._rectified_NCHW = F.relu(self._x_NCHW)
         return self._rectified_NCHW
 
 
 def relu_pointwise_norm(channels: int, filters: int, stride: int = 1) -> nn.Sequential:
-    """ReLU, 1x1 convolution and batch norm: gives a map of ``filters`` channels."""
+    """Make ReLU, 1x1 convolution to ``filters`` channels, and batch norm."""
     return ReluFirst(Pointwise(channels, filters, stride), nn.BatchNorm2d(filters))
 
 
 def pointwise_norm(channels: int, filters: int) -> nn.Sequential:
-    """1x1 convolution and batch norm: the same without ReLU."""
+    """Make a 1x1 convolution to ``filters`` channels, and batch norm."""
     return nn.Sequential(Pointwise(channels, filters), nn.BatchNorm2d(filters))
 
 
 class FactorizedReduction(nn.Module):
-    """Halves a map: half of the filters see its even rows and columns, half the odd ones."""
+    """Halves a map: half of the filters read its even rows and columns, half the odd ones."""
 
     def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class FactorizedReduction(nn.Module):
         self.norm = nn.BatchNorm2d(filters)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map of ``filters`` channels and half the size, rounded up."""
+        """Return a map of ``filters`` channels and half the size, rounded up."""
         height, width = x_NCHW.shape[2:]
         odd_NCHW = x_NCHW[:, :, 1::2, 1::2]
         if height % 2 or width % 2:  # slim reads zeros past the end
@@ -125,10 +125,10 @@ class FactorizedReduction(nn.Module):
 
 
 class Pool(nn.Module):
-    """The mean or the maximum over a square window, of odd side, at stride 1 or 2.
+    """Mean or maximum over a square window of odd side, at stride 1 or 2.
 
     Attributes:
-        divisor: by what the sum over a window is divided; ``None`` for its pixels in the image.
+        divisor: divisor of the sum over a window; ``None`` for its number of pixels in the image.
     """
 
     def __init__(self, kernel: int, stride: int, *, mean: bool) -> None:
@@ -139,9 +139,9 @@ class Pool(nn.Module):
         self.divisor: int | None = None
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map with as many channels."""
+        """Return a map with as many channels."""
         kernel, stride = self.kernel, self.stride
-        # Before the first pixel; ceil_mode lets the last window go over the end.
+        # Padding before the first pixel; ceil_mode extends the last window over the end.
         height, width = (kernel // 2 - bool(stride == 2 and n % 2 == 0) for n in x_NCHW.shape[2:])
         if self.mean:
             return F.avg_pool2d(
@@ -155,27 +155,27 @@ class Pool(nn.Module):
             )
         if kernel == 3:
             return F.max_pool2d(x_NCHW, 3, stride, (height, width), ceil_mode=True)
-        # The rows' maxima first: 2k pixels are looked at for each one, not k * k.
+        # The maxima of rows first: this reads 2k pixels per output, not k * k.
         rows_NCHW = F.max_pool2d(x_NCHW, (1, kernel), (1, stride), (0, width), ceil_mode=True)
         return F.max_pool2d(rows_NCHW, (kernel, 1), (stride, 1), (height, 0), ceil_mode=True)
 
 
 class Add(nn.Module):
-    """Combines two maps to their sum."""
+    """Adds two maps."""
 
     def forward(self, left_NCHW: Tensor, right_NCHW: Tensor) -> Tensor:
-        """A map with as many channels."""
+        """Return a map with as many channels."""
         return left_NCHW + right_NCHW
 
 
 class Concat(nn.Module):
-    """Combines two maps of ``filters`` channels: concatenated, and brought back to ``filters``."""
+    """Concatenates two maps of ``filters`` channels, and projects them to ``filters`` again."""
 
     def __init__(self, filters: int) -> None:
         super().__init__()
         self.fit = relu_pointwise_norm(2 * filters, filters)
 
     def forward(self, left_NCHW: Tensor, right_NCHW: Tensor) -> Tensor:
-        """A map with as many channels as each of the two."""
+        """Return a map with as many channels as each input."""
         y_NCHW: Tensor = self.fit(torch.cat([left_NCHW, right_NCHW], 1))
         return y_NCHW

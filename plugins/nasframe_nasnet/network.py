@@ -21,9 +21,9 @@ class Layer(NamedTuple):
     Attributes:
         genotype: what it computes.
         filters: channels of its states.
-        stride: 1 of a Normal, 2 of a Reduction cell.
-        skipped: whether the next cell reads, as its second input, what this one read as second.
-        drop: probability at which its paths are dropped at the end of the training.
+        stride: 1 for a Normal, 2 for a Reduction cell.
+        skipped: whether the next cell's second input is this cell's second input.
+        drop: probability of dropping its paths at the end of the training.
     """
 
     genotype: Genotype
@@ -34,23 +34,23 @@ class Layer(NamedTuple):
 
 
 class NASNet(nn.Module):
-    """A stem, cells that each read the outputs of the two before, and a classifier.
+    """A stem, cells that each read the outputs of the last two cells, and a classifier.
 
     Args:
-        stem: from the image to the first map.
-        stem_channels: the channels of that map.
-        layers: the cells in their order.
+        stem: computes the first map from the image.
+        stem_channels: channels of the first map.
+        layers: the cells in order.
         outputs: the number of classes.
-        dropout: share of the features that is dropped before the classifier in training.
+        dropout: share of the features dropped before the classifier in training.
         auxiliary: a second classifier.
-        auxiliary_place: the index of the cell whose output that one reads.
-        stem_stride: of the stem.
+        auxiliary_place: index of the cell whose output the second classifier reads.
+        stem_stride: stride of the stem.
 
     Attributes:
-        feature_info: the last cell of each stride, in timm's words.
-        training_only_prefixes: the second classifier's.
-        auxiliary_weight: how many times the loss of the auxiliary logits counts (A.7).
-        data_config: how inputs are prepared, in timm's words; published networks have it.
+        feature_info: the last cell of each stride, in timm's format.
+        training_only_prefixes: name prefixes of the weights of the second classifier.
+        auxiliary_weight: weight of the auxiliary loss (A.7).
+        data_config: how to prepare inputs, in timm's terms; published networks have it.
     """
 
     training_only_prefixes = ("auxiliary.",)
@@ -79,20 +79,20 @@ class NASNet(nn.Module):
             self.cells.append(cell)
             self._skipped.append(skipped)
             previous, current = previous if skipped else current, cell.shape
-        self.feature_info = _stages(self.cells, stem_stride)
+        self.feature_info = _describe_stages(self.cells, stem_stride)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(current.channels, outputs)
         self.auxiliary = auxiliary
         self._auxiliary_place = auxiliary_place
 
     def forward(self, x_NCHW: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Logits of shape (N, outputs); in training, with a second classifier, also its logits."""
+        """Compute logits (N, outputs); in training also those of the second classifier, if any."""
         auxiliary_logits = None
         previous = current = Map(self.stem(x_NCHW))
         for place, (cell, skipped) in enumerate(zip(self.cells, self._skipped, strict=True)):
-            made = Map(cell(current, previous))
+            output = Map(cell(current, previous))
             previous = previous if skipped else current
-            current = made
+            current = output
             if self.auxiliary is not None and self.training and place == self._auxiliary_place:
                 auxiliary_logits = current.read(self.auxiliary)
         features_NC = self.dropout(current.rectified().mean((2, 3)))
@@ -100,8 +100,8 @@ class NASNet(nn.Module):
         return logits if auxiliary_logits is None else (logits, auxiliary_logits)
 
 
-def _stages(cells: Iterable[Any], stem_stride: int) -> list[dict[str, Any]]:
-    """The last cell of each stride; its map is read as it is, before any ReLU."""
+def _describe_stages(cells: Iterable[Any], stem_stride: int) -> list[dict[str, Any]]:
+    """Find the last cell of each stride; its map is read before any ReLU."""
     shapes = [(f"cells.{place}", cell.shape) for place, cell in enumerate(cells)]
     last = {stem_stride << shape.halvings: (name, shape) for name, shape in shapes}
     return [
@@ -111,19 +111,19 @@ def _stages(cells: Iterable[Any], stem_stride: int) -> list[dict[str, Any]]:
 
 
 def cifar_stem(channels: int, filters: int) -> nn.Module:
-    """A 3x3 convolution at full resolution and batch norm, for small images."""
+    """Make a stem for small images: a 3x3 convolution of stride 1 and batch norm."""
     return nn.Sequential(conv(channels, filters, 3), nn.BatchNorm2d(filters))
 
 
 def imagenet_stem(channels: int, filters: int) -> nn.Module:
-    """A 3x3 convolution of stride 2, without padding, and batch norm."""
+    """Make a stem for ImageNet: an unpadded 3x3 convolution of stride 2 and batch norm."""
     return nn.Sequential(
         nn.Conv2d(channels, filters, 3, stride=2, bias=False), nn.BatchNorm2d(filters)
     )
 
 
 def stem_cells(reduction: Genotype, filters: int) -> list[Layer]:
-    """The two Reduction cells with which a network for ImageNet begins."""
+    """Make the first two Reduction cells of a network for ImageNet."""
     return [Layer(reduction, filters // 4, stride=2), Layer(reduction, filters // 2, stride=2)]
 
 
@@ -136,15 +136,15 @@ def stack(
     *,
     skip_reduction: bool = False,
 ) -> Iterator[Layer]:
-    """Stages of Normal cells with a Reduction cell between, which doubles the filters.
+    """Stack stages of Normal cells; a Reduction cell between stages doubles the filters.
 
     Args:
         normal: the cell that keeps the size of its map.
         reduction: the cell that halves it.
         filters: channels of a state in the first stage.
         cells: Normal cells in a stage.
-        stages: how many stages there are.
-        skip_reduction: whether the cell after a Reduction cell does not read that one's input.
+        stages: the number of stages.
+        skip_reduction: whether the cell after a Reduction cell does not read its first input.
     """
     for stage in range(stages):
         width = filters << stage
@@ -154,12 +154,12 @@ def stack(
 
 
 def with_drop_path(layers: Sequence[Layer], drop: float, *, by_depth: bool) -> list[Layer]:
-    """The layers with their probabilities of a drop at the end of the training.
+    """Set the layers' probabilities of a drop at the end of the training.
 
     Args:
         layers: all cells of a network.
         drop: the probability in the last cell.
-        by_depth: whether it grows linearly up to there; else it is the same in every cell.
+        by_depth: whether it grows linearly to the last cell; otherwise it is constant.
     """
     shares = [place / len(layers) if by_depth else 1.0 for place in range(1, len(layers) + 1)]
     return [layer._replace(drop=drop * share) for layer, share in zip(layers, shares, strict=True)]

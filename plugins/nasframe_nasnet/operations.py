@@ -1,11 +1,11 @@
 """The thirteen operations of a NASNet cell and its two ways to combine (section 3, appendix A.4).
 
-Convolutions come as ReLU, convolution, batch norm. A separable convolution is applied twice, with
-nothing between its depthwise and its pointwise part. What the paper leaves open is as in the
-authors' TensorFlow code: an identity that must change the shape is ReLU, strided 1x1 convolution
-and batch norm; a pool that must change the channels is followed by 1x1 convolution and batch norm.
-That code lacks the factored, the dilated and the plain convolutions, so these are ours: both halves
-of a factored convolution have their ReLU and batch norm; the dilated one is dense, with dilation 2.
+Each convolution is ReLU, convolution, batch norm. A separable convolution is applied twice, with
+nothing between its depthwise and its pointwise part. Details that the paper leaves open follow the
+authors' TensorFlow code: an identity that changes the shape is ReLU, strided 1x1 convolution and
+batch norm; a pool that changes the channels is followed by 1x1 convolution and batch norm. That
+code lacks the factored, the dilated and the plain convolutions, so we define them: both halves of a
+factored convolution have ReLU and batch norm; the dilated convolution is dense, with dilation 2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nasframe_nasnet.layers import (
 )
 
 MakeOp = Callable[[int, int, int], nn.Module]
-"""Makes an operation from the channels that it reads, those that it gives, and its stride."""
+"""Makes an operation from its input channels, output channels and stride."""
 
 
 def _identity(channels: int, filters: int, stride: int) -> nn.Module:
@@ -57,7 +57,7 @@ def _conv3x3(dilation: int) -> MakeOp:
 
 def _factored(length: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
-        # Each half is strided along its own axis, so that every pixel is seen.
+        # Each half is strided along its own axis, so that every pixel is read.
         return ReluFirst(
             conv(channels, filters, (1, length), (1, stride)),
             nn.BatchNorm2d(filters),
@@ -99,7 +99,7 @@ OPERATIONS: Mapping[str, MakeOp] = {
     "sep5x5": _separable(5),
     "sep7x7": _separable(7),
 }
-"""How to make each operation, by its name in a genotype."""
+"""The factory of each operation, by its name in a genotype."""
 
 COMBINERS: Mapping[str, Callable[[int], nn.Module]] = {"add": lambda _: Add(), "concat": Concat}
-"""How to make each combination, from the channels of its operands, by its name in a genotype."""
+"""The factory of each combination, by its name in a genotype; takes the operands' channels."""

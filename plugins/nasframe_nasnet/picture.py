@@ -1,4 +1,4 @@
-"""The two cells as graphs, in the style of figure 4 of the paper: inputs below, outputs above."""
+"""Drawing of the two cells as graphs (figure 4 of the paper): inputs below, outputs above."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nasframe_nasnet.genotype import Genotype
 
 
 def draw(cells: dict[str, Genotype]) -> Drawing:
-    """The drawing of some cells.
+    """Draw some cells.
 
     Args:
-        cells: by their titles.
+        cells: cells by title.
     """
     boxes: list[Box] = []
     arrows: list[tuple[str, str]] = []
@@ -23,7 +23,7 @@ def draw(cells: dict[str, Genotype]) -> Drawing:
 
 
 def state(title: str, number: int) -> str:
-    """The name of the box of a state: 0 and 1 are the inputs, then come the blocks."""
+    """Name the box of a state: 0 and 1 are the inputs, the others blocks."""
     return f"{title}.h{number}" if number < 2 else f"{title}.block{number - 2}"
 
 

@@ -1,8 +1,7 @@
-"""The cells of NASNet-A, which are public in the authors' code.
+"""The cells of NASNet-A, from the authors' code.
 
-The cells give more than the states that no block reads, as the paper's text has it: a Normal cell
-also its second input, a Reduction cell also state 3. Without these, the printed sizes do not
-come out either.
+Unlike in the paper's text, the outputs are more than the states that no block reads: a Normal cell
+also returns its second input, a Reduction cell also state 3. The printed sizes need these states.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTI
 
 
 def look_up(name: str, table: Mapping[str, T]) -> T:
-    """What the table says of a published network.
+    """Look up a published network in a table.
 
     Raises:
-        NasframeError: if it says nothing of it.
+        NasframeError: if it is not in the table.
     """
     if name in ("nasnet_b", "nasnet_c"):
         raise NasframeError(f"{name}: its cells are not published in machine-readable form")

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class NASNetSpace(SearchSpace):
-    """A Normal cell, then a Reduction cell, with five choices in each of their blocks.
+    """A Normal and a Reduction cell, with five choices for each block.
 
     Args:
         blocks: blocks in a cell.
-        stacking: how a network is made of the cells.
-        outputs: the output states of a Normal and a Reduction cell; ``None`` for all that no
+        stacking: the settings of the network around the cells.
+        outputs: output states of a Normal and a Reduction cell; ``None`` for all states that no
             block reads.
     """
 
@@ -38,12 +38,12 @@ class NASNetSpace(SearchSpace):
         )
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        """Make the network: from x_NCHW of any size to logits (N, outputs).
+        """Build the network: from x_NCHW of any size to logits (N, outputs).
 
-        A cell gives all states that no block reads, unless the settings name others. As in the
-        authors' code its two inputs are states like any other: one that is given, too, gets the
-        shape of the output. With an auxiliary classifier, images must have the task's own size in
-        training, and the network then gives ``(logits, auxiliary_logits)``.
+        A cell returns all states that no block reads, unless the settings name others. As in the
+        authors' code, its two inputs can be outputs, too; they then get the shape of the output.
+        With an auxiliary classifier, images must have the task's size in training, and the network
+        then returns ``(logits, auxiliary_logits)``.
 
         Raises:
             NasframeError: if the task's images are too small.
@@ -54,31 +54,31 @@ class NASNetSpace(SearchSpace):
         return assemble(self._stacking, normal, reduction, task)
 
     def canonical(self, architecture: Architecture) -> tuple[int, ...]:
-        """The smallest tokens of the same network: operands swapped, independent blocks moved."""
+        """Find the smallest tokens of the same network, by swapping operands and moving blocks."""
         normal, reduction = (
             canonical(tokens) if outputs is None else sort_operands(tokens)
-            for tokens, outputs in zip(self._halves(architecture), self._outputs, strict=True)
+            for tokens, outputs in zip(self._split_tokens(architecture), self._outputs, strict=True)
         )
         return normal + reduction
 
     def describe(self, architecture: Architecture) -> str:
-        """Both cells in words; ``h0`` is the last cell's output, ``h1`` that of the one before."""
+        """Describe both cells; ``h0`` is the last cell's output, ``h1`` the output before that."""
         normal, reduction = map(describe, self._cells(architecture))
         return f"normal: {normal} | reduction: {reduction}"
 
     def draw(self, architecture: Architecture) -> Drawing:
-        """Both cells as graphs."""
+        """Draw both cells as graphs."""
         normal, reduction = self._cells(architecture)
         return draw({"Normal cell": normal, "Reduction cell": reduction})
 
     def encode(self, name: str) -> Architecture:
-        """The architecture of a published network; which states its cells give is a setting.
+        """Encode a published network; the output states of its cells are settings.
 
         Args:
             name: ``nasnet_a``.
 
         Raises:
-            NasframeError: if there is no such network, or its cells are larger or smaller.
+            NasframeError: if the name is unknown or its cells have another number of blocks.
         """
         normal, reduction = look_up(name, CELLS)
         blocks = len(normal.blocks)
@@ -90,11 +90,11 @@ class NASNetSpace(SearchSpace):
         normal, reduction = (
             cell if outputs is None else cell._replace(outputs=tuple(outputs))
             for cell, outputs in zip(
-                map(decode, self._halves(architecture)), self._outputs, strict=True
+                map(decode, self._split_tokens(architecture)), self._outputs, strict=True
             )
         )
         return normal, reduction
 
-    def _halves(self, architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _split_tokens(self, architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
         half = len(self.choices) // 2
         return architecture.tokens[:half], architecture.tokens[half:]

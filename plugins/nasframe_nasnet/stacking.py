@@ -1,4 +1,4 @@
-"""How two cells become a network: the settings that every network of a space shares."""
+"""Settings shared by all networks of a space, apart from the cells."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 
 class Skeleton(StrEnum):
-    """How cells are stacked: for small images, or for photographs."""
+    """The layout of the cells: for small images or for photographs."""
 
     cifar = "cifar"
     imagenet = "imagenet"
 
 
 class DropPathSchedule(StrEnum):
-    """By what the share of dropped paths grows: the step (the paper), or also the cell (slim)."""
+    """What the share of dropped paths grows with: the step (the paper), or also depth (slim)."""
 
     time = "time"
     time_and_depth = "time_and_depth"
@@ -22,7 +22,7 @@ class DropPathSchedule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stacking:
-    """What belongs to a network beside its two cells; ``NASNetConfig`` documents each of it."""
+    """The network around the two cells; ``NASNetConfig`` documents each setting."""
 
     cells: int
     filters: int

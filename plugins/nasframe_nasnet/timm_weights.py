@@ -1,8 +1,8 @@
-"""Weights of timm's ``nasnetalarge``, which are the authors' own, in our networks.
+"""Weights of timm's ``nasnetalarge`` (the authors' weights) in our networks.
 
-timm calls our cells, in their order: ``cell_stem_0``, ``cell_stem_1``, ``cell_0`` to ``cell_5``,
+timm's names of our cells, in order: ``cell_stem_0``, ``cell_stem_1``, ``cell_0`` to ``cell_5``,
 ``reduction_cell_0``, ``cell_6`` to ``cell_11``, ``reduction_cell_1``, ``cell_12`` to ``cell_17``.
-Inside a cell each part has another name, and no other shape.
+The parts of a cell have other names but the same shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARTS = {
     "separable_2.pointwise_conv2d": "6",
     "bn_sep_2": "7",
 }
-"""Our names of the layers by timm's, each within its cell or its separable convolution."""
+"""Our names of layers by timm's names, within their cell or separable convolution."""
 
 KEY = re.compile(
     r"((?P<kind>cell_stem|cell|reduction_cell)_(?P<number>\d+)\.)?"
@@ -38,7 +38,7 @@ KEY = re.compile(
 
 
 def rename(key: str) -> str:
-    """Our name of a tensor by timm's; what is none of timm's names is returned as it is."""
+    """Translate timm's name of a tensor to ours; unknown names are returned unchanged."""
     match = KEY.fullmatch(key)
     if match is None or match["layer"] not in PARTS:
         return key
@@ -46,11 +46,11 @@ def rename(key: str) -> str:
     if match["block"]:
         path = [match["side"], match["block"], *path]
     if match["kind"]:
-        path = ["cells", str(_place(match["kind"], int(match["number"]))), *path]
+        path = ["cells", str(_find_place(match["kind"], int(match["number"]))), *path]
     return ".".join(path)
 
 
-def _place(kind: str, number: int) -> int:
+def _find_place(kind: str, number: int) -> int:
     if kind == "cell_stem":
         return number
     if kind == "cell":

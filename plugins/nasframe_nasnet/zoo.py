@@ -1,10 +1,10 @@
-"""The networks of the paper: NASNet-A, whose cells are public in the authors' code.
+"""The networks of the paper: NASNet-A, with the cells of the authors' code.
 
-Its name there and in the paper is N @ P: N Normal cells in a stage, and P channels in the end,
-which are 24 times the filters of the first stage (six states, four times as wide). So 6 @ 4032 is
+The paper names networks N @ P: N Normal cells in a stage, and P final channels, which are 24 times
+the filters of the first stage (six states, four times as wide). So 6 @ 4032 is
 ``cells=6, filters=168``, 4 @ 1056 is ``cells=4, filters=44`` and, for CIFAR-10, 6 @ 768 is
-``cells=6, filters=32, skeleton="cifar"``. The printed sizes of 5 @ 1538, 7 @ 1920 and 7 @ 2304 are
-not the sizes of these cells.
+``cells=6, filters=32, skeleton="cifar"``. For 5 @ 1538, 7 @ 1920 and 7 @ 2304, these cells do not
+give the printed sizes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ W = TypeVar("W", bound=StrEnum)
 
 
 class _Setup(NamedTuple):
-    """What belongs to a network beside cells and filters; images are square, of this size."""
+    """Settings of a published network beside cells and filters; ``size`` is the side of images."""
 
     stem_multiplier: int
     skip_reduction: bool
@@ -41,7 +41,7 @@ _OTHERS = _Setup(3, True, "timm", 299, 0.875)
 
 
 class _Images(NamedTuple):
-    """The shape of a task, as a search space sees it."""
+    """The shape of a task, for a search space."""
 
     input_shape: tuple[int, ...]
     outputs: int
@@ -65,14 +65,14 @@ def nasnet_a(
     dropout: float = 0.0,
     weights: str | Path | None = None,
 ) -> NASNet:
-    """NASNet-A; with its defaults the large network for ImageNet, 6 @ 4032.
+    """Make NASNet-A, by default the large network for ImageNet, 6 @ 4032.
 
-    Its ``data_config`` is that of the networks for ImageNet: values from -1 to 1. What the paper
-    does to the images of CIFAR-10, whitening, cannot be said there.
+    Its ``data_config`` has the values of the networks for ImageNet, from -1 to 1. It cannot express
+    the whitening of CIFAR-10 images in the paper.
 
     Args:
         classes: the number of classes.
-        channels: of the images.
+        channels: channels of the images.
         cells: Normal cells in a stage.
         filters: channels of a cell's states in the first stage.
         skeleton: ``imagenet`` or ``cifar``.
@@ -80,26 +80,26 @@ def nasnet_a(
         skip_reduction: by default false for CIFAR and for 4 @ 1056, true for all others.
         flavour: ``google`` has the pools and batch norms of the authors' code, ``timm`` those of
             timm's ``nasnetalarge``; by default timm for ImageNet, google for CIFAR.
-        size: side of the images; the auxiliary classifier is made for it. By default 331 for
+        size: side of the images, which the auxiliary classifier depends on. By default 331 for
             6 @ 4032, 224 for 4 @ 1056, 299 for other networks for ImageNet, 32 for CIFAR.
         auxiliary: whether it has a second classifier in training.
-        drop_path_keep: share of the paths that are kept at the end of the training.
+        drop_path_keep: share of the paths kept at the end of the training.
         drop_path_schedule: ``time`` or ``time_and_depth``.
-        dropout: share of the features that is dropped before the classifier in training.
+        dropout: share of the features dropped before the classifier in training.
         weights: a state dict of timm's ``nasnetalarge`` (6 @ 4032), safetensors or torch; an
-            auxiliary classifier stays as it is.
+            auxiliary classifier keeps its initial weights.
 
     Raises:
-        NasframeError: if a setting is wrong, or the weights do not fit.
+        NasframeError: if a setting is invalid or the weights do not fit.
     """
     from nasframe_nasnet.assemble import assemble
     from nasframe_nasnet.config import NASNetConfig
     from nasframe_nasnet.flavour import Flavour, season
     from nasframe_nasnet.timm_weights import rename
 
-    kind = _word("skeleton", skeleton, Skeleton)
-    setup = _setup(kind is Skeleton.cifar, cells, filters)
-    taste = _word("flavour", flavour or setup.flavour, Flavour)
+    kind = _parse_word("skeleton", skeleton, Skeleton)
+    setup = _choose_setup(kind is Skeleton.cifar, cells, filters)
+    implementation = _parse_word("flavour", flavour or setup.flavour, Flavour)
     config = NASNetConfig(
         cells=cells,
         filters=filters,
@@ -108,7 +108,7 @@ def nasnet_a(
         skip_reduction=setup.skip_reduction if skip_reduction is None else skip_reduction,
         auxiliary=auxiliary,
         drop_path_keep=drop_path_keep,
-        drop_path_schedule=_word("drop_path_schedule", drop_path_schedule, DropPathSchedule),
+        drop_path_schedule=_parse_word("drop_path_schedule", drop_path_schedule, DropPathSchedule),
         dropout=dropout,
     )
     side = setup.size if size is None else size
@@ -118,7 +118,7 @@ def nasnet_a(
         )
     images = _Images((channels, side, side), classes)
     network = assemble(config.stacking(), NORMAL_A, REDUCTION_A, images)
-    season(network, taste, kind)
+    season(network, implementation, kind)
     network.data_config = {
         "input_size": (channels, side, side),
         "mean": (0.5,) * channels,
@@ -131,14 +131,14 @@ def nasnet_a(
     return network
 
 
-def _setup(cifar: bool, cells: int, filters: int) -> _Setup:
+def _choose_setup(cifar: bool, cells: int, filters: int) -> _Setup:
     if cifar:
         return _CIFAR
     return {(4, 44): _MOBILE, (6, 168): _LARGE}.get((cells, filters), _OTHERS)
 
 
-def _word(name: str, word: str, words: type[W]) -> W:
-    """The member of an Enum that a setting names."""
+def _parse_word(name: str, word: str, words: type[W]) -> W:
+    """Parse a setting as a member of an enum."""
     try:
         return words(word)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Controllers that learn by policy gradients: one LSTM policy, and three ways to train it."""
+"""Policy-gradient controllers: one LSTM policy and three learning rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nasframe_rl.config import PPOConfig, PQTConfig, REINFORCEConfig
 
 @hookimpl
 def nasframe_controllers() -> Mapping[str, type[ControllerConfig] | ControllerConfig]:
-    """Three ways to train a policy, and the values of the papers."""
+    """The three learning rules, and presets with the values of the papers."""
     nas = REINFORCEConfig(
         lr=6e-4,
         batch=8,

@@ -1,4 +1,4 @@
-"""How much better a reward is than what is usual."""
+"""Advantages: rewards compared with a baseline."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from typing import final
 from nasframe import RewardFloor
 
 _RECENT = 64
-"""To so many of the last rewards, its own among them, a reward is compared."""
+"""How many of the last rewards, including its own, a reward is compared with."""
 
 
 @final
 class Advantages:
     """Compares each batch of rewards with those before it.
 
-    The baseline is the moving average of the rewards of earlier updates. The first update has
-    none, and takes the mean of its own: against 0 it would favour all that it has seen.
+    The baseline is the moving average of the rewards of earlier updates. The first update takes
+    the mean of its own rewards, since a baseline of 0 would favour all its architectures.
 
-    A rejected trial counts for a reward below those of all trained ones so far, or has the lowest
-    rank.
+    A rejected trial gets a reward below all trained trials so far, or the lowest rank.
 
     Args:
         kind: ``raw`` is the reward minus the baseline; ``normalized`` divides that by the standard
-            deviation of recent rewards; ``rank`` is from -1, worse than all recent rewards, to 1.
-        baseline_decay: how much of the baseline stays at each new reward.
+            deviation of recent rewards; ``rank`` is from -1 (worse than all recent rewards) to 1.
+        baseline_decay: share of the baseline that each new reward keeps.
     """
 
     def __init__(self, kind: str, baseline_decay: float) -> None:
@@ -38,13 +37,13 @@ class Advantages:
         self._floor = RewardFloor()
 
     def __call__(self, rewards: Sequence[float | None]) -> list[float]:
-        """The advantages of the rewards of one update; the next ones are compared with these.
+        """Compute the advantages of one update; its rewards then enter the baseline.
 
         Args:
             rewards: ``None`` for a rejected trial.
 
         Returns:
-            One for each reward; none at all if no trial was trained yet.
+            One advantage per reward; an empty list if no trial was trained yet.
         """
         for reward in rewards:
             if reward is not None:
@@ -53,10 +52,10 @@ class Advantages:
         if floor is None or not rewards:
             return []
         if self._kind == "rank":
-            return self._ranks([-math.inf if reward is None else reward for reward in rewards])
-        return self._differences([floor if reward is None else reward for reward in rewards])
+            return self._rank_all([-math.inf if reward is None else reward for reward in rewards])
+        return self._compare([floor if reward is None else reward for reward in rewards])
 
-    def _differences(self, rewards: Sequence[float]) -> list[float]:
+    def _compare(self, rewards: Sequence[float]) -> list[float]:
         baseline = fmean(rewards) if self._baseline is None else self._baseline
         self._recent.extend(rewards)
         advantages = [reward - baseline for reward in rewards]
@@ -68,12 +67,12 @@ class Advantages:
         self._baseline = baseline
         return advantages
 
-    def _ranks(self, rewards: Sequence[float]) -> list[float]:
+    def _rank_all(self, rewards: Sequence[float]) -> list[float]:
         self._recent.extend(rewards)
         return [self._rank(reward) for reward in rewards]
 
     def _rank(self, reward: float) -> float:
-        """Return the share of lower recent rewards minus the share of higher ones."""
+        """Return the share of lower minus the share of higher recent rewards."""
         lower = sum(other < reward for other in self._recent)
         higher = sum(other > reward for other in self._recent)
         return (lower - higher) / len(self._recent)

@@ -1,4 +1,4 @@
-"""Settings of the policy, and of the three ways to train it."""
+"""Settings of the policy and its three learning rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Advantage(StrEnum):
-    """What rewards are compared by: their difference, in deviations, or their rank."""
+    """How rewards are compared: by difference, in standard deviations, or by rank."""
 
     raw = "raw"
     normalized = "normalized"
@@ -24,22 +24,22 @@ class Advantage(StrEnum):
 
 @dataclass(kw_only=True)
 class PolicyConfig(ControllerConfig, ABC):
-    """An LSTM policy (Zoph & Le 2017, 3.1 and 3.3), and how it learns.
+    """An LSTM policy (Zoph & Le 2017, 3.1 and 3.3) and its learning rule.
 
     Attributes:
         lr: learning rate of Adam.
-        batch: how many proposals make one update; what a study asks for at once by default.
-        hidden: LSTM units a layer, and the size of a token's embedding.
+        batch: proposals per update, and by default per request of a study.
+        hidden: LSTM units per layer, and the size of a token's embedding.
         layers: LSTM layers.
-        share: whether choices with the same options and the same last word of their names, as
+        share: whether choices with the same options and the same last word of their names, like
             ``layer1.filters`` and ``layer2.filters``, share one softmax and their embeddings.
-        init_range: parameters start uniform in plus or minus this.
-        advantage: ``raw`` rewards minus the baseline, ``normalized`` by the deviation of recent
-            rewards, or the ``rank`` among these, from -1 to 1, whatever the rewards' scale.
-        baseline_decay: how much of the baseline stays at each new reward.
-        entropy: weight of the entropy bonus, in units of advantage a nat.
-        exploration: the least share of each decision that is drawn uniformly; if it is not 0, it
-            grows while more than three quarters of the proposals are duplicates.
+        init_range: bound of the parameters' uniform initialization around 0.
+        advantage: ``raw`` (reward minus baseline), ``normalized`` (divided by the standard
+            deviation of recent rewards) or ``rank`` (among recent rewards, from -1 to 1).
+        baseline_decay: share of the baseline that each new reward keeps.
+        entropy: weight of the entropy bonus, in units of advantage per nat.
+        exploration: minimum probability of drawing a choice uniformly; unless it is 0, the
+            probability grows while more than three quarters of the proposals are duplicates.
     """
 
     lr: float = setting(0.02, above=0)
@@ -60,7 +60,7 @@ class PolicyConfig(ControllerConfig, ABC):
         active: Callable[[int], int],
         **learning: Any,
     ) -> PolicyController:
-        """Make the controller; ``learning`` is what one way of training has of its own."""
+        """Make the controller; ``learning`` has the arguments of one learning rule."""
         from nasframe_rl.advantages import Advantages
         from nasframe_rl.controller import PolicyController
         from nasframe_rl.exploration import Exploration
@@ -87,7 +87,7 @@ class REINFORCEConfig(PolicyConfig):
     """REINFORCE with a moving-average baseline (Zoph & Le 2017, 3.2).
 
     The defaults suit searches of 30 to 1,000 trials and rewards between 0 and 1; ``reinforce_nas``
-    has the values of the paper, which ran 12,800 trials.
+    has the values of the paper, which used 12,800 trials.
     """
 
     def build(
@@ -101,13 +101,14 @@ class REINFORCEConfig(PolicyConfig):
 class PPOConfig(PolicyConfig):
     """Proximal policy optimization (Schulman et al. 2017), the controller of NASNet and MnasNet.
 
-    Each batch is learned from several times, and the ratio of an architecture's probability now to
-    that when it was drawn is clipped; so are results that arrive after later updates. The papers
-    give neither the number of epochs nor the clip; ``ppo_nasnet`` has the values that they give.
+    Each batch is used several times. The ratio of an architecture's probability now to its
+    probability when drawn is clipped, which also limits results that arrive after later updates.
+    The papers give neither the number of epochs nor the clip; ``ppo_nasnet`` has their other
+    values.
 
     Attributes:
-        epochs: how many steps of the optimizer an update has.
-        clip: how far the ratio of probabilities may move from 1.
+        epochs: optimizer steps per update.
+        clip: maximum distance of the ratio of probabilities from 1.
     """
 
     lr: float = setting(0.015, above=0)
@@ -127,13 +128,13 @@ class PPOConfig(PolicyConfig):
 
 @dataclass(kw_only=True)
 class PQTConfig(PolicyConfig):
-    """Priority queue training (Abolafia et al. 2018), made for small budgets.
+    """Priority queue training (Abolafia et al. 2018), for small budgets.
 
-    The policy imitates the best architectures so far, and learns from the ranks of its rewards
-    beside that; a share of its decisions stays uniform, so that it never ends to explore.
+    The policy imitates the best architectures so far, and also learns from the ranks of its
+    rewards. A share of its choices stays uniform, so that it never stops exploring.
 
     Attributes:
-        queue: how many of the best architectures are imitated.
+        queue: number of best architectures to imitate.
     """
 
     advantage: Advantage = Advantage.rank

@@ -1,7 +1,7 @@
-"""The controller of all policies: draws from one, and has it trained batch by batch.
+"""The controller of all policies: samples from a policy and trains it batch by batch.
 
-What differs from the papers: one process instead of parameter servers and replicas, and one thread,
-since the policy is small and its results depend on their number.
+Unlike in the papers, there is one process instead of parameter servers and replicas. It uses one
+thread, since the policy is small and results depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from nasframe_rl.policy import LSTMPolicy, uniforms
 class PolicyController(Controller):
     """Learns from batches of its own proposals, in the order in which they are told.
 
-    A failed trial keeps its place in the batch and teaches nothing, so that in a synchronous
-    study each update uses what the newest policy has proposed. A rejected one has an advantage
-    below those of all trained ones, and is never imitated. Enqueued architectures (empty
-    ``info``) are not the policy's: they enter the queue of the best and nothing else.
+    A failed trial keeps its place in the batch but is not learned from, so that in a synchronous
+    study each update uses proposals of the newest policy. A rejected trial has an advantage below
+    all trained trials, and is never imitated. Enqueued architectures (empty ``info``) are not the
+    policy's: they only enter the queue of the best.
 
     Args:
-        policy: what is drawn from and trained.
-        seed: of the study.
-        active: how many choices are decided for a proposal's number.
-        batch: how many proposals make one update.
+        policy: the policy to sample and train.
+        seed: seed of the study.
+        active: returns the number of active choices for a proposal's number.
+        batch: proposals per update.
         lr: learning rate of Adam.
         entropy: weight of the entropy bonus.
-        exploration: how much of each decision is drawn uniformly.
-        advantages: makes advantages of rewards.
-        epochs: steps of the optimizer an update.
+        exploration: the probability of drawing a choice uniformly.
+        advantages: computes advantages from rewards.
+        epochs: optimizer steps per update.
         clip: PPO's limit of the ratio of probabilities; ``None`` for REINFORCE.
-        elite: the best architectures, whose likelihood is raised, too; ``None`` for none.
+        elite: the best architectures, whose likelihood is raised, too; ``None`` to imitate none.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class PolicyController(Controller):
         ]
 
     def argmax(self, number: int) -> tuple[int, ...]:
-        """The architecture of the most probable decisions, each given those before it."""
+        """Return the architecture of the most probable tokens, each given the earlier ones."""
         with threads(1):
             return self._policy.argmax(self._active(number))
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Collect trials, and update the policy whenever ``batch`` of them are there."""
+        """Collect trials; updates the policy after each ``batch`` of them."""
         for trial in trials:
             if self._elite is not None:
                 self._elite.add(trial)
@@ -97,8 +97,8 @@ class PolicyController(Controller):
                 self._told.append(trial)
             if len(self._told) == self.batch:
                 with threads(1):
-                    self._learn([trial for trial in self._told if _teaches(trial)])
-                self._exploration.update(self._told)
+                    self._learn([trial for trial in self._told if _is_informative(trial)])
+                self._exploration.adapt(self._told)
                 self._told.clear()
 
     def _learn(self, trials: Sequence[Trial]) -> None:
@@ -125,5 +125,5 @@ class PolicyController(Controller):
         self._updates += 1
 
 
-def _teaches(trial: Trial) -> bool:
+def _is_informative(trial: Trial) -> bool:
     return trial.reward is not None or trial.state is TrialState.REJECTED

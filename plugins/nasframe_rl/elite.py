@@ -1,6 +1,6 @@
-"""The best architectures so far.
+"""The queue of the best architectures so far.
 
-This is the queue of Abolafia et al., "Neural Program Synthesis with Priority Queue Training", 2018.
+Abolafia et al., "Neural Program Synthesis with Priority Queue Training", 2018.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from nasframe_rl.policy import Tokens
 
 @final
 class Elite:
-    """The ``size`` architectures with the highest rewards, each once, the earlier among equals."""
+    """The ``size`` distinct architectures with the highest rewards; of equals, the earlier ones."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._rewards: dict[Tokens, float] = {}
 
     def add(self, trial: Trial) -> None:
-        """Let a trial in if it is good enough; one without a reward never is."""
+        """Add a trial if its reward is among the highest; ignore it without a reward."""
         if trial.reward is None:
             return
         self._rewards.setdefault(trial.architecture.tokens, trial.reward)
@@ -29,5 +29,5 @@ class Elite:
             self._rewards = dict(ranked[: self._size])
 
     def best(self) -> list[Tokens]:
-        """The architectures."""
+        """Return the architectures, in no particular order."""
         return list(self._rewards)

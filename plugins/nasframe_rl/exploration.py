@@ -1,4 +1,4 @@
-"""How much of a policy's decisions is drawn uniformly."""
+"""Exploration: how often a policy draws a choice uniformly."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import final
 from nasframe import Trial
 
 _DUPLICATES = 0.75
-"""The share of duplicates that is no reason to explore more: they cost nothing, and teach."""
+"""The tolerated share of duplicates: they cost nothing, and the policy learns from them."""
 
 _RATE = 0.0125
-"""How fast the exploration follows: some 200 duplicates in a row double it."""
+"""The rate of change: about 200 duplicates in a row double the exploration."""
 
 
 @final
 class Exploration:
-    """The share of each decision that is drawn uniformly.
+    """The probability of drawing a choice uniformly.
 
-    A policy that has settled proposes what is known already, over and over. The share grows while
+    A converged policy proposes known architectures again and again. The probability grows while
     more than three quarters of the proposals are duplicates, and falls back afterwards.
 
     Args:
-        least: where it begins and to what it falls back; if 0, it stays there.
+        least: the initial and minimum probability; 0 stays 0.
 
     Attributes:
-        share: what it is now.
+        share: the current probability.
     """
 
     def __init__(self, least: float) -> None:
         self._least = least
         self.share = least
 
-    def update(self, trials: Sequence[Trial]) -> None:
-        """Follow the duplicates among the trials of an update."""
+    def adapt(self, trials: Sequence[Trial]) -> None:
+        """Adapt to the share of duplicates among the trials of an update."""
         duplicates = sum(trial.duplicate_of is not None for trial in trials)
         growth = math.exp(_RATE * (duplicates - _DUPLICATES * len(trials)))
         self.share = min(1.0, max(self._least, self.share * growth))

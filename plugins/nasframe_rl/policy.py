@@ -1,14 +1,14 @@
 """An LSTM policy over any list of choices (Zoph & Le 2017, sections 3.1 and 3.3).
 
-One step a choice: a softmax over its options, from which a token is drawn that is the next
-step's input. All links of a target are drawn in one step, each by its own: the probability that
-anchor j feeds anchor i is sigmoid(v^T tanh(W_prev h_j + W_curr h_i)), of the LSTM's states at the
-two anchors and with weights that all links share (equation 5). The input after them, of which the
-paper says nothing, is the sum of their embeddings. The policy knows nothing of rewards; a learner
+Each choice is one step: a token is drawn from a softmax over its options, and is the next step's
+input. All links of a target are drawn independently in one step: the probability that anchor j
+feeds anchor i is sigmoid(v^T tanh(W_prev h_j + W_curr h_i)), where h are the LSTM's states at the
+two anchors and all links share the weights (equation 5). The next input is the sum of their
+embeddings, since the paper does not specify it. The policy has no notion of rewards; a learner
 trains its parameters.
 
-Shapes: B architectures, T choices (K of them no links, L links), S steps, O options (of the choice
-that has most), H units.
+Shapes: B architectures, T choices (K plain, L links), S steps, O options (the maximum over
+choices), H units.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Tokens = tuple[int, ...]
 State = list[tuple[Tensor, Tensor]]
 
 _NEVER = -1e9
-"""A logit of no chance. Not -inf: its product with a probability of 0 would be nan."""
+"""A logit of probability 0. Not -inf: its product with a probability of 0 would be nan."""
 
 
 def uniforms(seed: int, numbers: Sequence[int], steps: int) -> Tensor:
-    """Numbers in [0, 1) that depend on the seed, a proposal's number and the step alone.
+    """Draw numbers in [0, 1) that depend only on the seed, a proposal's number and the step.
 
     Returns:
-        One column a number, ``[steps, numbers]``.
+        One column per number, ``[steps, numbers]``.
     """
     columns = [
         np.random.default_rng([seed, number]).random(steps, dtype=np.float32) for number in numbers
@@ -47,15 +47,15 @@ def uniforms(seed: int, numbers: Sequence[int], steps: int) -> Tensor:
 
 @final
 class LSTMPolicy(nn.Module):
-    """A distribution over architectures of every active prefix of the choices.
+    """A distribution over architectures, for every active prefix of the choices.
 
     Args:
-        choices: the decisions in their order; their number is T.
-        hidden: units of each LSTM layer and of the embeddings: H.
+        choices: the T choices, in order.
+        hidden: units of each LSTM layer and size of the embeddings, H.
         layers: LSTM layers.
-        init_range: all parameters are drawn uniformly from plus or minus this.
-        seed: of that draw; torch's global generator is not touched.
-        share: whether choices that are alike have one softmax and the same embeddings.
+        init_range: bound of the parameters' uniform initialization around 0.
+        seed: seed of the initialization; torch's global generator is not used.
+        share: whether similar choices share one softmax and their embeddings.
     """
 
     def __init__(
@@ -100,16 +100,16 @@ class LSTMPolicy(nn.Module):
     def sample(
         self, uniforms_TB: Tensor, active: Sequence[int], exploration: float = 0.0
     ) -> tuple[list[Tokens], list[float]]:
-        """Draw architectures, all in step, by inverting each distribution function.
+        """Draw architectures in parallel, by inverting each distribution function.
 
         Args:
-            uniforms_TB: random numbers in [0, 1), at least as many as the longest prefix.
-            active: how many choices each architecture has, at least 1.
-            exploration: the share of each decision that is drawn uniformly.
+            uniforms_TB: random numbers in [0, 1), for at least the longest prefix.
+            active: the number of choices of each architecture, at least 1.
+            exploration: the probability of drawing a choice uniformly.
 
         Returns:
-            Tokens and log-probability of each architecture; the latter is the policy's own,
-            without the exploration.
+            Tokens and log-probability of each architecture; the log-probability is the policy's,
+            without exploration.
         """
 
         def draw(logits_PBO: Tensor, first: int, last: int) -> Tensor:
@@ -120,14 +120,14 @@ class LSTMPolicy(nn.Module):
 
     @torch.inference_mode()
     def argmax(self, active: int) -> Tokens:
-        """The most probable token of each choice, given those before it."""
+        """Return the most probable token of each choice, given the earlier tokens."""
         tokens, _ = self._decide(lambda logits_PBO, *_: logits_PBO.argmax(-1), [active])
         return tokens[0]
 
     def _decide(
         self, decide: Callable[[Tensor, int, int], Tensor], active: Sequence[int]
     ) -> tuple[list[Tokens], list[float]]:
-        """Go through the choices; of those from a first to before a last one, ``decide``."""
+        """Run the policy; ``decide`` gives the tokens of choices ``first`` to ``last - 1``."""
         longest, count = max(active), len(active)
         tokens_TB = torch.zeros(longest, count, dtype=torch.long)
         h_SBH = self.embedding.new_empty(self.plan.step[longest - 1] + 1, count, self.hidden)
@@ -135,43 +135,43 @@ class LSTMPolicy(nn.Module):
         for step in range(len(h_SBH)):
             h_SBH[step], state = self._step(x_BH, state)
             first, last = self.plan.steps[step].start, min(self.plan.steps[step].stop, longest)
-            tokens_PB = decide(self._logits(h_SBH, first, last), first, last)
+            tokens_PB = decide(self._compute_logits(h_SBH, first, last), first, last)
             tokens_TB[first:last] = tokens_PB
-            x_BH = self._embedded(first, tokens_PB).sum(0)
-        logits_TBO = self._logits(h_SBH, 0, longest)
-        log_probability_B, _ = _sums(logits_TBO, tokens_TB, torch.tensor(active))
+            x_BH = self._embed(first, tokens_PB).sum(0)
+        logits_TBO = self._compute_logits(h_SBH, 0, longest)
+        log_probability_B, _ = _sum_active(logits_TBO, tokens_TB, torch.tensor(active))
         columns = tokens_TB.T.tolist()
         prefixes = [tuple(column[:n]) for column, n in zip(columns, active, strict=True)]
         return prefixes, log_probability_B.tolist()
 
     def score(self, architectures: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
-        """Score known architectures, with gradients.
+        """Score given architectures, with gradients.
 
         Returns:
-            The log-probability of each, and the sum of the entropies (in nats) of the
-            distributions that it met on its way, both of shape [B].
+            The log-probability of each, and the sum of the entropies (in nats) of its
+            distributions, both of shape [B].
         """
         tokens_TB = pad_sequence([torch.tensor(tokens) for tokens in architectures])
-        h_SBH, _ = self.lstm(self._inputs(tokens_TB))
-        logits_TBO = self._logits(h_SBH, 0, len(tokens_TB))
-        return _sums(logits_TBO, tokens_TB, torch.tensor([len(t) for t in architectures]))
+        h_SBH, _ = self.lstm(self._embed_inputs(tokens_TB))
+        logits_TBO = self._compute_logits(h_SBH, 0, len(tokens_TB))
+        return _sum_active(logits_TBO, tokens_TB, torch.tensor([len(t) for t in architectures]))
 
-    def _inputs(self, tokens_TB: Tensor) -> Tensor:
-        """What each step reads (S, B, H): the sum of the embeddings of the step before."""
+    def _embed_inputs(self, tokens_TB: Tensor) -> Tensor:
+        """Compute the input of each step (S, B, H): the sum of the last step's embeddings."""
         steps = self.plan.step[len(tokens_TB) - 1] + 1
         read = self.plan.steps[steps - 1].start
-        e_TBH = self._embedded(0, tokens_TB[:read])
+        e_TBH = self._embed(0, tokens_TB[:read])
         if self.plan.links:
             sums_SBH = e_TBH.new_zeros(steps - 1, *e_TBH.shape[1:])
             e_TBH = sums_SBH.index_add(0, self._step_T[:read], e_TBH)
         return torch.cat([self.embedding[:1].expand(1, tokens_TB.shape[1], -1), e_TBH])
 
-    def _embedded(self, first: int, tokens_TB: Tensor) -> Tensor:
-        """The embeddings of the tokens of some choices, from the ``first`` on."""
+    def _embed(self, first: int, tokens_TB: Tensor) -> Tensor:
+        """Embed the tokens of some choices, starting at choice ``first``."""
         return self.embedding[self._row_T[first : first + len(tokens_TB), None] + tokens_TB]
 
-    def _logits(self, h_SBH: Tensor, first: int, last: int) -> Tensor:
-        """The logits (last - first, B, O) of the choices from ``first`` to before ``last``."""
+    def _compute_logits(self, h_SBH: Tensor, first: int, last: int) -> Tensor:
+        """Compute the logits (last - first, B, O) of the choices ``first`` to ``last - 1``."""
         soft, links = (
             slice(bisect_left(places, first), bisect_left(places, last))
             for places in (self.plan.soft, self.plan.links)
@@ -195,7 +195,7 @@ class LSTMPolicy(nn.Module):
         return torch.baddbmm(bias_KO[:, None], h_KBH, self.head_GHO[head_K])
 
     def _link_logits(self, h_SBH: Tensor, links: slice) -> Tensor:
-        """A link as a softmax of two: no has the logit 0, so that yes has a sigmoid."""
+        """Compute links as softmaxes of two: no has the logit 0, so yes is a sigmoid."""
         previous_LBH = (h_SBH @ self.previous_HH)[self._source_L[links]]
         current_LBH = (h_SBH @ self.current_HH)[self._target_L[links]]
         yes_LB = torch.tanh(previous_LBH + current_LBH) @ self.link_H
@@ -207,7 +207,7 @@ class LSTMPolicy(nn.Module):
         return [(zeros_BH, zeros_BH)] * self.lstm.num_layers
 
     def _step(self, x_BH: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of ``self.lstm``, which itself takes more than twice as long for one step."""
+        """Compute one step of ``self.lstm``, in less than half of its own time for one step."""
         new_state = []
         for weights, layer_state in zip(self.lstm.all_weights, state, strict=True):
             layer_state = torch.lstm_cell(x_BH, layer_state, *weights)
@@ -217,7 +217,7 @@ class LSTMPolicy(nn.Module):
 
 
 def _invert(logits_PBO: Tensor, uniforms_PB: Tensor, last_P: Tensor, exploration: float) -> Tensor:
-    """The tokens (P, B) at which the distribution functions pass the uniform numbers."""
+    """Return the tokens (P, B) at which the distribution functions pass the uniform numbers."""
     p_PBO = logits_PBO.softmax(-1)
     if exploration:
         known_PBO = logits_PBO > _NEVER / 2
@@ -228,8 +228,8 @@ def _invert(logits_PBO: Tensor, uniforms_PB: Tensor, last_P: Tensor, exploration
     return torch.minimum(above_PBO.sum(-1), last_P[:, None])
 
 
-def _sums(logits_TBO: Tensor, tokens_TB: Tensor, active_B: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probability of the tokens and entropy of the softmaxes, over the active choices."""
+def _sum_active(logits_TBO: Tensor, tokens_TB: Tensor, active_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum log-probability of the tokens and entropy of the softmaxes over active choices."""
     log_softmax_TBO = logits_TBO.log_softmax(-1)
     chosen_TB = log_softmax_TBO.gather(-1, tokens_TB[..., None]).squeeze(-1)
     entropy_TB = -(log_softmax_TBO.exp() * log_softmax_TBO).sum(-1)

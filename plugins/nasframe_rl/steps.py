@@ -1,7 +1,7 @@
-"""How a policy goes through a list of choices.
+"""The steps of a policy over a list of choices.
 
-One step for each choice, with a softmax, and one for all links of a target, each with a sigmoid of
-its own. A step reads what was decided in the step before.
+There is one step with a softmax for each choice, and one step for all links of a target, with a
+sigmoid for each link. The input of a step is the tokens of the last step.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from nasframe import Choice, Link
 
 
 class Plan(NamedTuple):
-    """Places in a list of choices, all as numbers.
+    """The steps of a list of choices, as indices.
 
     Attributes:
-        sizes: how many options each choice has.
+        sizes: the number of options of each choice.
         steps: the choices of each step.
         step: the step of each choice.
         row: the embedding of each choice's first option; embedding 0 is the first step's input.
-        rows: how many embeddings there are.
-        soft: the choices that are no links.
-        head: which softmax each of these has.
+        rows: the number of embeddings.
+        soft: the choices that are not links.
+        head: the softmax of each of these.
         links: the choices that are links.
-        sources: the steps at which the sources of the links have their anchors.
-        targets: the same of their targets.
+        sources: the step of each link's source anchor.
+        targets: the step of each link's target anchor.
     """
 
     sizes: list[int]
@@ -41,18 +41,18 @@ class Plan(NamedTuple):
 
 
 def plan(choices: Sequence[Choice], share: bool) -> Plan:
-    """Lay out the steps of some choices.
+    """Plan the steps of some choices.
 
     Args:
-        choices: the decisions in their order.
-        share: whether choices with equal options, whose names end with the same word after a
-            point, have one softmax and the same embeddings.
+        choices: the choices in order.
+        share: whether choices with equal options, and the same last word of their dotted names,
+            share one softmax and their embeddings.
     """
-    steps = _steps(choices)
-    begins = {places[0]: number for number, places in enumerate(steps)}
+    steps = _group_steps(choices)
+    starts = {places[0]: number for number, places in enumerate(steps)}
     kinds = [_kind(choice) if share else place for place, choice in enumerate(choices)]
     sizes = [len(choice.options) for choice in choices]
-    row, rows = _rows(kinds, sizes)
+    row, rows = _assign_rows(kinds, sizes)
     links = [place for place, choice in enumerate(choices) if isinstance(choice, Link)]
     soft = [place for place, choice in enumerate(choices) if not isinstance(choice, Link)]
     heads = {kind: number for number, kind in enumerate(dict.fromkeys(kinds[i] for i in soft))}
@@ -66,12 +66,12 @@ def plan(choices: Sequence[Choice], share: bool) -> Plan:
         soft=soft,
         head=[heads[kinds[place]] for place in soft],
         links=links,
-        sources=[begins[link.source] for link in anchors],
-        targets=[begins[link.target] for link in anchors],
+        sources=[starts[link.source] for link in anchors],
+        targets=[starts[link.target] for link in anchors],
     )
 
 
-def _steps(choices: Sequence[Choice]) -> list[range]:
+def _group_steps(choices: Sequence[Choice]) -> list[range]:
     steps: list[range] = []
     target = None
     for place, choice in enumerate(choices):
@@ -87,8 +87,8 @@ def _kind(choice: Choice) -> object:
     return choice.name.rpartition(".")[2], choice.options
 
 
-def _rows(kinds: Sequence[object], sizes: Sequence[int]) -> tuple[list[int], int]:
-    """The first embedding of each choice, and how many embeddings there are."""
+def _assign_rows(kinds: Sequence[object], sizes: Sequence[int]) -> tuple[list[int], int]:
+    """Assign embeddings to choices; returns the first one of each choice, and their number."""
     first: dict[object, int] = {}
     rows = 1
     for kind, size in zip(kinds, sizes, strict=True):

@@ -63,7 +63,7 @@ class Bench:
 
 def workers_of(driver: psutil.Process, name: str) -> list[psutil.Process]:
     """The worker processes of an executor."""
-    mark = {"process": "spawn_main", "ray": "ray::Place"}[name]
+    mark = {"process": "spawn_main", "ray": "ray::RayWorker"}[name]
     return [p for p in driver.children(recursive=True) if any(mark in word for word in _words(p))]
 
 

@@ -224,7 +224,7 @@ class Faulty(Exporter):
             r"it: cannot be written as f: Faulty .* raised RuntimeError: no ink \(",
         ),
         ("nothing", r"Faulty.write \(.*\) wrote no it.it"),
-        ("shape", r"gives \(1, 1\), not \(1, 4\)"),
+        ("shape", r"gives outputs of shape \(1, 1\), not \(1, 4\)"),
         ("other", "away from the network's; it is removed"),
         ("text", "the outputs must be a tensor, not 'logits'"),
         ("kinds", "--to f is for networks of the kind pictures"),

@@ -696,7 +696,7 @@ def test_whose_mistake_it_is(toys: Shell) -> None:
     blamed = "nasframe-report: Liking.argmax (liking) raised ValueError: sleep length must"
     assert blamed in wrong.stderr
     killed = toys("nasframe-report", "--compare", "cmp", DIES="")
-    reason = "nasframe-report: a process that read studies was killed: is memory short?\n"
+    reason = "nasframe-report: a process that read studies was killed, perhaps for lack of memory\n"
     assert (killed.returncode, killed.stderr) == (2, reason)
 
 

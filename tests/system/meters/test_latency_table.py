@@ -291,7 +291,11 @@ def test_a_table_that_is_not_finished_says_how_to_go_on() -> None:
         ({}, Images((1, 8, 8), 11), "outputs=10, and this study has 11"),
         ({"stem": 16}, DIGITS, "blocks='stem 1-8 /2 8x8 timm', and this study has 'stem 1-16 "),
         ({"head": 24}, DIGITS, "blocks='head 8-16-10 2x2 timm', and this study has 'head 8-24-10"),
-        ({"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]}, DIGITS, "and here 'conv 3x3"),
+        (
+            {"filters": [8, 8], "layers": [1, 1], "strides": [2, 1]},
+            DIGITS,
+            "and this study has 'conv 3x3",
+        ),
     ],
 )
 def test_other_networks_are_refused(changes: dict[str, Any], task: Images, said: str) -> None:
@@ -382,7 +386,7 @@ def test_damage_is_told(tmp_path: Path, lines: list[Any], said: str) -> None:
 
 
 def test_a_table_that_is_missing_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(NasframeError, match="make one with: nasframe-latency --table .*nowhere"):
+    with pytest.raises(NasframeError, match="write it with: nasframe-latency --table .*nowhere"):
         option("meters", "table", path=tmp_path / "nowhere").build(space(**TINY), DIGITS)
 
 

@@ -226,7 +226,7 @@ def test_the_auxiliary_loss_counts_two_fifths() -> None:
 def test_images_that_are_too_small_are_refused() -> None:
     auxiliary = NASNetConfig(auxiliary=True)
     build(auxiliary, 9)
-    with pytest.raises(NasframeError, match="the second Reduction cell is 4x4, and must be 5x5"):
+    with pytest.raises(NasframeError, match="the second Reduction cell is 4x4, but must be 5x5"):
         build(auxiliary, 8)
     with pytest.raises(NasframeError, match="images of 2x2 are too small"):
         build(NASNetConfig(skeleton=Skeleton.imagenet), 2)

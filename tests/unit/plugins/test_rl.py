@@ -534,16 +534,16 @@ def twins(count: int, of: int | None) -> list[Trial]:
 
 def test_exploration_grows_while_most_proposals_are_duplicates() -> None:
     exploration = Exploration(0.1)
-    exploration.update(twins(3, of=0) + twins(1, of=None))  # three quarters: it stays
+    exploration.adapt(twins(3, of=0) + twins(1, of=None))  # three quarters: it stays
     assert exploration.share == pytest.approx(0.1)
-    exploration.update(twins(40, of=0))
+    exploration.adapt(twins(40, of=0))
     assert exploration.share == pytest.approx(0.1 * math.exp(0.0125 * 0.25 * 40))
-    exploration.update(twins(10_000, of=0))
+    exploration.adapt(twins(10_000, of=0))
     assert exploration.share == 1.0
-    exploration.update(twins(500, of=None))
+    exploration.adapt(twins(500, of=None))
     assert exploration.share == 0.1
     none = Exploration(0.0)
-    none.update(twins(10_000, of=0))
+    none.adapt(twins(10_000, of=0))
     assert none.share == 0.0
 
 

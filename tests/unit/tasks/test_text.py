@@ -425,7 +425,7 @@ def test_a_zip_file_with_one_text_is_as_good_as_the_text(tmp_path: Path) -> None
 def test_a_zip_file_that_cannot_be_used_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "LARGEST", 1000)
+    monkeypatch.setattr(corpus, "MAX_TEXT_BYTES", 1000)
     two = zipped(tmp_path / "two.zip", {"a.txt": "a" * 900, "b.txt": "b"})
     refused(
         r"two.zip: cannot be read: it must hold one text .* a.txt \(900 bytes\), b.txt \(1 bytes\)",
