@@ -1,8 +1,8 @@
-"""A classifier as a backbone: its maps of some strides, found by what it says of itself.
+"""A classifier as a backbone: finds its feature maps of some strides.
 
-A network that can be a backbone has timm's ``feature_info``: for each stage ``module``, the name of
-the layer that ends it, ``num_chs``, its channels, and ``reduction``, its stride. A stage may also
-name the layer inside the next one that expands it: ``expansion`` and ``expansion_chs``.
+A backbone has timm's ``feature_info``: for each stage ``module`` (the name of its last layer),
+``num_chs`` (its channels) and ``reduction`` (its stride). ``expansion`` and ``expansion_chs`` can
+name the layer that expands this map inside the next stage, and its channels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nasframe import NasframeError
 
 
 class Stage(NamedTuple):
-    """A map of a network: the layer that gives it, its channels, and its stride."""
+    """A feature map of a network: its layer, channels and stride."""
 
     module: str
     channels: int
@@ -25,19 +25,19 @@ class Stage(NamedTuple):
 
 
 def stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
-    """The last map of each stride.
+    """Find the last map of each stride.
 
     Args:
         network: a classifier.
-        expanded: whether to take the expansion of a map where there is one.
+        expanded: whether to use the expansion of a map, if any.
 
     Raises:
-        NasframeError: if the network does not name any.
+        NasframeError: if the network has no ``feature_info``.
     """
     info: Any = getattr(network, "feature_info", None)
     rows: Sequence[Mapping[str, Any]] = getattr(info, "info", info) or ()
     if not all(row.get("module") for row in rows) or not rows:
-        raise NasframeError("this network cannot be a backbone: it names no stages (feature_info)")
+        raise NasframeError("this network cannot be a backbone: it has no feature_info")
     found = {}
     for row in rows:
         stride = row["reduction"]
@@ -49,9 +49,9 @@ def stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
 
 
 def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
-    """The network without its classifier: from x_NCHW to maps by their strides, as text."""
-    # timm's class reads ``feature_info`` of what it wraps, and takes the classifier out of timm's
-    # own networks; those of plugins have a layer of this name.
+    """Remove the classifier; returns a module from x_NCHW to maps by stride (as text)."""
+    # timm's class reads ``feature_info`` of the network, and removes the classifier of timm's
+    # networks; networks of plugins have a layer with this name.
     network.feature_info = [
         {"module": stage.module, "num_chs": stage.channels, "reduction": stage.stride}
         for stage in chosen
@@ -66,15 +66,15 @@ def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
 
 
 def required(found: Mapping[int, Stage], strides: Sequence[int]) -> list[Stage]:
-    """The maps of these strides.
+    """Select the maps of these strides.
 
     Raises:
-        NasframeError: if one is missing.
+        NasframeError: if a stride is missing.
     """
     if not set(strides) <= found.keys():
         wanted, there = (" and ".join(map(str, sorted(part))) for part in (strides, found))
         raise NasframeError(
-            f"the detector reads maps of the strides {wanted}, this network has {there}; networks "
-            "for larger images have more"
+            f"the detector needs maps of the strides {wanted}, this network has {there}; use a "
+            "network for larger images"
         )
     return [found[stride] for stride in strides]

@@ -1,6 +1,6 @@
-"""Reading a file of annotations in COCO's format, and checking all of it before any training.
+"""Reads a file of annotations in COCO's format, and checks all of it before any training.
 
-Shapes: B boxes of an image; a box is its left, top, right and bottom side, in pixels.
+Shapes: B boxes of an image; a box has left, top, right and bottom in pixels.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from torch import Tensor
 from nasframe import NasframeError
 
 BORDER = 1.0
-"""Boxes may reach so many pixels over the border, as some of COCO's do; they are cut there."""
+"""Pixels that boxes may extend over the border, as some of COCO do; they are clipped."""
 
 THINNEST = 0.01
-"""Sides of a box in pixels, at least; thinner ones are left out."""
+"""Minimum sides of a box in pixels; thinner boxes are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image and what is on it.
+    """An image and its annotations.
 
     Attributes:
         file: the image.
-        width: in pixels.
-        height: in pixels.
-        boxes_B4: around objects.
+        width: width in pixels.
+        height: height in pixels.
+        boxes_B4: boxes of objects.
         labels_B: their classes, from 1.
-        areas_B: of the objects, in pixels.
-        crowds_B: whether a box is around many objects at once; such ones are not learned, and
-            what is found in them is not counted as wrong.
+        areas_B: areas of the objects, in pixels.
+        crowds_B: whether a box is around a group of objects; crowds are not learned, and
+            detections in them do not count as wrong.
     """
 
     file: Path
@@ -49,26 +49,26 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """A file: its classes' names in the order of their numbers, and its images."""
+    """The content of a file: names of classes, in the order of their ids, and images."""
 
     classes: tuple[str, ...]
     pictures: list[Picture]
 
 
 def read_annotations(path: Path, images: Path, name: str) -> Annotations:
-    """Read a file; all images must be there.
+    """Read a file, and check that all images exist.
 
     Args:
         path: the file.
         images: the folder of its images.
-        name: of the setting that names the file.
+        name: the setting with the file's path.
 
     Raises:
-        NasframeError: if something is missing or wrong.
+        NasframeError: if something is missing or invalid.
     """
-    content = _content(path, name)
+    content = _read_json(path, name)
     try:
-        return _read(content, path, images)
+        return _parse(content, path, images)
     except NasframeError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -76,7 +76,7 @@ def read_annotations(path: Path, images: Path, name: str) -> Annotations:
         raise NasframeError(f"{path}: is not in COCO's format ({reason})") from error
 
 
-def _content(path: Path, name: str) -> Mapping[str, Any]:
+def _read_json(path: Path, name: str) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def _content(path: Path, name: str) -> Mapping[str, Any]:
     return content
 
 
-def _read(content: Mapping[str, Any], path: Path, images: Path) -> Annotations:
+def _parse(content: Mapping[str, Any], path: Path, images: Path) -> Annotations:
     categories = sorted(content["categories"], key=lambda category: int(category["id"]))
     labels = {category["id"]: place for place, category in enumerate(categories, 1)}
     if not labels:
@@ -101,11 +101,13 @@ def _read(content: Mapping[str, Any], path: Path, images: Path) -> Annotations:
             what = "image_id" if box["image_id"] not in boxes else "category_id"
             raise NasframeError(f"{path}: annotation {box['id']}: there is no {what} {box[what]}")
         boxes[box["image_id"]].append(box)
-    pictures = [_picture(row, boxes[row["id"]], labels, path, images) for row in content["images"]]
+    pictures = [
+        _parse_picture(row, boxes[row["id"]], labels, path, images) for row in content["images"]
+    ]
     return Annotations(tuple(str(category["name"]) for category in categories), pictures)
 
 
-def _picture(
+def _parse_picture(
     row: Mapping[str, Any],
     boxes: Sequence[Mapping[str, Any]],
     labels: Mapping[Any, int],
@@ -115,8 +117,8 @@ def _picture(
     file, width, height = images / row["file_name"], int(row["width"]), int(row["height"])
     if not file.is_file():
         raise NasframeError(f"{path}: names the image {file}: there is no such file")
-    pairs = [(box, _sides(box, width, height, path)) for box in boxes]
-    # A box without an area encloses nothing; COCO itself has a few.
+    pairs = [(box, _parse_box(box, width, height, path)) for box in boxes]
+    # COCO itself has a few boxes without an area.
     pairs = [(box, s) for box, s in pairs if min(s[2] - s[0], s[3] - s[1]) >= THINNEST]
     boxes = [box for box, _ in pairs]
     return Picture(
@@ -125,13 +127,13 @@ def _picture(
         height,
         torch.tensor([sides for _, sides in pairs]).reshape(-1, 4),
         torch.tensor([labels[box["category_id"]] for box in boxes], dtype=torch.int64),
-        torch.tensor([_area(box) for box in boxes]),
+        torch.tensor([_parse_area(box) for box in boxes]),
         torch.tensor([bool(box.get("iscrowd", 0)) for box in boxes], dtype=torch.bool),
     )
 
 
-def _sides(box: Mapping[str, Any], width: int, height: int, path: Path) -> list[float]:
-    """COCO has left, top, width and height."""
+def _parse_box(box: Mapping[str, Any], width: int, height: int, path: Path) -> list[float]:
+    """Convert COCO's left, top, width and height to clipped left, top, right and bottom."""
     left, top, wide, high = (float(value) for value in box["bbox"])
     inside = left >= -BORDER and left + wide <= width + BORDER and left < width
     inside = inside and top >= -BORDER and top + high <= height + BORDER and top < height
@@ -143,5 +145,5 @@ def _sides(box: Mapping[str, Any], width: int, height: int, path: Path) -> list[
     return [max(left, 0.0), max(top, 0.0), min(left + wide, width), min(top + high, height)]
 
 
-def _area(box: Mapping[str, Any]) -> float:
+def _parse_area(box: Mapping[str, Any]) -> float:
     return float(box.get("area", box["bbox"][2] * box["bbox"][3]))

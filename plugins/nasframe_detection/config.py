@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class CocoConfig(TaskConfig):
-    """Boxes around objects, in COCO's format, for ``nasframe-retrain detector=NAME``.
+    """Object detection in COCO's format, for ``nasframe-retrain detector=NAME``.
 
     Attributes:
         annotations: the JSON file for training: ``images``, ``annotations`` and ``categories``.
         images: the folder of its images.
-        validation: the fraction of the images that is for validation, if these have no file.
+        validation: the fraction of the images for validation, without a validation file.
         validation_annotations: the file for validation, with the same categories.
-        validation_images: the folder of its images; ``images`` if it is not given.
-        test_annotations: the file for the test, which is read once, at the end.
-        test_images: the folder of its images; ``images`` if it is not given.
-        size: the side to which detectors bring images; ``faster_rcnn`` keeps their shape, and
-            brings the shorter one there.
-        flip: mirror a random half of the training images, and their boxes, left to right.
-        workers: processes that read images ahead; 0 reads them in between.
+        validation_images: the folder of its images; by default ``images``.
+        test_annotations: the file for the test, which is evaluated once, at the end.
+        test_images: the folder of its images; by default ``images``.
+        size: the side to which detectors resize images; ``faster_rcnn`` keeps the aspect ratio and
+            resizes the shorter side.
+        flip: mirror a random half of the training images, with their boxes, left to right.
+        workers: processes that read images ahead; 0 reads them in the main process.
     """
 
     annotations: Path = setting(MISSING)
@@ -73,16 +73,16 @@ class CocoConfig(TaskConfig):
 class FasterRCNNConfig(DetectorConfig):
     """Faster R-CNN (Ren et al. 2015), as in NASNet's experiment (Zoph et al. 2018, 4.3).
 
-    Without the pyramid proposals and classifier read the backbone's map of stride 16. The
-    classifier is two fully connected layers; NASNet's code runs the network's last cells instead.
+    Without a pyramid, proposals and classifier read the backbone's map of stride 16. The classifier
+    is two fully connected layers; NASNet's code uses the network's last cells instead.
 
     Attributes:
         fpn: read a feature pyramid (Lin et al. 2017) of all maps of the strides 4 to 32 instead.
-        anchors: sides of the anchors, in pixels of the resized image. With ``fpn`` they are the
-            smallest level's first, and it needs one for each level, the last one pooled.
-        proposals: regions examined in an image.
-        samples: the regions that count for the training loss.
-        width: of the fully connected layers.
+        anchors: sides of the anchors, in pixels of the resized image. ``fpn`` needs one side for
+            each level, from the smallest stride to the last, pooled level.
+        proposals: proposed regions per image.
+        samples: regions per image in the training loss.
+        width: width of the fully connected layers.
     """
 
     fpn: bool = False
@@ -110,13 +110,13 @@ class FasterRCNNConfig(DetectorConfig):
 class SSDLiteConfig(DetectorConfig):
     """SSDLite (Sandler et al. 2018), as in MnasNet's experiment (Tan et al. 2019, 5.3).
 
-    Separable heads read the backbone's maps of the strides 16, from inside its next layer if that
-    expands it, and 32, and four smaller ones.
+    Separable heads read the backbone's maps of stride 16 (the expansion inside its next layer, if
+    any) and 32, and four smaller maps.
 
     Attributes:
         width: channels of the smaller maps, relative to 512, 256, 256 and 128.
         smallest: side of the anchors of the first map, relative to the image's.
-        largest: of the last map.
+        largest: side of the anchors of the last map, relative to the image's.
     """
 
     width: float = setting(1.0, above=0)

@@ -1,4 +1,4 @@
-"""Faster R-CNN of torchvision on a backbone."""
+"""torchvision's Faster R-CNN on a backbone."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RATIOS = (0.5, 1.0, 2.0)
 PYRAMID = 256
 """Channels of the maps of a pyramid."""
 LONGEST = 1333 / 800
-"""The longer side of an image, at most, relative to the shorter one."""
+"""Maximum ratio of the longer to the shorter side of an image."""
 
 
 class Pyramid(nn.Module):
-    """A backbone and a feature pyramid on its maps, with one more map, of half the last one's size.
+    """A backbone and a feature pyramid on its maps, with one more map of half the last size.
 
     Args:
         body: the backbone.
@@ -36,7 +36,7 @@ class Pyramid(nn.Module):
         self.fpn = FeaturePyramidNetwork(channels, PYRAMID, LastLevelMaxPool())
 
     def forward(self, x_NCHW: Tensor) -> dict[str, Tensor]:
-        """Return maps of 256 channels, by stride."""
+        """Compute maps of 256 channels, by the stride of their source."""
         maps: dict[str, Tensor] = self.fpn(OrderedDict(self.body(x_NCHW)))
         return maps
 
@@ -54,16 +54,16 @@ def faster_rcnn(
     """Make the detector.
 
     Args:
-        network: a classifier, whose maps are read.
-        task: size of the images, and the number of classes.
-        fpn: whether a feature pyramid of all maps is read, or the map of stride 16.
+        network: a classifier.
+        task: size of the images and number of classes.
+        fpn: whether to read a feature pyramid of all maps, or the map of stride 16.
         anchors: sides of the anchors, in pixels of the resized image.
-        proposals: regions examined in an image.
-        samples: the regions that count for the training loss.
-        width: of the fully connected layers.
+        proposals: proposed regions per image.
+        samples: regions per image in the training loss.
+        width: width of the fully connected layers.
 
     Raises:
-        NasframeError: if the network has no such maps.
+        NasframeError: if the network does not have these maps.
     """
     found = stages(network)
     strides = [stride for stride in (4, 8, 16, 32) if stride in found] if fpn else [16]
@@ -74,7 +74,7 @@ def faster_rcnn(
     channels = PYRAMID if fpn else chosen[0].channels
     body.out_channels = channels  # type: ignore[assignment]
     size = task.input_shape[1]
-    sides = _levels(anchors, len(chosen) + 1) if fpn else (tuple(anchors),)
+    sides = _assign_levels(anchors, len(chosen) + 1) if fpn else (tuple(anchors),)
     detector: nn.Module = FasterRCNN(
         body,
         min_size=size,
@@ -93,10 +93,10 @@ def faster_rcnn(
     return detector
 
 
-def _levels(anchors: Sequence[int], levels: int) -> tuple[tuple[int, ...], ...]:
-    """The sides of the anchors of each level."""
+def _assign_levels(anchors: Sequence[int], levels: int) -> tuple[tuple[int, ...], ...]:
+    """Assign the sides of anchors to levels."""
     if len(anchors) != levels:
         raise NasframeError(
-            f"detector.anchors={anchors}: this pyramid has {levels} levels; give so many"
+            f"detector.anchors={anchors}: must have {levels} sides, one a level of the pyramid"
         )
     return tuple((side,) for side in anchors)

@@ -13,17 +13,17 @@ from nasframe import NasframeError
 
 METRICS = ("map", "map_50", "map_75")
 BACKENDS = {"faster_coco_eval": "faster_coco_eval", "pycocotools": "pycocotools"}
-"""Packages that compute it, and what torchmetrics calls them."""
+"""Packages that compute it, and their names in torchmetrics."""
 
 Boxes = Mapping[str, Tensor]
-"""Boxes, labels and scores of an image, or what really is on it, in torchvision's words."""
+"""Boxes, labels and scores of an image, or its ground truth, in torchvision's format."""
 
 
 def backend() -> str:
-    """The package that computes it.
+    """Find a package that computes it.
 
     Raises:
-        NasframeError: if none is installed.
+        NasframeError: if no package is installed.
     """
     for package, name in BACKENDS.items():
         if find_spec(package) is not None:
@@ -32,18 +32,18 @@ def backend() -> str:
 
 
 def mean_average_precision(pairs: Iterable[tuple[Boxes, Boxes]], backend: str) -> dict[str, float]:
-    """The metrics of some images.
+    """Compute the metrics of some images.
 
     Args:
-        pairs: what was found on an image, and what is there.
-        backend: what computes them.
+        pairs: detections and ground truth of each image.
+        backend: the package that computes them.
 
     Returns:
-        ``map`` is the mean over the overlaps from 0.5 to 0.95, the others are for one; 0 where
-        nothing is there to be found.
+        ``map`` is the mean over overlaps from 0.5 to 0.95, the others have one overlap; 0 without
+        any objects.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of packages that torchmetrics imports
+        warnings.simplefilter("ignore")  # from packages that torchmetrics imports
         from torchmetrics.detection import MeanAveragePrecision
 
         metric: Any = MeanAveragePrecision(iou_type="bbox", backend=backend)  # type: ignore[arg-type]

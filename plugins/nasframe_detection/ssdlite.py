@@ -1,4 +1,4 @@
-"""SSDLite of torchvision on a backbone."""
+"""torchvision's SSDLite on a backbone."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nasframe import TaskShape
 from nasframe_detection.backbone import backbone, required, stages
 
 EXTRA = (512, 256, 256, 128)
-"""Channels of the maps behind the backbone's."""
-norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.03)
+"""Channels of the maps after the backbone's."""
+_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.03)
 
 
 class Extended(nn.Module):
-    """A backbone of two maps, and smaller maps made of its last one.
+    """A backbone of two maps, and smaller maps computed from the last.
 
     Args:
         body: the backbone.
-        channels: those of its last map.
+        channels: channels of its last map.
         widths: channels of the smaller maps.
     """
 
@@ -32,19 +32,19 @@ class Extended(nn.Module):
         super().__init__()
         self.body = body
         pairs = zip([channels, *widths], widths, strict=False)
-        self.extra = nn.ModuleList(_halved(*pair) for pair in pairs)
+        self.extra = nn.ModuleList(_make_halving(*pair) for pair in pairs)
 
     def forward(self, x_NCHW: Tensor) -> dict[str, Tensor]:
-        """All maps, the largest first."""
+        """Compute all maps, the largest first."""
         maps = list(self.body(x_NCHW).values())
         for layer in self.extra:
             maps.append(layer(maps[-1]))
         return OrderedDict((str(place), map_) for place, map_ in enumerate(maps))
 
 
-def _halved(inputs: int, outputs: int) -> nn.Module:
-    """A bottleneck, whose depthwise convolution halves the map."""
-    conv = partial(Conv2dNormActivation, norm_layer=norm, activation_layer=nn.ReLU6)
+def _make_halving(inputs: int, outputs: int) -> nn.Module:
+    """Make a bottleneck whose depthwise convolution halves the map."""
+    conv = partial(Conv2dNormActivation, norm_layer=_norm, activation_layer=nn.ReLU6)
     middle = outputs // 2
     block = nn.Sequential(
         conv(inputs, middle, kernel_size=1),
@@ -63,14 +63,14 @@ def ssdlite(
     """Make the detector.
 
     Args:
-        network: a classifier, whose maps are read.
-        task: size of the images, and the number of classes.
+        network: a classifier.
+        task: size of the images and number of classes.
         width: channels of the smaller maps, relative to 512, 256, 256 and 128.
         smallest: side of the anchors of the first map, relative to the image's.
-        largest: of the last map.
+        largest: side of the anchors of the last map, relative to the image's.
 
     Raises:
-        NasframeError: if the network has no such maps.
+        NasframeError: if the network does not have these maps.
     """
     chosen = required(stages(network, expanded=True), [16, 32])
     widths = [max(16, round(channels * width)) for channels in EXTRA]
@@ -83,7 +83,7 @@ def ssdlite(
         boxes,
         (size, size),
         classes,
-        head=SSDLiteHead(channels, anchors, classes, norm),
+        head=SSDLiteHead(channels, anchors, classes, _norm),
         score_thresh=0.001,
         nms_thresh=0.55,
         detections_per_img=100,

@@ -1,7 +1,7 @@
-"""Detection on images in COCO's format, read anew in each epoch.
+"""Object detection on images in COCO's format, which are read again in each epoch.
 
-A batch is the images, each (3, H, W) in values from 0 to 1, and for each what is on it, in the
-words of torchvision's detectors: ``boxes``, ``labels``, and for the metrics ``area`` and
+A batch has images, each (3, H, W) with values from 0 to 1, and for each image its annotations in
+the format of torchvision's detectors: ``boxes``, ``labels``, and for the metrics ``area`` and
 ``iscrowd``.
 """
 
@@ -23,18 +23,18 @@ from nasframe_detection.precision import backend, mean_average_precision
 Target: TypeAlias = dict[str, Tensor]
 Batch: TypeAlias = tuple[list[Tensor], list[Target]]
 Sample: TypeAlias = tuple[int, bool]
-"""The place of an image, and whether it is mirrored."""
+"""The index of an image, and whether it is mirrored."""
 
 
 class CocoTask(Task):
-    """Finding objects, and their classes.
+    """Object detection.
 
     Args:
         train: images for training.
         validation: images for validation.
-        test: images for the test, if there are any.
-        size: the side to which detectors bring images.
-        flip: whether a random half of the training images is mirrored.
+        test: images for the test, if any.
+        size: the side to which detectors resize images.
+        flip: whether to mirror a random half of the training images.
         workers: processes that read images ahead.
     """
 
@@ -63,7 +63,7 @@ class CocoTask(Task):
 
     @property
     def data_config(self) -> Mapping[str, Any]:
-        """Detectors normalise images themselves: they want values from 0 to 1."""
+        """How to prepare images: values from 0 to 1, since detectors normalise them themselves."""
         return {
             "input_size": self.input_shape,
             "mean": (0.0, 0.0, 0.0),
@@ -74,7 +74,7 @@ class CocoTask(Task):
     def train_batches(
         self, batch_size: int, device: torch.device, generator: torch.Generator
     ) -> Iterable[Batch]:
-        """One epoch of shuffled batches, a half of their images mirrored; no crowds in them."""
+        """Iterate over one epoch of shuffled batches, half of them mirrored, without crowds."""
         count = len(self._train)
         order = torch.randperm(count, generator=generator).tolist()
         flips = torch.rand(count, generator=generator) < 0.5
@@ -84,24 +84,24 @@ class CocoTask(Task):
         return self._read(self._train, batches, device, _without_crowds)
 
     def train_steps(self, batch_size: int) -> int:
-        """The number of training images over the batch size, rounded up."""
+        """Return the number of training images divided by the batch size, rounded up."""
         return -(-len(self._train) // batch_size)
 
     def validation_batches(self, batch_size: int, device: torch.device) -> Iterable[Batch]:
-        """The validation images in their order."""
-        return self._in_order(self._validation, batch_size, device)
+        """Iterate over the validation images in order."""
+        return self._iterate(self._validation, batch_size, device)
 
     def test_batches(self, batch_size: int, device: torch.device) -> Iterable[Batch] | None:
-        """The test images in their order."""
-        return self._in_order(self._test, batch_size, device) if self._test else None
+        """Iterate over the test images in order, if any."""
+        return self._iterate(self._test, batch_size, device) if self._test else None
 
     def loss(self, module: nn.Module, batch: Batch, state: Any) -> tuple[Tensor, Any]:
-        """The sum of the detector's losses."""
+        """Sum the detector's losses."""
         losses: Mapping[str, Tensor] = module(*batch)
         return torch.stack(list(losses.values())).sum(), state
 
     def tally(self, module: nn.Module, batch: Batch, state: Any) -> tuple[list[Any], Any]:
-        """For each image what was found and what is there."""
+        """Return detections and ground truth of each image."""
         images, targets = batch
         pairs = zip(module(images), targets, strict=True)
         return [
@@ -109,15 +109,15 @@ class CocoTask(Task):
         ], state
 
     def metrics(self, tally: Sequence[Any]) -> dict[str, float]:
-        """COCO's mean average precisions, from 0 to 1."""
+        """Compute COCO's mean average precisions, from 0 to 1."""
         found = mean_average_precision(tally, self._backend)
         return {f"val_{name}": value for name, value in found.items()}
 
     def example(self) -> tuple[list[Tensor]]:
-        """One image of zeros."""
+        """Return one image of zeros."""
         return ([torch.zeros(self.input_shape)],)
 
-    def _in_order(
+    def _iterate(
         self, pictures: _Pictures, batch_size: int, device: torch.device
     ) -> Iterable[Batch]:
         samples = [(place, False) for place in range(len(pictures))]
@@ -140,7 +140,7 @@ class CocoTask(Task):
 
 
 class _Pictures(Dataset[tuple[Tensor, Target]]):
-    """Images that are decoded when they are asked for."""
+    """Images that are decoded on access."""
 
     def __init__(self, pictures: list[Picture]) -> None:
         self._pictures = pictures
@@ -151,7 +151,7 @@ class _Pictures(Dataset[tuple[Tensor, Target]]):
     def __getitem__(self, sample: Sample) -> tuple[Tensor, Target]:
         place, flip = sample
         picture = self._pictures[place]
-        image_CHW, boxes_B4 = _decoded(picture), picture.boxes_B4
+        image_CHW, boxes_B4 = _decode(picture), picture.boxes_B4
         if flip:
             image_CHW, boxes_B4 = mirrored(image_CHW, boxes_B4)
         target = {
@@ -160,23 +160,23 @@ class _Pictures(Dataset[tuple[Tensor, Target]]):
             "area": picture.areas_B,
             "iscrowd": picture.crowds_B,
         }
-        # Copies: a worker shares the memory of what it sends, and each share is an open file.
+        # Copies: a worker sends tensors by shared memory, with an open file for each.
         return image_CHW, {name: tensor.clone() for name, tensor in target.items()}
 
 
 def mirrored(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
-    """An image and its boxes, left and right exchanged."""
+    """Mirror an image and its boxes left to right."""
     left, top, right, bottom = boxes_B4.unbind(1)
     width = image_CHW.shape[2]
     return image_CHW.flip(2), torch.stack([width - right, top, width - left, bottom], 1)
 
 
-def _decoded(picture: Picture) -> Tensor:
+def _decode(picture: Picture) -> Tensor:
     pixels = np.array(read_image(picture.file))
     height, width, _ = pixels.shape
     if (width, height) != (picture.width, picture.height):
         raise NasframeError(
-            f"{picture.file}: has {width}x{height} pixels, its annotations say "
+            f"{picture.file}: has {width}x{height} pixels, but its annotations say "
             f"{picture.width}x{picture.height}"
         )
     return torch.from_numpy(pixels.transpose(2, 0, 1)) / 255
@@ -195,44 +195,43 @@ def coco_task(
     flip: bool,
     workers: int,
 ) -> CocoTask:
-    """Make the task; files of annotations are read at once, images when they are needed.
+    """Make the task; reads files of annotations at once, but images only when needed.
 
     Args:
         files: a file of annotations and the folder of its images, by the name of the setting:
-            ``annotations``, and if they are given ``validation_annotations`` and
-            ``test_annotations``.
-        validation: the fraction of the images that is for validation, if these have no file.
-        size: the side to which detectors bring images.
-        flip: whether a random half of the training images is mirrored.
+            ``annotations``, and optionally ``validation_annotations`` and ``test_annotations``.
+        validation: the fraction of the images for validation, without a validation file.
+        size: the side to which detectors resize images.
+        flip: whether to mirror a random half of the training images.
         workers: processes that read images ahead.
 
     Raises:
-        NasframeError: if a file is missing or wrong.
+        NasframeError: if a file is missing or invalid.
     """
     found = {
         name: read_annotations(Path(path).expanduser(), Path(folder).expanduser(), name)
         for name, (path, folder) in files.items()
     }
     train, test = found["annotations"], found.get("test_annotations")
-    held = found.get("validation_annotations")
-    few = "no" if held else "too few"
-    if held is None:
-        train, held = _cut(train, validation)
-    for part, name in ((train, "annotations"), (held, "validation_annotations")):
+    valid = found.get("validation_annotations")
+    few = "no" if valid else "too few"
+    if valid is None:
+        train, valid = _split_validation(train, validation)
+    for part, name in ((train, "annotations"), (valid, "validation_annotations")):
         if not part.pictures:
             path = files[name][0] if name in files else None
             raise NasframeError(f"task.{name}={path}: has {few} images")
-    for other in (held, test):
+    for other in (valid, test):
         if other and other.classes != train.classes:
             raise NasframeError(
                 f"task.annotations has the categories {', '.join(train.classes)}, another file "
                 f"has {', '.join(other.classes)}"
             )
-    return CocoTask(train, held, test, size=size, flip=flip, workers=workers)
+    return CocoTask(train, valid, test, size=size, flip=flip, workers=workers)
 
 
-def _cut(whole: Annotations, share: float) -> tuple[Annotations, Annotations]:
-    """A fixed random part is for validation."""
+def _split_validation(whole: Annotations, share: float) -> tuple[Annotations, Annotations]:
+    """Split off a fixed random part for validation."""
     order = np.random.default_rng(0).permutation(len(whole.pictures))
     count = max(1, round(share * len(order)))
     parts = ([whole.pictures[k] for k in sorted(part)] for part in (order[count:], order[:count]))

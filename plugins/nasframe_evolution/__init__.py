@@ -1,4 +1,4 @@
-"""Regularized evolution: mutants of the best of the latest networks."""
+"""Regularized evolution: mutates the best of recent networks."""
 
 from __future__ import annotations
 

@@ -10,17 +10,17 @@ from nasframe import Choice, Controller, ControllerConfig, setting
 
 @dataclass(kw_only=True)
 class EvolutionConfig(ControllerConfig):
-    """Regularized evolution (Real et al. 2019): mutants of the best of the latest networks.
+    """Regularized evolution (Real et al. 2019): mutates the best of recent networks.
 
     The defaults suit searches of 100 to 1,000 trials; the paper, with 20,000, has a population of
     100 and a tournament of 25.
 
     Attributes:
-        population: how many networks can be parents: the latest that did not fail, a rejected
-            one only where a tournament has no trained one.
-        tournament: of how many members, drawn with replacement, the best is the parent.
-        batch: how many proposals come from the same population. It should be no smaller than the
-            number of workers, which wait for each other, and much smaller than the population.
+        population: number of potential parents, the latest networks that did not fail. A rejected
+            network is a parent only if a tournament has no trained network.
+        tournament: number of members, drawn with replacement, whose best is the parent.
+        batch: number of proposals from the same population. It should be at least the number of
+            workers, which wait for each other, and much smaller than the population.
     """
 
     population: int = setting(20, least=1)

@@ -1,11 +1,11 @@
 """The controller of regularized evolution.
 
 Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture Search",
-AAAI 2019, algorithm 1: each proposal is a mutant of the best of a few members of the population,
-and a member dies of age, however good it is. What differs: a mutation always changes one choice,
-while the paper's leaves the architecture as it is one time in twenty; and a network that was
-known already does not enter the population, as it is not trained again. A rejected network enters
-it and loses to every trained one; while no member was trained, none is a parent.
+AAAI 2019, algorithm 1: each proposal mutates the best of a few members of the population, and the
+oldest member is removed, however good it is. Unlike here, the paper's mutation changes nothing one
+time in twenty. Here, duplicates do not enter the population, as they are not trained again.
+Rejected networks enter it but lose to all trained networks; until a member was trained, there are
+no parents.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from nasframe import Choice, Controller, Proposal, Trial, TrialState
 
 @final
 class EvolutionController(Controller):
-    """Mutates the winner of a tournament among the latest networks.
+    """Mutates the winner of a tournament among recent networks.
 
-    Until the population is full and a member of it was trained, architectures are drawn uniformly.
-    If a proposal decides more choices than its parent did, those beyond the parent's are drawn
+    Until the population is full and one of its members was trained, architectures are drawn
+    uniformly. If a proposal has more choices than its parent, the additional ones are drawn
     uniformly.
 
     Args:
-        choices: the decisions in their order.
-        seed: of the study.
-        active: how many choices are decided for a proposal's number.
-        population: how many networks can be parents.
-        tournament: how many members are drawn to choose a parent.
-        batch: how many proposals come from the same population.
+        choices: the choices in order.
+        seed: seed of the study.
+        active: returns the number of active choices for a proposal's number.
+        population: number of potential parents.
+        tournament: number of members drawn to select a parent.
+        batch: number of proposals from the same population.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class EvolutionController(Controller):
         self._population: deque[tuple[float | None, tuple[int, ...]]] = deque(maxlen=population)
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
-        """Make a mutant for each number, all from the same population."""
+        """Propose a mutant for each number, all from the same population."""
         return [self._propose(number) for number in numbers]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Let the new networks in, in the order told, and the oldest die."""
+        """Add new networks to the population, in the order told, and remove the oldest."""
         for trial in trials:
             known = trial.reward is not None or trial.state is TrialState.REJECTED
             if known and trial.duplicate_of is None:
@@ -70,7 +70,7 @@ class EvolutionController(Controller):
         generator = np.random.default_rng([self._seed, number])
         tokens = generator.integers(self._sizes[: self._active(number)])
         if self._has_parents():
-            parent = self._parent(generator)[: len(tokens)]
+            parent = self._select_parent(generator)[: len(tokens)]
             tokens[: len(parent)] = parent
             self._mutate(tokens[: len(parent)], generator)
         return Proposal(tuple(tokens.tolist()))
@@ -79,14 +79,14 @@ class EvolutionController(Controller):
         full = len(self._population) == self._population.maxlen
         return full and any(reward is not None for reward, _ in self._population)
 
-    def _parent(self, generator: np.random.Generator) -> tuple[int, ...]:
-        """The best of a few members, each drawn from the whole population."""
+    def _select_parent(self, generator: np.random.Generator) -> tuple[int, ...]:
+        """Select the best of a few members, each drawn from the whole population."""
         drawn = generator.integers(len(self._population), size=self._tournament)
-        _, tokens = max((self._population[i] for i in drawn), key=_fitness)
+        _, tokens = max((self._population[i] for i in drawn), key=_get_fitness)
         return tokens
 
     def _mutate(self, tokens: npt.NDArray[np.int64], generator: np.random.Generator) -> None:
-        """Change one choice with several options to another option."""
+        """Change one choice that has several options to another option."""
         sizes = self._sizes[: len(tokens)]
         places = np.flatnonzero(sizes > 1)
         if len(places):
@@ -95,6 +95,6 @@ class EvolutionController(Controller):
             tokens[place] = (tokens[place] + step) % sizes[place]
 
 
-def _fitness(member: tuple[float | None, tuple[int, ...]]) -> float:
+def _get_fitness(member: tuple[float | None, tuple[int, ...]]) -> float:
     reward, _ = member
     return -math.inf if reward is None else reward

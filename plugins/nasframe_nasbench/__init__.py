@@ -1,8 +1,8 @@
-"""Benchmarks in tables: a search over networks that others have trained needs no training.
+"""Tabular benchmarks: searches that look up results instead of training networks.
 
 NAS-Bench-201 is embedded (Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural
-Architecture Search", ICLR 2020); ``SOURCES.md`` names where its numbers come from. Any other table
-is read from a file.
+Architecture Search", ICLR 2020); ``SOURCES.md`` lists the sources of its numbers. Other tables are
+read from files.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from nasframe_nasbench.config import (
 
 @hookimpl
 def nasframe_search_spaces() -> Mapping[str, type[SearchSpaceConfig]]:
-    """NAS-Bench-201, and the user's own table."""
+    """NAS-Bench-201, and tables in files."""
     return {"nasbench201": NASBench201Config, "table": TableConfig}
 
 
 @hookimpl
 def nasframe_evaluators() -> Mapping[str, type[EvaluatorConfig]]:
-    """The same."""
+    """Evaluators for the same tables."""
     return {"nasbench201": NASBench201LookUpConfig, "table": TableLookUpConfig}

@@ -1,4 +1,4 @@
-"""The columns of a table in a file: ``.csv`` with a first line of names, or ``.npz``."""
+"""Reads the columns of a table from a ``.csv`` file with a header line, or a ``.npz`` file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     """Read a table.
 
     Returns:
-        Arrays of equal length, of one dimension, by name: numbers or text.
+        One-dimensional arrays of equal length, by name: numbers or text.
 
     Raises:
-        NasframeError: if the file cannot be read or is no table.
+        NasframeError: if the file cannot be read or is not a table.
     """
     readers = {".csv": _read_csv, ".npz": _read_npz}
     if path.suffix not in readers:
@@ -35,7 +35,7 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # each compression has its own exceptions
         raise NasframeError(f"{path}: cannot be read: {error}") from error
     if not columns:
-        raise NasframeError(f"{path}: there are no columns in it")
+        raise NasframeError(f"{path}: has no columns")
     lengths = sorted((len(column), name) for name, column in columns.items())
     (least, shortest), (most, longest) = lengths[0], lengths[-1]
     if least < most:
@@ -43,7 +43,7 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
             f"{path}: {longest} has {most} rows and {shortest} {least}; they must be equally long"
         )
     if not most:
-        raise NasframeError(f"{path}: there are no rows in it")
+        raise NasframeError(f"{path}: has no rows")
     return columns
 
 
@@ -71,11 +71,11 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
                     f"{len(header)} columns"
                 )
             rows.append(row)
-    return {name: _parsed([row[place] for row in rows]) for place, name in enumerate(header)}
+    return {name: _parse([row[place] for row in rows]) for place, name in enumerate(header)}
 
 
-def _parsed(words: Sequence[str]) -> NDArray[Any]:
-    """Numbers if all are; an empty word among numbers is not a number."""
+def _parse(words: Sequence[str]) -> NDArray[Any]:
+    """Parse words as numbers if all are numbers; an empty word is then nan."""
     for number in (int, lambda word: float(word or "nan")):
         with suppress(ValueError):
             return np.array([number(word) for word in words])

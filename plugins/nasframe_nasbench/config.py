@@ -1,4 +1,4 @@
-"""Settings of the tables: what is searched, and what is looked up."""
+"""Settings of tables: search spaces and evaluators."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Data(StrEnum):
-    """The data sets on which the accuracies were reached."""
+    """The data sets of the accuracies."""
 
     cifar10 = "cifar10"
     cifar100 = "cifar100"
 
 
-# Written as a call, since the words of the benchmark are no names for Python.
+# Written as a call, since some names of the benchmark are not valid in Python.
 Device = StrEnum(
     "Device",
     [
@@ -34,12 +34,12 @@ Device = StrEnum(
         "1080ti_256",
     ],
 )
-"""The devices on which latencies were measured."""
+"""The devices of the measured latencies."""
 
 
 @dataclass(kw_only=True)
 class NASBench201Config(SearchSpaceConfig):
-    """The NAS-Bench-201 space: a cell of four nodes, one of five operations on each of six edges.
+    """The NAS-Bench-201 space: cells of four nodes, with one of five operations on each edge.
 
     Attributes:
         cells: cells in each of the three stages (the paper's N).
@@ -58,17 +58,17 @@ class NASBench201Config(SearchSpaceConfig):
 
 @dataclass(kw_only=True)
 class NASBench201LookUpConfig(EvaluatorConfig):
-    """Looks accuracy, size and measured latency up in NAS-Bench-201; the task does not matter.
+    """Looks up accuracy, size and measured latency in NAS-Bench-201, whatever the task.
 
-    Accuracies are those after 200 epochs, the mean over the benchmark's seeds. Parameters, MACs
-    and latency are those of the network for CIFAR-10. The 341 cells that do not join their input
-    to their output are in it, too: they guess, and a phone runs them in almost no time.
+    Accuracies are after 200 epochs, averaged over the benchmark's seeds. Parameters, MACs and
+    latency are for the CIFAR-10 network. The table includes the 341 cells without a path from input
+    to output: their accuracies are chance, and their latencies on phones near zero.
 
     Attributes:
-        data: on which the accuracies were reached, ``cifar10`` or ``cifar100``.
-        device: where the latency was measured: a phone (``pixel3``), a Raspberry Pi (``raspi4``),
-            a server's processor (``gold_6226``, ``silver_4114``), or a GTX 1080 Ti with batches of
-            1, 32 or 256 images (``1080ti_1``, ``1080ti_32``, ``1080ti_256``).
+        data: the data set of the accuracies, ``cifar10`` or ``cifar100``.
+        device: the device of the latency: a phone (``pixel3``), a Raspberry Pi (``raspi4``), a
+            server's processor (``gold_6226``, ``silver_4114``), or a GTX 1080 Ti with batches of 1,
+            32 or 256 images (``1080ti_1``, ``1080ti_32``, ``1080ti_256``).
     """
 
     data: Data = Data.cifar10
@@ -78,7 +78,7 @@ class NASBench201LookUpConfig(EvaluatorConfig):
         """Make the evaluator.
 
         Raises:
-            NasframeError: if the table does not hold the space's networks.
+            NasframeError: if the table does not contain the space's networks.
         """
         from nasframe_nasbench.look_up import NASBench201LookUp
 
@@ -90,10 +90,10 @@ class TableConfig(SearchSpaceConfig):
     """The rows of a table as architectures, for ``evaluator=table``; there are no networks.
 
     Attributes:
-        path: a ``.csv`` file whose first line names the columns, or an ``.npz`` file of NumPy whose
-            arrays are the columns; those of more than one dimension are passed over.
-        choices: the columns that say which architecture a row is about; the options of each are its
-            different values, sorted. Every other column of numbers is a metric.
+        path: a ``.csv`` file with column names in its first line, or an ``.npz`` file of NumPy with
+            columns as arrays; arrays with more than one dimension are ignored.
+        choices: the columns that identify the architecture of a row; their options are their
+            sorted distinct values. All other columns of numbers are metrics.
     """
 
     path: Path = setting(MISSING)
@@ -107,7 +107,7 @@ class TableConfig(SearchSpaceConfig):
             )
 
     def build(self) -> SearchSpace:
-        """Read the table, and make the search space."""
+        """Read the table and make the search space."""
         from nasframe_nasbench.table_space import TableSpace
 
         return TableSpace(Path(self.path).expanduser(), self.choices)
@@ -115,10 +115,10 @@ class TableConfig(SearchSpaceConfig):
 
 @dataclass(kw_only=True)
 class TableLookUpConfig(EvaluatorConfig):
-    """Looks an architecture of ``search_space=table`` up; one that has no row is a failed trial."""
+    """Looks up architectures of ``search_space=table``; a missing row is a failed trial."""
 
     def build(self, space: SearchSpace, task: Task) -> Evaluator:
-        """Make the evaluator; the task does not matter.
+        """Make the evaluator, whatever the task.
 
         Raises:
             NasframeError: if the space is not a table.

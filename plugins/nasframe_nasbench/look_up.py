@@ -1,7 +1,7 @@
-"""Metrics of NAS-Bench-201's cells from the embedded table.
+"""Looks up metrics of NAS-Bench-201's cells in the embedded table.
 
-``nasbench201.npz`` has one array a column; its rows are in the order of the architectures' tokens,
-the last token changing fastest. ``tests/benchmarks/make_nasbench201.py`` made it.
+``nasbench201.npz`` has one array per column; its rows are in the order of the architectures'
+tokens, the last token changing fastest. ``tests/benchmarks/make_nasbench201.py`` made it.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from nasframe_nasbench.space import CELLS, FILTERS, OPERATIONS, NASBench201Space
 
 FILE = Path(__file__).with_name("nasbench201.npz")
 
-COLUMNS = {"cifar10": "c10", "cifar100": "c100"}
-"""How the table's columns for a data set begin."""
+_PREFIXES = {"cifar10": "c10", "cifar100": "c100"}
+"""The prefix of the table's columns for each data set."""
 
 
 class NASBench201LookUp(Evaluator):
-    """Accuracies as fractions, latency in milliseconds; no training.
+    """Looks up accuracies as fractions and latency in milliseconds.
 
     Args:
-        space: whose architectures are looked up.
-        data: on which the accuracies were reached, ``cifar10`` or ``cifar100``.
-        device: where the latency was measured, as in the names of the table's columns.
+        space: the space of the architectures.
+        data: the data set of the accuracies, ``cifar10`` or ``cifar100``.
+        device: the device of the latency, as in the names of the table's columns.
 
     Raises:
-        NasframeError: if the table does not hold the space's networks.
+        NasframeError: if the table does not contain the space's networks.
     """
 
     provides = ("val_accuracy", "test_accuracy", "parameters", "macs", "latency_ms")
 
     def __init__(self, space: SearchSpace, data: str, device: str) -> None:
-        _check(space)
+        _check_space(space)
         with np.load(FILE) as table:
             columns = (
-                table[f"{COLUMNS[data]}_valid_200"].astype(float) / 100,
-                table[f"{COLUMNS[data]}_test_200"].astype(float) / 100,
+                table[f"{_PREFIXES[data]}_valid_200"].astype(float) / 100,
+                table[f"{_PREFIXES[data]}_test_200"].astype(float) / 100,
                 table["params"],
                 table["macs"],
                 table[f"lat_{device}"],
@@ -54,19 +54,18 @@ class NASBench201LookUp(Evaluator):
         self._rows = list(zip(*(column.tolist() for column in columns), strict=True))
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
-        """The architecture's row."""
+        """Look up the architecture's row."""
         row = reduce(lambda index, token: index * len(OPERATIONS) + token, architecture.tokens)
         return dict(zip(self.provides, self._rows[row], strict=True))
 
 
-def _check(space: SearchSpace) -> None:
+def _check_space(space: SearchSpace) -> None:
     if not isinstance(space, NASBench201Space):
         raise NasframeError(
-            "evaluator=nasbench201 knows the networks of search_space=nasbench201 alone, "
-            f"not those of {type(space).__name__}"
+            f"evaluator=nasbench201 needs search_space=nasbench201, not {type(space).__name__}"
         )
     if (space.cells, space.filters) != (CELLS, FILTERS):
         raise NasframeError(
-            f"evaluator=nasbench201 knows networks of search_space.cells={CELLS} "
-            f"search_space.filters={FILTERS}, not of cells={space.cells} filters={space.filters}"
+            f"evaluator=nasbench201 needs search_space.cells={CELLS} "
+            f"search_space.filters={FILTERS}, not cells={space.cells} filters={space.filters}"
         )

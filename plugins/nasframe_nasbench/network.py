@@ -1,6 +1,6 @@
-"""The network of NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1), from the choice on each edge.
+"""The network of NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1).
 
-As in the authors' code, layers begin as torch makes them. Where the side of a map is odd, the
+As in the authors' code, layers have torch's initialization. For a map with an odd side, the
 shortcut of a reduction rounds up; the benchmark's images of 32x32 have no such map.
 
 Shapes: N batch, C channels, H height, W width.
@@ -16,25 +16,25 @@ from torch import Tensor, nn
 
 STAGES = 3
 
-INTO = ((0,), (1, 2), (3, 4, 5))
-"""The edges that lead to node 1, to node 2 and to node 3, in the order of their sources."""
+_INCOMING = ((0,), (1, 2), (3, 4, 5))
+"""The edges to nodes 1, 2 and 3, in the order of their sources."""
 
 
 class Zero(nn.Module):
-    """An edge that is not there."""
+    """A missing edge."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Zeros."""
+        """Return zeros."""
         return torch.zeros_like(x_NCHW)
 
 
 def relu_conv_norm(channels: int, filters: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """ReLU, convolution and batch norm."""
+    """Make ReLU, convolution and batch norm."""
     conv = nn.Conv2d(channels, filters, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(filters))
 
 
-MAKE: dict[str, Callable[[int], nn.Module]] = {
+_FACTORIES: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda filters: Zero(),
     "skip_connect": lambda filters: nn.Identity(),
     "nor_conv_1x1": lambda filters: relu_conv_norm(filters, filters, 1),
@@ -44,16 +44,16 @@ MAKE: dict[str, Callable[[int], nn.Module]] = {
 
 
 class Cell(nn.Module):
-    """A graph of four nodes: each is the sum of what its edges make of the nodes before it."""
+    """A graph of four nodes; each is the sum of its edges' outputs from earlier nodes."""
 
     def __init__(self, operations: Sequence[str], filters: int) -> None:
         super().__init__()
-        self.edges = nn.ModuleList(MAKE[operation](filters) for operation in operations)
+        self.edges = nn.ModuleList(_FACTORIES[operation](filters) for operation in operations)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """The last node, a map of the same shape."""
+        """Compute the last node, a map of the same shape."""
         nodes_NCHW = [x_NCHW]
-        for edges in INTO:
+        for edges in _INCOMING:
             inputs = zip(edges, nodes_NCHW, strict=True)
             nodes_NCHW.append(reduce(torch.add, [self.edges[i](node) for i, node in inputs]))
         return nodes_NCHW[-1]
@@ -73,7 +73,7 @@ class Reduction(nn.Module):
         )
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """A map of half the size, rounded up."""
+        """Return a map of half the size, rounded up."""
         y_NCHW: Tensor = self.body(x_NCHW) + self.shortcut(x_NCHW)
         return y_NCHW
 
@@ -84,11 +84,11 @@ def network(
     """Make the network: three stages of equal cells between a convolution and a classifier.
 
     Args:
-        operations: the names of those on the six edges of the cell.
+        operations: names of the operations on the six edges of the cell.
         cells: cells in a stage.
         filters: channels in the first stage.
-        channels: of the images.
-        classes: how many logits.
+        channels: channels of the images.
+        classes: the number of classes.
     """
     layers = [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters)]
     for stage in range(STAGES):

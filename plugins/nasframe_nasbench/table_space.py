@@ -1,4 +1,4 @@
-"""A search space and its evaluator from one table."""
+"""A search space and an evaluator from one table."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class TableSpace(SearchSpace):
-    """A space of the columns that are choices; the evaluator gets the columns with metrics.
+    """The choice columns of a table; the metric columns are for the evaluator.
 
     Args:
         path: the file.
-        choices: the names of the columns that are choices.
+        choices: names of the choice columns.
 
     Raises:
         NasframeError: if the file cannot be used.
@@ -58,24 +58,22 @@ class TableSpace(SearchSpace):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of the columns that are metrics."""
+        """Names of the metric columns."""
         return tuple(self._metrics)
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
-        """A table has no networks.
+        """Fail, since a table has no networks.
 
         Raises:
             NasframeError: always.
         """
-        raise NasframeError(
-            "search_space=table has metrics and no networks: it goes with evaluator=table"
-        )
+        raise NasframeError("search_space=table has metrics but no networks: use evaluator=table")
 
     def look_up(self, architecture: Architecture) -> Metrics:
-        """The metrics in an architecture's row.
+        """Return the metrics in an architecture's row.
 
         Raises:
-            LookupError: if it has none.
+            LookupError: if it has no row.
         """
         row = self._rows.get(architecture.tokens)
         if row is None:
@@ -83,7 +81,7 @@ class TableSpace(SearchSpace):
         return {name: column[row] for name, column in self._metrics.items()}
 
     def _index(self, columns: Sequence[Sequence[int]]) -> dict[tuple[int, ...], int]:
-        """The row of each architecture that has one, from the tokens in each column."""
+        """Map architectures to rows, from the tokens in each column."""
         rows: dict[tuple[int, ...], int] = {}
         for row, tokens in enumerate(zip(*columns, strict=True)):
             if (first := rows.setdefault(tokens, row)) != row:
@@ -95,18 +93,18 @@ class TableSpace(SearchSpace):
 
 
 class TableLookUp(Evaluator):
-    """The columns of a table that are metrics."""
+    """Looks up the metric columns of a table."""
 
     def __init__(self, space: SearchSpace) -> None:
         if not isinstance(space, TableSpace):
             raise NasframeError(
-                f"evaluator=table goes with search_space=table, not with {type(space).__name__}"
+                f"evaluator=table needs search_space=table, not {type(space).__name__}"
             )
         self._space = space
         self.provides = space.metrics
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
-        """The architecture's row; an empty cell of it is no finite number, and fails the trial."""
+        """Look up the architecture's row; an empty cell is not finite, and fails the trial."""
         return self._space.look_up(architecture)
 
 
@@ -116,4 +114,4 @@ def _check_choice(path: Path, name: str, columns: dict[str, NDArray[Any]]) -> No
     column = columns[name]
     if column.dtype.kind == "f" and np.isnan(column).any():
         row = int(np.isnan(column).argmax()) + 1
-        raise NasframeError(f"{path}: {name} is a choice, and row {row} has no value of it")
+        raise NasframeError(f"{path}: {name} is a choice, but row {row} has no value for it")

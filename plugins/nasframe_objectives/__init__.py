@@ -1,4 +1,4 @@
-"""Objectives: what a search maximises."""
+"""Objectives: the rewards that searches maximise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nasframe_objectives.config import (
 
 @hookimpl
 def nasframe_objectives() -> Mapping[str, type[ObjectiveConfig] | ObjectiveConfig]:
-    """Accuracy, alone or with latency and other costs, and perplexity."""
+    """Accuracy, optionally with latency and other costs, and perplexity."""
     return {
         "accuracy": AccuracyConfig,
         "accuracy_latency": AccuracyLatencyConfig,

@@ -11,7 +11,7 @@ from nasframe import NasframeError, Objective, ObjectiveConfig, setting
 
 
 class Reduction(Enum):
-    """Which epochs count: the last one, all of them, or the last five."""
+    """The epochs that count: the last, all, or the last five."""
 
     last = "last"
     max = "max"
@@ -20,18 +20,17 @@ class Reduction(Enum):
 
 @dataclass(kw_only=True)
 class LimitedConfig(ObjectiveConfig, ABC):
-    """Limits; null, their default, is none.
+    """Limits of metrics; the default null is no limit.
 
-    A network above a limit is rejected: it has no reward and ranks below all others. It is not
-    trained if a meter gives the metric; what only the evaluator gives is known after the training.
+    A network above a limit is rejected: it has no reward and ranks below all others. If a meter
+    provides the metric, it is not trained; metrics of the evaluator are known only afterwards.
 
     Attributes:
-        latency: the name of the latency; of two meters that give one, this chooses:
-            ``onnx.latency_ms``.
-        max_parameters: the most parameters.
-        max_macs: the most multiply-adds.
-        max_latency_ms: the highest ``latency``, in milliseconds.
-        max_activation_bytes: the most bytes of activations at a time.
+        latency: the name of the latency, for example ``onnx.latency_ms`` to choose between meters.
+        max_parameters: maximum number of parameters.
+        max_macs: maximum multiply-adds.
+        max_latency_ms: maximum ``latency``, in milliseconds.
+        max_activation_bytes: maximum bytes of activations at a time.
     """
 
     latency: str = "latency_ms"
@@ -41,7 +40,7 @@ class LimitedConfig(ObjectiveConfig, ABC):
     max_activation_bytes: float | None = setting(None, above=0)
 
     def limited(self, objective: Objective) -> Objective:
-        """The objective with the limits that are set."""
+        """Add the limits to an objective."""
         from nasframe_objectives.limits import Limited
 
         limits = {
@@ -55,15 +54,16 @@ class LimitedConfig(ObjectiveConfig, ABC):
 
 @dataclass(kw_only=True)
 class AccuracyConfig(LimitedConfig):
-    """A metric as the reward, as it is or raised to a power.
+    """A metric as the reward, optionally raised to a power.
 
-    Zoph & Le (2017) reward the cube of the best of the last five epochs: ``of=max_last5 power=3``.
+    The reward of Zoph & Le (2017) is the cube of the best of the last five epochs:
+    ``of=max_last5 power=3``.
 
     Attributes:
-        metric: the name of a metric where higher is better; unless ``of`` is ``last``, its series
-            is read, whose name is that with ``_epochs`` added.
-        of: which epochs count; the reward is made of the best of them.
-        power: to which the metric is raised.
+        metric: name of a metric to maximise; unless ``of`` is ``last``, its series with the suffix
+            ``_epochs`` is read.
+        of: the epochs that count; the best of them makes the reward.
+        power: exponent of the metric.
     """
 
     metric: str = "val_accuracy"
@@ -83,14 +83,14 @@ class AccuracyConfig(LimitedConfig):
 class PerplexityConfig(LimitedConfig):
     """A constant over the square of the perplexity: c / ppl^2 (Zoph & Le 2017, 4.2).
 
-    With the paper's constant, the words of the Penn Treebank give rewards below 0.03.
-    Characters, with perplexities from 3 to 10, give rewards of 1 to 9: a controller
-    whose settings suit rewards up to 1 wants a ``c`` of about 5 there.
+    With the paper's constant, words of the Penn Treebank have rewards below 0.03. Characters, with
+    perplexities from 3 to 10, have rewards of 1 to 9: for a controller with settings for rewards up
+    to 1, use a ``c`` of about 5.
 
     Attributes:
-        metric: the perplexity's name; unless ``of`` is ``last``, its series is read, whose name is
-            that with ``_epochs`` added.
-        of: which epochs count; the highest reward is that of the lowest perplexity among them.
+        metric: name of the perplexity; unless ``of`` is ``last``, its series with the suffix
+            ``_epochs`` is read.
+        of: the epochs that count; the lowest perplexity of them makes the reward.
         c: the constant.
     """
 
@@ -110,14 +110,14 @@ class PerplexityConfig(LimitedConfig):
 class AccuracyLatencyConfig(LimitedConfig):
     """Accuracy times (latency / target) ^ w: MnasNet's reward (Tan et al. 2019, eq. 2 and 3).
 
-    With the paper's equal exponents (``accuracy_latency_soft``) the target only scales all rewards;
-    with its ``alpha=0 beta=-1`` (``accuracy_latency_hard``) it is a limit that costs dear.
+    With the paper's equal exponents (``accuracy_latency_soft``) the target only scales all rewards.
+    With ``alpha=0 beta=-1`` (``accuracy_latency_hard``) it is a limit with a strong penalty.
 
     Attributes:
-        metric: the name of the accuracy.
-        target_ms: the latency that is wanted, in milliseconds; the paper's is 75.
-        alpha: the exponent w of a network that is as fast as the target or faster.
-        beta: the exponent w of a slower one.
+        metric: name of the accuracy.
+        target_ms: target of the latency, in milliseconds; the paper's is 75.
+        alpha: the exponent w of a network that meets the target.
+        beta: the exponent w of a slower network.
     """
 
     metric: str = "val_accuracy"
@@ -140,13 +140,13 @@ class AccuracyLatencyAbsoluteConfig(LimitedConfig):
     """Accuracy + beta * abs(latency / target - 1): the absolute reward of TuNAS.
 
     Bender et al., "Can Weight Sharing Outperform Random Architecture Search? An Investigation With
-    TuNAS" (CVPR 2020). A network loses as much by being faster than the target as by being slower.
-    One that misses it by far can have a negative reward.
+    TuNAS" (CVPR 2020). Being faster than the target costs as much as being slower. A network far
+    from the target can have a negative reward.
 
     Attributes:
-        metric: the name of the accuracy.
-        target_ms: the latency that is wanted, in milliseconds.
-        beta: what a latency of twice the target adds; 0 or less.
+        metric: name of the accuracy.
+        target_ms: target of the latency, in milliseconds.
+        beta: the change of the reward at twice the target; 0 or less.
     """
 
     metric: str = "val_accuracy"
@@ -165,19 +165,19 @@ class AccuracyLatencyAbsoluteConfig(LimitedConfig):
 
 @dataclass(kw_only=True)
 class WeightedConfig(LimitedConfig):
-    """A metric times (value / target) ^ weight of any others: MnasNet's reward for more than two.
+    """A metric times (value / target) ^ weight of others: MnasNet's reward for many metrics.
 
-    A product needs no common unit, unlike a sum: with a weight of -0.07, twice the value costs 5 %
-    of the reward, whatever is measured and however large it is. A positive weight rewards more.
+    Unlike a sum, a product needs no common unit: with a weight of -0.07, twice the value costs 5 %
+    of the reward, whatever its unit and size. A positive weight rewards larger values.
 
-    On the command line (Hydra wants the + where names are added):
+    On the command line (Hydra needs the + to add names):
     ``'+objective.targets={latency_ms: 20, parameters: 2e6}'
     '+objective.weights={latency_ms: -0.07, parameters: -0.05}'``.
 
     Attributes:
-        metric: the name of the metric that stands for itself.
-        targets: by the names of the other metrics, at which value each leaves the reward as it is.
-        weights: by the same names, the exponents.
+        metric: name of the metric that is multiplied unchanged.
+        targets: values of the other metrics that leave the reward unchanged, by name.
+        weights: exponents, by the same names.
     """
 
     metric: str = "val_accuracy"
@@ -189,7 +189,7 @@ class WeightedConfig(LimitedConfig):
         if unpaired := self.targets.keys() ^ self.weights.keys():
             names = " and ".join(sorted(unpaired))
             raise NasframeError(
-                f"targets and weights must have the same names: {names} in one only"
+                f"targets and weights must have the same names: {names} only in one of them"
             )
         for name, target in self.targets.items():
             if not isinstance(target, int | float) or not 0 < target < math.inf:

@@ -1,4 +1,4 @@
-"""A reward that one metric makes, in the epoch in which it is best."""
+"""Rewards from one metric in its best epoch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from nasframe import Metrics, Objective
 
 _EPOCHS = {"last": 1, "max": 0, "max_last5": 5}
-"""How many of the last epochs count; 0 for all of them."""
+"""The number of last epochs that count; 0 for all."""
 
 
 class EpochsObjective(Objective):
     """The highest reward among the epochs that count.
 
     Args:
-        metric: the name of the metric.
-        of: which epochs count: ``last``, ``max`` (all of them) or ``max_last5``.
-        reward: makes the reward of the metric's value.
+        metric: name of the metric.
+        of: the epochs that count: ``last``, ``max`` (all) or ``max_last5``.
+        reward: computes the reward from the metric.
     """
 
     def __init__(self, metric: str, of: str, reward: Callable[[float], float]) -> None:
@@ -26,7 +26,7 @@ class EpochsObjective(Objective):
         self._reward = reward
 
     def score(self, metrics: Metrics) -> float:
-        """The reward."""
+        """Compute the reward."""
         value = metrics[self.needs[0]]
         values = value[-self._epochs :] if isinstance(value, tuple) else (value,)
         return float(max(map(self._reward, values)))

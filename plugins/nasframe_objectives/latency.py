@@ -9,13 +9,13 @@ from nasframe_objectives.values import number, positive
 
 
 class LatencyObjective(Objective):
-    """A reward of the accuracy, and of the latency as a multiple of its target.
+    """A reward from the accuracy and the ratio of the latency to its target.
 
     Args:
-        metric: the name of the accuracy.
-        latency: the name of the latency.
-        target_ms: the latency that is wanted, in milliseconds.
-        reward: makes the reward of both.
+        metric: name of the accuracy.
+        latency: name of the latency.
+        target_ms: target of the latency, in milliseconds.
+        reward: computes the reward from accuracy and ratio.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class LatencyObjective(Objective):
         self._reward = reward
 
     def score(self, metrics: Metrics) -> float:
-        """The reward.
+        """Compute the reward.
 
         Raises:
             ValueError: if the latency is not a positive, finite number.

@@ -1,4 +1,4 @@
-"""Limits that a network must keep to, whatever the objective."""
+"""Limits of metrics, for any objective."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nasframe_objectives.values import number
 
 
 class Limited(Objective):
-    """An objective that refuses networks above a limit.
+    """An objective that rejects networks above a limit.
 
     Args:
-        objective: makes the reward of the others.
-        limits: the largest values allowed, by the names of their metrics.
+        objective: computes the reward of the other networks.
+        limits: maximum values, by name of the metric.
     """
 
     def __init__(self, objective: Objective, limits: Mapping[str, float]) -> None:
@@ -22,15 +22,15 @@ class Limited(Objective):
         self.in_points = objective.in_points
         self.limits = tuple(limits)
         self._objective = objective
-        self._largest = limits
+        self._limits = limits
 
     def score(self, metrics: Metrics) -> float:
-        """The reward."""
+        """Compute the reward."""
         return self._objective.score(metrics)
 
     def rejects(self, metrics: Metrics) -> str | None:
-        """Which limit is broken, as far as the metrics tell by now."""
-        for name, limit in self._largest.items():
+        """Describe the first violated limit among the metrics known so far, if any."""
+        for name, limit in self._limits.items():
             if name in metrics and (value := number(metrics, name)) > limit:
                 return f"{name} is {value:.15g}, above the limit of {limit:.15g}"
         return None

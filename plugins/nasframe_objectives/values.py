@@ -1,4 +1,4 @@
-"""What an objective reads of the metrics."""
+"""Reads and checks metrics for objectives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nasframe import Metrics
 
 
 def number(metrics: Metrics, name: str) -> float:
-    """The value of a metric.
+    """Return the value of a metric.
 
     Raises:
         ValueError: if it is a series.
@@ -20,7 +20,7 @@ def number(metrics: Metrics, name: str) -> float:
 
 
 def positive(metrics: Metrics, name: str) -> float:
-    """The value of a metric that is compared with a target by its ratio.
+    """Return the value of a metric whose ratio to a target is needed.
 
     Raises:
         ValueError: if it is not a positive, finite number.

@@ -1,4 +1,4 @@
-"""Any metrics in one reward."""
+"""Any number of metrics in one reward."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nasframe_objectives.values import number, positive
 
 
 class WeightedObjective(Objective):
-    """A metric times powers of what others are of their targets.
+    """A metric times powers of the ratios of other metrics to their targets.
 
     Args:
-        metric: the name of the metric that stands for itself.
-        targets: of the other metrics, by name.
-        weights: the exponents, by the same names.
+        metric: name of the metric that is multiplied unchanged.
+        targets: targets of the other metrics, by name.
+        weights: exponents, by the same names.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class WeightedObjective(Objective):
         self._weights = weights
 
     def score(self, metrics: Metrics) -> float:
-        """The reward.
+        """Compute the reward.
 
         Raises:
             ValueError: if a metric that has a target is not a positive, finite number.

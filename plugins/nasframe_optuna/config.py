@@ -16,7 +16,7 @@ from nasframe import (
 
 
 class SamplerName(Enum):
-    """Optuna's samplers, also unsuitable ones, which are refused with the reason."""
+    """Optuna's samplers; unsupported ones are listed to explain why they are refused."""
 
     tpe = "tpe"
     gp = "gp"
@@ -30,31 +30,32 @@ class SamplerName(Enum):
 
 
 _REFUSED = {
-    SamplerName.brute_force: "looks for the proposal among the trials that are stored",
+    SamplerName.brute_force: "looks for the proposal among the stored trials",
     SamplerName.cmaes: "has no categorical choices and stores its state with the trials",
-    SamplerName.grid: "stores with each trial which point of its grid that is",
-    SamplerName.nsgaii: "stores with each trial the generation that it was proposed in",
-    SamplerName.nsgaiii: "stores with each trial the generation that it was proposed in",
-    SamplerName.qmc: "counts in the study how many proposals it has made",
+    SamplerName.grid: "stores with each trial its point of the grid",
+    SamplerName.nsgaii: "stores with each trial its generation",
+    SamplerName.nsgaiii: "stores with each trial its generation",
+    SamplerName.qmc: "counts its proposals in the study",
 }
-"""Why a sampler is more than a function of the told trials and a seed (Optuna 4 and 5)."""
+"""Why a sampler is not a function of only the told trials and a seed (Optuna 4 and 5)."""
 
 
 @dataclass(kw_only=True)
 class OptunaConfig(ControllerConfig):
     """A sampler of Optuna, as a function of the told trials and a seed; needs ``nasframe[optuna]``.
 
-    Choices are categorical to it. It learns from duplicates, too, each being one more trial; after
-    three in a row, proposals are drawn uniformly until one is new.
+    All choices are categorical. Duplicates are learned from as further trials; after three in a
+    row, proposals are drawn uniformly until one is new.
 
     Attributes:
         sampler: ``tpe`` (tree-structured Parzen estimators), ``gp`` (a Gaussian process; seconds
-            a proposal) or ``random``. Others keep a state that trials do not tell, and are refused.
-        startup_trials: how many successful trials there must be before the sampler models them.
-        multivariate: whether ``tpe`` models all choices jointly, or each by itself. Choices that
-            an earlier trial did not decide, as the space grew, it always models by themselves;
-            ``gp`` draws these uniformly.
-        batch: how many proposals are drawn from the same model; none knows of the others.
+            per proposal) or ``random``. Other samplers are refused, as they keep a state that
+            cannot be restored from trials.
+        startup_trials: number of successful trials before the sampler models them.
+        multivariate: whether ``tpe`` models all choices jointly or independently. Choices that
+            earlier trials did not have, in a growing space, are always modelled independently;
+            ``gp`` draws them uniformly.
+        batch: number of independent proposals from the same model.
     """
 
     sampler: SamplerName = SamplerName.tpe
@@ -67,7 +68,7 @@ class OptunaConfig(ControllerConfig):
         if self.sampler in _REFUSED:
             raise NasframeError(
                 f"sampler={self.sampler.value} cannot be rebuilt from the journal: "
-                f"it {_REFUSED[self.sampler]}. There is gp, random, tpe"
+                f"it {_REFUSED[self.sampler]}. Use gp, random or tpe"
             )
 
     def build(

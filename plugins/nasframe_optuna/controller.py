@@ -1,8 +1,8 @@
-"""The controller that asks a sampler of Optuna.
+"""The controller with a sampler of Optuna.
 
-An Optuna study in memory holds the told trials and nothing else; rejected ones have a value below
-the rewards of all others. Each proposal comes from a new
-sampler, seeded from the study's seed and the proposal's number, for a trial that is never stored.
+An Optuna study in memory stores only the told trials; rejected trials have a value below all
+rewards. Each proposal comes from a new sampler, seeded from the study's seed and the proposal's
+number, for a trial that is never stored.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from nasframe import Choice, Controller, Proposal, RewardFloor, Trial, TrialStat
 
 _Tokens: TypeAlias = tuple[int, ...]
 
-_NAME = "told"
+_STUDY_NAME = "told"
 
-_STUCK = 3
-"""After so many known networks in a row, proposals are drawn uniformly until one is new: a Gaussian
-process that is sure of the best, or was never told of a failure, would propose it for ever."""
+_MAX_DUPLICATES = 3
+"""Duplicates in a row after which proposals are drawn uniformly until one is new: a Gaussian
+process that is certain of the best network, or does not know that it failed, always repeats it."""
 
 
 @final
 class OptunaController(Controller):
-    """Proposes what a sampler makes of the told trials.
+    """Proposes architectures by a sampler of Optuna, from the told trials.
 
     Args:
-        choices: the decisions in their order.
-        seed: of the study.
-        active: how many choices are decided for a proposal's number.
+        choices: the choices in order.
+        seed: seed of the study.
+        active: returns the number of active choices for a proposal's number.
         sampler: ``tpe``, ``gp`` or ``random``.
-        startup_trials: how many successful trials there must be before the sampler models them.
+        startup_trials: number of successful trials before the sampler models them.
         multivariate: whether ``tpe`` models all choices jointly.
-        batch: how many proposals are drawn from the same model.
+        batch: number of proposals from the same model.
     """
 
     def __init__(
@@ -70,19 +70,19 @@ class OptunaController(Controller):
         self._clear()
 
     def _clear(self) -> None:
-        """Begin with an empty storage."""
+        """Start with an empty storage."""
         self._storage = _Storage()
         self._stored: list[tuple[_Tokens, float]] = []
-        with _quiet():
-            optuna.create_study(storage=self._storage, study_name=_NAME, direction="maximize")
+        with _silence_optuna():
+            optuna.create_study(storage=self._storage, study_name=_STUDY_NAME, direction="maximize")
 
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Draw a proposal for each number from the same model."""
-        with _quiet(), threads(1) if self._kind == "gp" else nullcontext():
+        with _silence_optuna(), threads(1) if self._kind == "gp" else nullcontext():
             return [self._propose(number) for number in numbers]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Store the trials that did not fail, and duplicates too, in the order told."""
+        """Store the trials that did not fail, including duplicates, in the order told."""
         for trial in trials:
             self._repeats = 0 if trial.duplicate_of is None else self._repeats + 1
             if trial.reward is not None:
@@ -92,15 +92,15 @@ class OptunaController(Controller):
         self._store()
 
     def _store(self) -> None:
-        """Store what is new; all again if the value of rejected trials has fallen."""
+        """Store new trials, or all trials again if the value of rejected trials has fallen."""
         floor = self._floor.reward
         if floor is None:
             return
         values = [(tokens, floor if value is None else value) for tokens, value in self._told]
         if values[: len(self._stored)] != self._stored:
             self._clear()
-        with _quiet():
-            study = optuna.load_study(study_name=_NAME, storage=self._storage)
+        with _silence_optuna():
+            study = optuna.load_study(study_name=_STUDY_NAME, storage=self._storage)
             for tokens, value in values[len(self._stored) :]:
                 params = dict(zip(self._distributions, tokens, strict=False))
                 distributions = {name: self._distributions[name] for name in params}
@@ -110,9 +110,9 @@ class OptunaController(Controller):
         self._stored = values
 
     def _propose(self, number: int) -> Proposal:
-        sampler = self._sampler(number)
-        # A study keeps a copy of the trials that it has read: this one sees what was told by now.
-        study = optuna.load_study(study_name=_NAME, storage=self._storage, sampler=sampler)
+        sampler = self._make_sampler(number)
+        # A study caches the trials that it has read; a new one reads all trials told so far.
+        study = optuna.load_study(study_name=_STUDY_NAME, storage=self._storage, sampler=sampler)
         trial = create_trial(state=optuna.trial.TrialState.RUNNING)
         wanted = list(self._distributions.items())[: self._active(number)]
         joint = sampler.infer_relative_search_space(study, trial)
@@ -125,9 +125,9 @@ class OptunaController(Controller):
         )
         return Proposal(tuple(tokens))
 
-    def _sampler(self, number: int) -> BaseSampler:
+    def _make_sampler(self, number: int) -> BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        match "random" if self._repeats >= _STUCK else self._kind:
+        match "random" if self._repeats >= _MAX_DUPLICATES else self._kind:
             case "tpe":
                 return TPESampler(
                     n_startup_trials=self._startup_trials,
@@ -143,15 +143,15 @@ class OptunaController(Controller):
 
 @final
 class _Storage(InMemoryStorage):
-    """Holds told trials and drops a sampler's notes about its proposal."""
+    """Storage that drops a sampler's attributes of a proposal, since its trial is not stored."""
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Forget it."""
+        """Ignore the attribute."""
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Optuna's messages: each new study, experimental arguments, independent draws."""
+def _silence_optuna() -> Iterator[None]:
+    """Silence Optuna: messages on new studies, experimental arguments, independent draws."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

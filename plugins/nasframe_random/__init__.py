@@ -1,4 +1,4 @@
-"""Random search: every architecture is drawn uniformly, whatever was learned."""
+"""Random search: draws every architecture uniformly."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from nasframe import Choice, Controller, Proposal, Trial
 class RandomController(Controller):
     """Draws uniformly over the options of the active choices.
 
-    A proposal depends on the seed and its number only. As nothing is learned, ``batch`` has no
-    say in what is drawn; it is as large as it is to keep that many workers busy in a synchronous
-    study, which waits for a batch to be complete before it asks for the next.
+    A proposal depends only on the seed and its number. ``batch`` does not change the proposals, as
+    nothing is learned; it keeps up to 16 workers busy in a synchronous study, which completes a
+    batch before it asks for the next.
     """
 
     batch = 16

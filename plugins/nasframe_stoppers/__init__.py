@@ -1,4 +1,4 @@
-"""Stoppers: which children are not worth the rest of their training."""
+"""Stoppers: end the training of unpromising children early."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from nasframe_stoppers.config import ASHAConfig, MedianConfig
 
 @hookimpl
 def nasframe_stoppers() -> Mapping[str, type[StopperConfig]]:
-    """The two stoppers."""
+    """Asynchronous successive halving and the median stopping rule."""
     return {"asha": ASHAConfig, "median": MedianConfig}

@@ -1,4 +1,4 @@
-"""Asynchronous successive halving, in the variant that stops."""
+"""Asynchronous successive halving, in the stopping variant."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from nasframe import Metrics, Stopper
 
 
 class ASHAStopper(Stopper):
-    """Lets the best of each ``eta`` children continue beyond a rung.
+    """Continues the best 1 / ``eta`` of the children at each rung, and stops the others.
 
     Args:
         min_epochs: the first rung.
-        eta: the factor between rungs, and between the numbers of children on them.
-        fails: whether a child that was ended is a failed trial.
+        eta: the factor between rungs, and between the numbers of children at them.
+        fails: whether a stopped child has no reward.
     """
 
     def __init__(self, min_epochs: int, eta: int, fails: bool) -> None:
@@ -23,12 +23,12 @@ class ASHAStopper(Stopper):
         self._rungs: dict[int, list[float]] = {}
 
     def decide(self, number: int, epoch: int, reward: float, metrics: Metrics) -> bool:
-        """Continue between rungs, and beyond a rung with a reward among its best."""
+        """Continue between rungs, and at a rung if the reward is among its best."""
         if not self._is_rung(epoch):
             return True
         rewards = self._rungs.setdefault(epoch, [])
         insort(rewards, reward)
-        among = -(-len(rewards) // self._eta)  # rounded up: the best one so far always goes on
+        among = -(-len(rewards) // self._eta)  # rounded up: the best so far always continues
         return reward >= rewards[-among]
 
     def _is_rung(self, epoch: int) -> bool:

@@ -10,12 +10,12 @@ from nasframe import Stopper, StopperConfig, setting
 
 @dataclass(kw_only=True)
 class EarlyConfig(StopperConfig, ABC):
-    """What every stopper has.
+    """Settings of all stoppers.
 
     Attributes:
-        min_epochs: the minimum for every child; with ``asha`` the first rung.
-        fail: whether a stopped child has no reward, so that the controller learns
-            nothing; else it has the objective's value for the epoch that it reached.
+        min_epochs: minimum epochs of every child; for ``asha`` the first rung.
+        fail: whether a stopped child has no reward, so that the controller does not learn from it;
+            otherwise its reward is the objective's for its last epoch.
     """
 
     min_epochs: int = setting(1, least=1)
@@ -24,13 +24,13 @@ class EarlyConfig(StopperConfig, ABC):
 
 @dataclass(kw_only=True)
 class MedianConfig(EarlyConfig):
-    """Ends a child whose best reward is below the median of the others by the same epoch.
+    """Stops a child whose best reward is below the median of the others at the same epoch.
 
     The median stopping rule of Golovin et al., "Google Vizier: A Service for Black-Box
     Optimization" (2017), 3.2.1.
 
     Attributes:
-        min_trials: the minimum of other children that reached an epoch before one is stopped there.
+        min_trials: minimum number of others that reached an epoch before it stops a child.
     """
 
     min_trials: int = setting(5, least=1)
@@ -44,14 +44,14 @@ class MedianConfig(EarlyConfig):
 
 @dataclass(kw_only=True)
 class ASHAConfig(EarlyConfig):
-    """Successive halving: of the children that reach a rung, the best of each ``eta`` continue.
+    """Successive halving: the best 1 / ``eta`` of the children at each rung continue.
 
     The rungs are at ``min_epochs``, ``eta`` times as many, and so on. Li et al., "A System for
-    Massively Parallel Hyperparameter Tuning" (2020), in the variant that stops: who arrives at a
-    rung is held against those who were there before, and never waits for others.
+    Massively Parallel Hyperparameter Tuning" (2020), in the stopping variant: a child at a rung is
+    compared with earlier children at that rung, and never waits for others.
 
     Attributes:
-        eta: the number of children at a rung for each one that continues; at least 2.
+        eta: one in ``eta`` children continues from a rung; at least 2.
     """
 
     eta: int = setting(3, least=2)

@@ -8,13 +8,13 @@ from nasframe import Metrics, Stopper
 
 
 class MedianStopper(Stopper):
-    """Ends a child whose best reward is below the median of the others' running averages.
+    """Stops a child whose best reward is below the median of the others' running averages.
 
-    The others are the children that reached the same epoch and were not stopped there.
+    The others are all children that reached the same epoch and were not stopped there.
 
     Args:
-        min_epochs: the minimum for every child.
-        min_trials: the minimum of other children.
+        min_epochs: minimum epochs of every child.
+        min_trials: minimum number of others.
         fails: whether a stopped child has no reward.
     """
 

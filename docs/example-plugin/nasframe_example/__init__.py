@@ -1,4 +1,4 @@
-"""What the plugin offers."""
+"""The options of the plugin."""
 
 from nasframe import hookimpl
 from nasframe_example.annealing import AnnealingConfig
@@ -7,7 +7,7 @@ from nasframe_example.mixer import MixerConfig
 
 @hookimpl
 def nasframe_search_spaces():
-    """``search_space=mixer``, and a preset of it."""
+    """``search_space=mixer`` and a preset."""
     return {"mixer": MixerConfig, "mixer_deep": MixerConfig(layers=4)}
 
 

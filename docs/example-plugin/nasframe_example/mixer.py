@@ -1,4 +1,4 @@
-"""A search space: patches of an image, mixed by convolutions of chosen kernels."""
+"""A search space: convolutions of chosen kernels over the patches of an image."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from nasframe import Choice, SearchSpace, SearchSpaceConfig, setting
 
 
 class Mixer(SearchSpace):
-    """One width and patch for the whole network; a kernel, and whether to skip, for each layer."""
+    """Patch size and width of the network; kernel and skip connection of each layer."""
 
     kinds = ("image",)
 
@@ -20,7 +20,7 @@ class Mixer(SearchSpace):
         self.layers = layers
 
     def build(self, architecture, task):
-        """Maps images (N, C, H, W) to logits (N, outputs)."""
+        """Build a network from images (N, C, H, W) to logits (N, outputs)."""
         from torch import nn
 
         class Skip(nn.Sequential):
@@ -30,14 +30,14 @@ class Mixer(SearchSpace):
         chosen = architecture.named(self.choices)
         width, patch = chosen["width"], chosen["patch"]
         parts = [nn.Conv2d(task.input_shape[0], width, patch, patch), nn.ReLU()]
-        for kernel, skip in self.used(architecture):
+        for kernel, skip in self.list_layers(architecture):
             layer = (nn.Conv2d(width, width, kernel, padding="same"), nn.BatchNorm2d(width))
             parts.append((Skip if skip else nn.Sequential)(*layer, nn.ReLU()))
         head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, task.outputs))
         return nn.Sequential(*parts, *head)
 
-    def used(self, architecture):
-        """The kernel and the skip of each layer that is there: a kernel of 0 leaves it out."""
+    def list_layers(self, architecture):
+        """List kernel and skip of each layer, without layers of kernel 0."""
         chosen = architecture.named(self.choices)
         layers = [
             (chosen[f"layer{i}.kernel"], chosen[f"layer{i}.skip"]) for i in range(self.layers)
@@ -45,13 +45,13 @@ class Mixer(SearchSpace):
         return [(kernel, skip) for kernel, skip in layers if kernel]
 
     def canonical(self, architecture):
-        """Without layers that are not there: such architectures are trained once."""
-        return (architecture.tokens[:2], tuple(self.used(architecture)))
+        """Drop layers of kernel 0, so that equal networks are trained once."""
+        return (architecture.tokens[:2], tuple(self.list_layers(architecture)))
 
 
 @dataclass(kw_only=True)
 class MixerConfig(SearchSpaceConfig):
-    """Patches of an image, mixed by ``layers`` convolutions at most."""
+    """At most ``layers`` convolutions over the patches of an image."""
 
     layers: int = setting(2, least=1)
 

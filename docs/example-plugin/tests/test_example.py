@@ -1,4 +1,4 @@
-"""Both parts keep to nasframe's contracts."""
+"""Tests of nasframe's contracts for both parts."""
 
 from nasframe import Architecture, option
 from nasframe.testing import ControllerContract, SearchSpaceContract

@@ -129,7 +129,7 @@ def test_what_is_refused_keeps_more_than_trials(name: str, sampler: Callable[[],
 
 @pytest.mark.parametrize("name", ["brute_force", "cmaes"])
 def test_samplers_that_cannot_be_asked_so_are_refused(name: str) -> None:
-    with pytest.raises(NasframeError, match=f"sampler={name} .* There is gp, random, tpe"):
+    with pytest.raises(NasframeError, match=f"sampler={name} .* Use gp, random or tpe"):
         build(sampler=name)
 
 

@@ -151,9 +151,9 @@ def test_each_row_is_found_and_nothing_else(
         (TEXT, ["op", "op"], "search_space.choices=['op', 'op']: must name columns of the table"),
         ("a,b\n1,2\n3\n", ["a"], "t.csv, line 3: has 1 values for 2 columns"),
         ("a,b,a\n1,2,3\n", ["a"], "t.csv: two columns have the same name in a,b,a"),
-        ("a,b\n", ["a"], "t.csv: there are no rows in it"),
-        ("", ["a"], "t.csv: there are no columns in it"),
-        ("a,b\n1,2\n,3\n", ["a"], "t.csv: a is a choice, and row 2 has no value of it"),
+        ("a,b\n", ["a"], "t.csv: has no rows"),
+        ("", ["a"], "t.csv: has no columns"),
+        ("a,b\n1,2\n,3\n", ["a"], "t.csv: a is a choice, but row 2 has no value for it"),
     ],
 )
 def test_a_table_that_is_wrong(tmp_path: Path, text: str, choices: list[str], message: str) -> None:
@@ -189,12 +189,12 @@ def test_a_table_has_no_networks(file: Path, tmp_path: Path) -> None:
         objective=option("objective", "accuracy"),
         evaluator=option("evaluator", "train"),
     )
-    with pytest.raises(NasframeError, match="no networks: it goes with evaluator=table"):
+    with pytest.raises(NasframeError, match="no networks: use evaluator=table"):
         run(study)
 
 
 def test_a_network_has_no_table() -> None:
-    with pytest.raises(NasframeError, match="goes with search_space=table, not with NASNetSpace"):
+    with pytest.raises(NasframeError, match="needs search_space=table, not NASNetSpace"):
         table(option("search_space", "nasnet_small").build())
 
 

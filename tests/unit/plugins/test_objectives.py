@@ -286,8 +286,8 @@ def test_each_metric_has_its_own_weight() -> None:
 @pytest.mark.parametrize(
     ("targets", "weights", "error"),
     [
-        ({"a": 1.0}, {}, "targets and weights must have the same names: a in one only"),
-        ({"a": 1.0, "c": 1.0}, {"b": 1.0, "c": 1.0}, "the same names: a and b in one only"),
+        ({"a": 1.0}, {}, "targets and weights must have the same names: a only in one of them"),
+        ({"a": 1.0, "c": 1.0}, {"b": 1.0, "c": 1.0}, "the same names: a and b only in one of them"),
         ({"a": 0.0}, {"a": 1.0}, "targets.a=0.0: must be a positive number"),
         ({"a": math.inf}, {"a": 1.0}, "targets.a=inf: must be a positive number"),
         ({"a": 1.0}, {"a": math.nan}, "weights.a=nan: must be a finite number"),
