@@ -82,7 +82,6 @@ def main() -> None:
             metrics=None,
             reference=None,
             objective=None,
-            settings=[],
             top=3,
             picture=None,
             figures=None,

@@ -141,7 +141,7 @@ def _make_row(event: Told, space: SearchSpace | None) -> TrialRow:
 
 
 def _count_shares(trials: Sequence[Trial], space: SearchSpace) -> Iterator[Shares]:
-    """Count options in N trials with C choices, some of which may be inactive."""
+    """Count options in N trials with C choices; an inactive choice has no option."""
     best = {trial.number for trial in rank_trials(trials)[:_BEST]}
     tokens_NC = np.full((len(trials), len(space.choices)), -1)
     for row, trial in enumerate(trials):
