@@ -66,6 +66,6 @@ def _check_space(space: SearchSpace) -> None:
         )
     if (space.cells, space.filters) != (CELLS, FILTERS):
         raise NasframeError(
-            f"evaluator=nasbench201 needs search_space.cells={CELLS} and filters={FILTERS}, "
-            f"not cells={space.cells} and filters={space.filters}"
+            f"evaluator=nasbench201 needs search_space.cells={CELLS} "
+            f"and filters={FILTERS}, not cells={space.cells} and filters={space.filters}"
         )
