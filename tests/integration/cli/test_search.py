@@ -250,7 +250,7 @@ def test_help_lists_every_option_with_who_gives_it(toy: Shell) -> None:
         assert any(line.startswith(f"  {group}=") for line in lines)
     assert "[toy, toy_plugin]" in done.stdout
     assert "[rl, nasframe]" in done.stdout
-    assert "how many trials to run; null for no limit, or for 30 if" in done.stdout
+    assert "the number of trials; null for no limit, or for 30 without" in done.stdout
 
 
 def test_a_reader_of_help_may_leave(toy: Shell) -> None:
