@@ -246,12 +246,12 @@ def test_only_right_files_take_their_places(fault: str, words: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("fault", "test", "words"),
     [
-        ("suffixes", "says_what", "suffixes begin with a dot"),
-        ("kinds", "says_what", "kinds are image and sequence"),
+        ("suffixes", "says_what", "suffixes must start with a dot"),
+        ("kinds", "says_what", "kinds must be image or sequence"),
         ("nothing", "outputs", "wrote no"),
         ("other", "outputs", "away from the network's"),
-        ("itself", "weights", "it runs the network, and not the file"),
-        ("itself", "cut_off", "half a file gives the same outputs"),
+        ("itself", "weights", "it runs the network, not the file"),
+        ("itself", "truncated", "half a file returns the same outputs"),
     ],
 )
 def test_a_fault_of_an_exporter_is_found(fault: str, test: str, words: str, tmp_path: Path) -> None:
