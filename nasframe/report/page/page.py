@@ -104,9 +104,16 @@ def _make_study(record: Record, findings: Findings | None, drawn: int) -> dict[s
         "drawings": {} if findings is None else draw_networks(header["config"], findings, drawn),
         "config": {key: str(value) for key, value in flatten(record.config).items()},
         "versions": {**header["versions"], **header["plugins"]},
-        "device": header["device"]["cpu"],
+        "device": _read_processor(header),
         "command": f"nasframe {' '.join(format_overrides(record.config))} dir=AGAIN",
     }
+
+
+def _read_processor(header: Mapping[str, Any]) -> str:
+    """Return the name of the study's processor; empty if the journal does not have it."""
+    device = header.get("device")
+    name = device.get("cpu") if isinstance(device, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def draw_networks(config: Mapping[str, Any], findings: Findings, maximum: int) -> dict[int, str]:

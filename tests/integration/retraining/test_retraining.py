@@ -485,14 +485,13 @@ from pathlib import Path
 from torch import nn
 from nasframe import RecipeConfig, option
 from nasframe.retraining.config import TrainerConfig
-from nasframe.retraining.fit import _precision, fit
-from nasframe.retraining.distributed import check_together
+from nasframe.retraining.fit import train_network
 torch.manual_seed(0)
 network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 devices, size = map(int, sys.argv[1:3])
 recipe = RecipeConfig(epochs=1, momentum=0, weight_decay=0, batch_size=size, lr=0.5)
 task = option("task", "digits").build()
-network, rows = fit(network, task, recipe, seed=1, device=torch.device("cpu"),
+network, rows = train_network(network, task, recipe, seed=1, device=torch.device("cpu"),
     folder=Path(sys.argv[3]), on_epoch=lambda rows: None, together=TrainerConfig(devices=devices))
 print(rows[0]["val_loss"], network[1].weight.sum().item())
 """

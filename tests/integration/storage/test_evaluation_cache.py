@@ -354,15 +354,15 @@ def test_who_waits_for_another_one_can_be_cancelled(tmp_path: Path) -> None:
 WRITER = """
 import os, random, sys
 from pathlib import Path
-from nasframe.storage.evaluation_cache import Cache, Entry
-cache, draw = Cache(Path(sys.argv[1])), random.Random(int(sys.argv[2]))
+from nasframe.storage.evaluation_cache import EvaluationCache, CachedEvaluation
+cache, draw = EvaluationCache(Path(sys.argv[1])), random.Random(int(sys.argv[2]))
 print("ready", flush=True)
 while True:
     key = {"n": draw.randrange(20)}
     with cache.slot(key, lambda: False) as slot:
         entry = slot.read()
         assert entry is None or entry.metrics["n"] == key["n"], entry
-        slot.write(Entry({"n": key["n"], "series": (0.5,) * draw.randrange(2000)}, None))
+        slot.write(CachedEvaluation({"n": key["n"], "series": (0.5,) * draw.randrange(2000)}, None))
 """
 
 

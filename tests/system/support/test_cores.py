@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-CODE = "from nasframe._support.system import cores; print(cores())"
+CODE = "from nasframe._support.system import count_cores; print(count_cores())"
 
 
 def counted(*before: str, code: str = CODE, **environ: str) -> int:
