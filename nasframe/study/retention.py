@@ -10,8 +10,8 @@ from nasframe.api.types import Trial
 from nasframe.storage.weights import weights_path
 from nasframe.study.result import rank_trials
 
-_WEIGHTS_NAME = re.compile(r"\.?\d+\.safetensors(\.\d+)?")
-"""Name of a weights file, or of a part that a killed process left."""
+_WEIGHTS_NAME = re.compile(r"\.?\d+(-[0-9a-f]{12})?\.safetensors(\.\d+)?")
+"""Name of a weights file, or of a hidden part that a killed process left (also by 0.1.0)."""
 
 
 class Keeper:

@@ -45,7 +45,7 @@ def never() -> bool:
 
 def entries(folder: Path) -> dict[Path, tuple[int, int]]:
     """The files of a cache, and what changes when one is written again."""
-    found = ((path, path.stat()) for path in folder.glob("*/*.json"))
+    found = ((path, path.stat()) for path in folder.glob("*/[!.]*.json"))
     return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found}
 
 

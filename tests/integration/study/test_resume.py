@@ -188,7 +188,7 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "weights"
     folder.mkdir()
     names = {"llama.safetensors", "model.safetensors.index.json", "7b.safetensors"}
-    ours = {"99.safetensors", ".98.safetensors.123"}
+    ours = {"99.safetensors", ".98.safetensors.123", ".97-0123456789ab.safetensors"}
     for name in names | ours:
         (folder / name).write_text("")
     run(toy_study(tmp_path, trials=3, keep=1))
