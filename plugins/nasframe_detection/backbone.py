@@ -24,7 +24,7 @@ class Stage(NamedTuple):
     stride: int
 
 
-def stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
+def find_stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
     """Find the last map of each stride.
 
     Args:
@@ -48,7 +48,7 @@ def stages(network: nn.Module, *, expanded: bool = False) -> dict[int, Stage]:
     return found
 
 
-def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
+def make_backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
     """Remove the classifier; returns a module from x_NCHW to maps by stride (as text)."""
     # timm's class reads ``feature_info`` of the network, and removes the classifier of timm's
     # networks; networks of plugins have a layer with this name.
@@ -65,7 +65,7 @@ def backbone(network: Any, chosen: Sequence[Stage]) -> nn.Module:
     return FeatureHookNet(network, places, names, return_dict=True, no_rewrite=True)
 
 
-def required(found: Mapping[int, Stage], strides: Sequence[int]) -> list[Stage]:
+def select_stages(found: Mapping[int, Stage], strides: Sequence[int]) -> list[Stage]:
     """Select the maps of these strides.
 
     Raises:

@@ -50,7 +50,7 @@ class CocoConfig(TaskConfig):
 
     def build(self) -> Task:
         """Make the task."""
-        from nasframe_detection.task import coco_task
+        from nasframe_detection.task import make_coco_task
 
         parts = {
             "annotations": (self.annotations, self.images),
@@ -60,7 +60,7 @@ class CocoConfig(TaskConfig):
         files = {
             name: (path, folder or self.images) for name, (path, folder) in parts.items() if path
         }
-        return coco_task(
+        return make_coco_task(
             files,
             validation=self.validation,
             size=self.size,
@@ -93,9 +93,9 @@ class FasterRCNNConfig(DetectorConfig):
 
     def build(self, network: nn.Module, task: TaskShape) -> nn.Module:
         """Make the detector."""
-        from nasframe_detection.faster_rcnn import faster_rcnn
+        from nasframe_detection.faster_rcnn import make_faster_rcnn
 
-        return faster_rcnn(
+        return make_faster_rcnn(
             network,
             task,
             fpn=self.fpn,
@@ -132,8 +132,8 @@ class SSDLiteConfig(DetectorConfig):
 
     def build(self, network: nn.Module, task: TaskShape) -> nn.Module:
         """Make the detector."""
-        from nasframe_detection.ssdlite import ssdlite
+        from nasframe_detection.ssdlite import make_ssdlite
 
-        return ssdlite(
+        return make_ssdlite(
             network, task, width=self.width, smallest=self.smallest, largest=self.largest
         )

@@ -12,7 +12,7 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from nasframe import NasframeError, TaskShape
-from nasframe_detection.backbone import Stage, backbone, required, stages
+from nasframe_detection.backbone import Stage, find_stages, make_backbone, select_stages
 
 RATIOS = (0.5, 1.0, 2.0)
 PYRAMID = 256
@@ -41,7 +41,7 @@ class Pyramid(nn.Module):
         return maps
 
 
-def faster_rcnn(
+def make_faster_rcnn(
     network: nn.Module,
     task: TaskShape,
     *,
@@ -65,10 +65,10 @@ def faster_rcnn(
     Raises:
         NasframeError: if the network does not have these maps.
     """
-    found = stages(network)
+    found = find_stages(network)
     strides = [stride for stride in (4, 8, 16, 32) if stride in found] if fpn else [16]
-    chosen = required(found, strides or [16, 32])
-    body = backbone(network, chosen)
+    chosen = select_stages(found, strides or [16, 32])
+    body = make_backbone(network, chosen)
     if fpn:
         body = Pyramid(body, chosen)
     channels = PYRAMID if fpn else chosen[0].channels

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nasframe import NasframeError
 
-METRICS = ("map", "map_50", "map_75")
+PRECISION_METRICS = ("map", "map_50", "map_75")
 BACKENDS = {"faster_coco_eval": "faster_coco_eval", "pycocotools": "pycocotools"}
 """Packages that compute it, and their names in torchmetrics."""
 
@@ -19,7 +19,7 @@ Boxes = Mapping[str, Tensor]
 """Boxes, labels and scores of an image, or its ground truth, in torchvision's format."""
 
 
-def backend() -> str:
+def find_backend() -> str:
     """Find a package that computes it.
 
     Raises:
@@ -31,7 +31,9 @@ def backend() -> str:
     raise NasframeError("detection needs pycocotools: pip install 'nasframe[detection]'")
 
 
-def mean_average_precision(pairs: Iterable[tuple[Boxes, Boxes]], backend: str) -> dict[str, float]:
+def compute_average_precision(
+    pairs: Iterable[tuple[Boxes, Boxes]], backend: str
+) -> dict[str, float]:
     """Compute the metrics of some images.
 
     Args:
@@ -51,4 +53,4 @@ def mean_average_precision(pairs: Iterable[tuple[Boxes, Boxes]], backend: str) -
         for found, true in pairs:
             metric.update([dict(found)], [dict(true)])
         values = metric.compute()
-    return {name: max(0.0, float(values[name])) for name in METRICS}
+    return {name: max(0.0, float(values[name])) for name in PRECISION_METRICS}

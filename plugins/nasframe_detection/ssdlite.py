@@ -12,7 +12,7 @@ from torchvision.models.detection.ssdlite import SSDLiteHead
 from torchvision.ops.misc import Conv2dNormActivation
 
 from nasframe import TaskShape
-from nasframe_detection.backbone import backbone, required, stages
+from nasframe_detection.backbone import find_stages, make_backbone, select_stages
 
 EXTRA = (512, 256, 256, 128)
 """Channels of the maps after the backbone's."""
@@ -57,7 +57,7 @@ def _make_halving(inputs: int, outputs: int) -> nn.Module:
     return block
 
 
-def ssdlite(
+def make_ssdlite(
     network: nn.Module, task: TaskShape, *, width: float, smallest: float, largest: float
 ) -> nn.Module:
     """Make the detector.
@@ -72,14 +72,14 @@ def ssdlite(
     Raises:
         NasframeError: if the network does not have these maps.
     """
-    chosen = required(stages(network, expanded=True), [16, 32])
+    chosen = select_stages(find_stages(network, expanded=True), [16, 32])
     widths = [max(16, round(channels * width)) for channels in EXTRA]
     channels = [*(stage.channels for stage in chosen), *widths]
     boxes = DefaultBoxGenerator([[2, 3]] * len(channels), min_ratio=smallest, max_ratio=largest)
     classes, anchors = task.outputs + 1, boxes.num_anchors_per_location()
     size = task.input_shape[1]
     detector: nn.Module = SSD(
-        Extended(backbone(network, chosen), chosen[-1].channels, widths),
+        Extended(make_backbone(network, chosen), chosen[-1].channels, widths),
         boxes,
         (size, size),
         classes,

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from nasframe import Loaded, NasframeError, Task, read_image
 from nasframe_detection.coco_file import Annotations, Picture, read_annotations
-from nasframe_detection.precision import backend, mean_average_precision
+from nasframe_detection.precision import compute_average_precision, find_backend
 
 Target: TypeAlias = dict[str, Tensor]
 Batch: TypeAlias = tuple[list[Tensor], list[Target]]
@@ -59,7 +59,7 @@ class CocoTask(Task):
         self._validation = _Pictures(validation.pictures)
         self._test = _Pictures(test.pictures) if test else None
         self._classes = train.classes
-        self._backend = backend()
+        self._backend = find_backend()
 
     @property
     def data_config(self) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ class CocoTask(Task):
 
     def metrics(self, tally: Sequence[Any]) -> dict[str, float]:
         """Compute COCO's mean average precisions, from 0 to 1."""
-        found = mean_average_precision(tally, self._backend)
+        found = compute_average_precision(tally, self._backend)
         return {f"val_{name}": value for name, value in found.items()}
 
     def example(self) -> tuple[list[Tensor]]:
@@ -153,7 +153,7 @@ class _Pictures(Dataset[tuple[Tensor, Target]]):
         picture = self._pictures[place]
         image_CHW, boxes_B4 = _decode(picture), picture.boxes_B4
         if flip:
-            image_CHW, boxes_B4 = mirrored(image_CHW, boxes_B4)
+            image_CHW, boxes_B4 = mirror_image(image_CHW, boxes_B4)
         target = {
             "boxes": boxes_B4,
             "labels": picture.labels_B,
@@ -164,7 +164,7 @@ class _Pictures(Dataset[tuple[Tensor, Target]]):
         return image_CHW, {name: tensor.clone() for name, tensor in target.items()}
 
 
-def mirrored(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
+def mirror_image(image_CHW: Tensor, boxes_B4: Tensor) -> tuple[Tensor, Tensor]:
     """Mirror an image and its boxes left to right."""
     left, top, right, bottom = boxes_B4.unbind(1)
     width = image_CHW.shape[2]
@@ -187,7 +187,7 @@ def _without_crowds(target: Target) -> Target:
     return {name: target[name][learned] for name in ("boxes", "labels")}
 
 
-def coco_task(
+def make_coco_task(
     files: Mapping[str, tuple[Path, Path]],
     *,
     validation: float,

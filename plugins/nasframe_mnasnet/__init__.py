@@ -20,7 +20,7 @@ from nasframe import (
     load_weights,
     nearest,
 )
-from nasframe_mnasnet.architectures import HEAD, NETWORKS, STEM_STRIDE, find, make
+from nasframe_mnasnet.architectures import HEAD, NETWORKS, STEM_STRIDE, find_network, make_network
 from nasframe_mnasnet.blocks import Flavour
 from nasframe_mnasnet.config import MnasNetConfig
 
@@ -65,7 +65,7 @@ def published(
         raise NasframeError(f"flavour={flavour!r} is not known; {nearest(str(flavour), Flavour)}")
     if min(classes, channels) < 1:
         raise NasframeError(f"classes={classes}, channels={channels}: each must be at least 1")
-    network = find(name, Flavour(flavour))
+    network = find_network(name, Flavour(flavour))
     config = MnasNetConfig(
         stem=network.stem,
         stem_stride=STEM_STRIDE,
@@ -74,11 +74,11 @@ def published(
         dropout=network.dropout if dropout is None else dropout,
         flavour=Flavour(flavour),
     )
-    module = make(network, config.frame(), classes, channels)
+    module = make_network(network, config.frame(), classes, channels)
     if weights is not None:
-        from nasframe_mnasnet.weights import rename
+        from nasframe_mnasnet.weights import translate_torchvision_key
 
-        load_weights(module, weights, rename)
+        load_weights(module, weights, translate_torchvision_key)
     return module
 
 

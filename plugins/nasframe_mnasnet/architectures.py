@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from nasframe import NasframeError, nearest
-from nasframe_mnasnet.blocks import Block, Flavour, Frame, expand
+from nasframe_mnasnet.blocks import Block, Flavour, Frame, expand_blocks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,7 +73,7 @@ STEM_STRIDE, HEAD = 2, 1280
 """Stride of the first convolution and channels of the last, for all networks and widths."""
 
 
-def find(name: str, flavour: Flavour) -> Network:
+def find_network(name: str, flavour: Flavour) -> Network:
     """Look up a published network.
 
     The authors' code decides on a residual by the channels in a block's text. In the small network,
@@ -95,11 +95,11 @@ def find(name: str, flavour: Flavour) -> Network:
     return network._replace(blocks=(first._replace(skip="none"), *rest))
 
 
-def make(network: Network, frame: Frame, classes: int, channels: int) -> nn.Module:
+def make_network(network: Network, frame: Frame, classes: int, channels: int) -> nn.Module:
     """Make a published network with new weights, and its ``data_config``."""
     from nasframe_mnasnet.network import MnasNet
 
-    blocks = expand(network.blocks, frame.stem, frame.width)
+    blocks = expand_blocks(network.blocks, frame.stem, frame.width)
     module = MnasNet(blocks, channels, classes, frame)
     colours = channels == 3  # ImageNet has no mean and deviation for other channels
     module.data_config = {

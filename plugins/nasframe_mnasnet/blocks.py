@@ -80,12 +80,12 @@ MENU: dict[str, tuple[Any, ...]] = {
 """The six choices of a block in the paper's order: 4 * 2 * 2 * 3 * 3 * 3 = 432 options."""
 
 
-def block_choices(name: str) -> tuple[Choice, ...]:
+def make_block_choices(name: str) -> tuple[Choice, ...]:
     """Make the choices of one block, named ``block0.op`` and so on."""
     return tuple(Choice(f"{name}.{step}", options) for step, options in MENU.items())
 
 
-def decode(tokens: Iterable[int], reference: Reference) -> Block:
+def decode_block(tokens: Iterable[int], reference: Reference) -> Block:
     """Decode the six tokens of a block."""
     steps = zip(MENU.items(), tokens, strict=True)
     chosen = {step: options[token] for (step, options), token in steps}
@@ -94,7 +94,7 @@ def decode(tokens: Iterable[int], reference: Reference) -> Block:
     return Block(**chosen, stride=reference.stride)
 
 
-def expand(blocks: Iterable[Block], stem: float, width: float) -> Iterator[list[Layer]]:
+def expand_blocks(blocks: Iterable[Block], stem: float, width: float) -> Iterator[list[Layer]]:
     """Expand each block to its layers.
 
     Args:
@@ -102,16 +102,16 @@ def expand(blocks: Iterable[Block], stem: float, width: float) -> Iterator[list[
         stem: channels before the first block.
         width: factor of all channels, before rounding to multiples of 8.
     """
-    inputs = rounded(stem * width)
+    inputs = round_channels(stem * width)
     for block in blocks:
-        outputs = rounded(block.filters * width)
+        outputs = round_channels(block.filters * width)
         first = _make_layer(block, inputs, outputs, block.stride)
         rest = _make_layer(block, outputs, outputs, 1)
         yield [first] + [rest] * (block.layers - 1)
         inputs = outputs
 
 
-def rounded(channels: float) -> int:
+def round_channels(channels: float) -> int:
     """Round to the nearest multiple of 8, or up if that is below 90 %, as in the authors' code."""
     from timm.layers import make_divisible  # type: ignore[attr-defined]
 

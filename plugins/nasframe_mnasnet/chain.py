@@ -18,7 +18,7 @@ from nasframe_mnasnet.blocks import Flavour, Frame, Layer
 from nasframe_mnasnet.layers import conv_norm_relu, make_layer
 
 
-def chain(stages: Iterable[list[Layer]], task: TaskShape, frame: Frame) -> Iterator[Block]:
+def make_chain(stages: Iterable[list[Layer]], task: TaskShape, frame: Frame) -> Iterator[Block]:
     """Make a block for the stem, for each layer, and for the head with the classifier.
 
     Args:

@@ -16,17 +16,17 @@ from nasframe import (
     SearchSpace,
     TaskShape,
 )
-from nasframe_mnasnet.architectures import HEAD, STEM_STRIDE, find
+from nasframe_mnasnet.architectures import HEAD, STEM_STRIDE, find_network
 from nasframe_mnasnet.blocks import (
     MENU,
     Block,
     Frame,
     Layer,
     Reference,
-    block_choices,
-    decode,
-    expand,
-    rounded,
+    decode_block,
+    expand_blocks,
+    make_block_choices,
+    round_channels,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class MnasNetSpace(SearchSpace):
         self._frame = frame
         self._references = list(references)
         self.choices = tuple(
-            choice for reference in self._references for choice in block_choices(reference.name)
+            choice
+            for reference in self._references
+            for choice in make_block_choices(reference.name)
         )
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
@@ -59,9 +61,9 @@ class MnasNetSpace(SearchSpace):
 
     def blocks(self, architecture: Architecture, task: TaskShape) -> list[nasframe.Block]:
         """Split the network into the stem, each layer, and the head with the classifier."""
-        from nasframe_mnasnet.chain import chain
+        from nasframe_mnasnet.chain import make_chain
 
-        return list(chain(self._expand_layers(architecture), task, self._frame))
+        return list(make_chain(self._expand_layers(architecture), task, self._frame))
 
     def canonical(self, architecture: Architecture) -> tuple[tuple[str | int, ...], ...]:
         """Return the layers in order, without their blocks.
@@ -84,7 +86,9 @@ class MnasNetSpace(SearchSpace):
             f"{reference.name}: {self._describe(block)}\nstride {block.stride}"
             for reference, block in pairs
         ]
-        stem = f"stem: conv 3x3 {rounded(frame.stem * frame.width)}\nstride {frame.stem_stride}"
+        stem = (
+            f"stem: conv 3x3 {round_channels(frame.stem * frame.width)}\nstride {frame.stem_stride}"
+        )
         labels = [stem, *layers, f"head: conv 1x1 {frame.head}"]
         boxes = [Box(label.partition(":")[0], label) for label in labels]
         ends = Box("image", "image", Look.input), Box("classes", "classes", Look.output)
@@ -102,7 +106,7 @@ class MnasNetSpace(SearchSpace):
             NasframeError: if the name is unknown or a part of the network is outside the space.
         """
         frame = self._frame
-        network = find(name, frame.flavour)
+        network = find_network(name, frame.flavour)
         blocks = network.blocks
         skeleton = (len(blocks), network.stem, STEM_STRIDE, HEAD)
         own = (len(self._references), frame.stem, frame.stem_stride, frame.head)
@@ -120,9 +124,9 @@ class MnasNetSpace(SearchSpace):
     ) -> tuple[int, ...]:
         """Find the first tokens with the layers of a block."""
         width = self._frame.width
-        wanted = list(expand([block], inputs, width))
+        wanted = list(expand_blocks([block], inputs, width))
         for tokens in itertools.product(*(range(len(options)) for options in MENU.values())):
-            if list(expand([decode(tokens, reference)], inputs, width)) == wanted:
+            if list(expand_blocks([decode_block(tokens, reference)], inputs, width)) == wanted:
                 return tokens
         raise NasframeError(
             f"{name} lies outside the search space: its {reference.name} is "
@@ -132,15 +136,15 @@ class MnasNetSpace(SearchSpace):
 
     def _describe(self, block: Block) -> str:
         op = f"{block.layers} x {block.op} {block.kernel}x{block.kernel}"
-        width = rounded(block.filters * self._frame.width)
+        width = round_channels(block.filters * self._frame.width)
         return f"{op} se{block.se:g} {block.skip} {width}"
 
     def _decode_blocks(self, architecture: Architecture) -> list[Block]:
         tokens, steps = architecture.tokens, len(MENU)
         return [
-            decode(tokens[steps * i : steps * (i + 1)], reference)
+            decode_block(tokens[steps * i : steps * (i + 1)], reference)
             for i, reference in enumerate(self._references)
         ]
 
     def _expand_layers(self, architecture: Architecture) -> Iterator[list[Layer]]:
-        return expand(self._decode_blocks(architecture), self._frame.stem, self._frame.width)
+        return expand_blocks(self._decode_blocks(architecture), self._frame.stem, self._frame.width)

@@ -19,7 +19,7 @@ INNER = {"0": "conv_pw", "1": "bn1", "3": "conv_dw", "4": "bn2", "6": "conv_pwl"
 """Our names of modules by torchvision's; ``INNER`` is within an inverted residual."""
 
 
-def rename(key: str) -> str:
+def translate_torchvision_key(key: str) -> str:
     """Translate torchvision's name of a tensor to ours; unknown names are returned unchanged."""
     module, _, tensor = key.rpartition(".")
     if found := re.fullmatch(r"layers\.(\d+)\.(\d+)\.layers\.(\d+)", module):

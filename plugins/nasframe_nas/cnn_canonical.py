@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nasframe_nas.cnn_layers import Row
+from nasframe_nas.cnn_layers import LayerRow
 
 
-def canonical(rows: Sequence[Row]) -> tuple[Row, ...]:
+def canonicalize_layers(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
     """Sort the layers into an order that depends only on the graph.
 
     Equal forms are always the same graph. Equal graphs may get different forms only if layers that
@@ -23,7 +23,7 @@ def canonical(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple((rows[i][0], tuple(sorted(numbers[j] for j in rows[i][1]))) for i in order)
 
 
-def _color_layers(rows: Sequence[Row]) -> list[int]:
+def _color_layers(rows: Sequence[LayerRow]) -> list[int]:
     """Number the layers differently, each above its inputs.
 
     Layers that refinement cannot distinguish are interchangeable: one of them gets its own number,
@@ -43,7 +43,7 @@ def _color_layers(rows: Sequence[Row]) -> list[int]:
         colors = [2 * color + (i != chosen) for i, color in enumerate(colors)]
 
 
-def _refine(rows: Sequence[Row], readers: list[list[int]], colors: list[int]) -> list[int]:
+def _refine(rows: Sequence[LayerRow], readers: list[list[int]], colors: list[int]) -> list[int]:
     """Split equal colors by the colors of their neighbours, until no more split."""
     while True:
         around = [

@@ -14,7 +14,7 @@ from nasframe import Choice, Link
 Menus = Mapping[str, tuple[int, ...]]
 """The choices of a layer before its links, in their order, each with its options."""
 
-Row = tuple[tuple[int, ...], tuple[int, ...]]
+LayerRow = tuple[tuple[int, ...], tuple[int, ...]]
 """A layer as numbers: its tokens before the links, and its input layers."""
 
 
@@ -30,7 +30,7 @@ class Layer(NamedTuple):
     pooled: bool = False
 
 
-def layer_choices(menus: Menus, layers: int) -> tuple[Choice, ...]:
+def make_layer_choices(menus: Menus, layers: int) -> tuple[Choice, ...]:
     """Make the choices of all layers; a layer's anchor is the place after its last menu."""
     choices: list[Choice] = []
     anchors: list[int] = []
@@ -45,12 +45,12 @@ def layer_choices(menus: Menus, layers: int) -> tuple[Choice, ...]:
     return tuple(choices)
 
 
-def choices_of(layers: int, steps: int) -> int:
+def count_choices(layers: int, steps: int) -> int:
     """Count the choices of the first ``layers`` layers, with ``steps`` menus each."""
     return layers * steps + layers * (layers - 1) // 2
 
 
-def split(tokens: Sequence[int], steps: int) -> Iterator[Row]:
+def split_layers(tokens: Sequence[int], steps: int) -> Iterator[LayerRow]:
     """Split the tokens by layer, with ``steps`` menus each."""
     start, layer = 0, 0
     while start < len(tokens):
@@ -60,16 +60,16 @@ def split(tokens: Sequence[int], steps: int) -> Iterator[Row]:
         start, layer = end, layer + 1
 
 
-def unread(layers: Sequence[Layer]) -> list[int]:
+def find_unread(layers: Sequence[Layer]) -> list[int]:
     """Find the layers that no layer reads; the classifier reads them."""
     read = {earlier for layer in layers for earlier in layer.inputs}
     return [number for number in range(len(layers)) if number not in read]
 
 
-def describe(layers: Sequence[Layer]) -> str:
+def describe_layers(layers: Sequence[Layer]) -> str:
     """Describe the network: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
     words = [f"{number}: {_describe_layer(layer)}" for number, layer in enumerate(layers)]
-    return "; ".join([*words, f"classifier({_join(unread(layers))})"])
+    return "; ".join([*words, f"classifier({_join(find_unread(layers))})"])
 
 
 def _describe_layer(layer: Layer) -> str:

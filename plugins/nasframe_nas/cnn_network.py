@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from timm.layers import create_conv2d  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
-from nasframe_nas.cnn_layers import Layer, unread
+from nasframe_nas.cnn_layers import Layer, find_unread
 
 
 class NASCNN(nn.Module):
@@ -44,7 +44,7 @@ class NASCNN(nn.Module):
     def __init__(self, layers: Sequence[Layer], channels: int, outputs: int) -> None:
         super().__init__()
         self.inputs = [layer.inputs for layer in layers]
-        self.unread = unread(layers)
+        self.unread = find_unread(layers)
         self.layers = nn.ModuleList()
         for layer in layers:
             read = sum(layers[j].filters for j in layer.inputs) if layer.inputs else channels
@@ -55,13 +55,13 @@ class NASCNN(nn.Module):
         """Logits of shape (N, outputs)."""
         maps: list[Tensor] = []
         for inputs, layer in zip(self.inputs, self.layers, strict=True):
-            maps.append(layer(concat([maps[j] for j in inputs] or [x_NCHW])))
-        last_NCHW = concat([maps[j] for j in self.unread])
+            maps.append(layer(concatenate_maps([maps[j] for j in inputs] or [x_NCHW])))
+        last_NCHW = concatenate_maps([maps[j] for j in self.unread])
         logits: Tensor = self.classifier(last_NCHW.mean((2, 3)))
         return logits
 
 
-def concat(maps: Sequence[Tensor]) -> Tensor:
+def concatenate_maps(maps: Sequence[Tensor]) -> Tensor:
     """Concatenate maps by channels, with zeros below and to the right of smaller maps."""
     height, width = (max(x_NCHW.shape[side] for x_NCHW in maps) for side in (2, 3))
     padded = [_pad(x_NCHW, height, width) for x_NCHW in maps]

@@ -37,7 +37,7 @@ FIGURE_7 = (
 _LAYERS = {"nas_cnn_v1": FIGURE_7}
 
 
-def published_layers(name: str) -> tuple[Layer, ...]:
+def get_published_layers(name: str) -> tuple[Layer, ...]:
     """Return the layers of a published network.
 
     Raises:

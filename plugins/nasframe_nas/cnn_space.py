@@ -14,17 +14,17 @@ from nasframe import (
     SearchSpace,
     TaskShape,
 )
-from nasframe_nas.cnn_canonical import canonical
+from nasframe_nas.cnn_canonical import canonicalize_layers
 from nasframe_nas.cnn_layers import (
     Layer,
-    Row,
-    choices_of,
-    describe,
-    layer_choices,
-    split,
-    unread,
+    LayerRow,
+    count_choices,
+    describe_layers,
+    find_unread,
+    make_layer_choices,
+    split_layers,
 )
-from nasframe_nas.cnn_published import published_layers
+from nasframe_nas.cnn_published import get_published_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,14 +60,14 @@ class NASCNNSpace(SearchSpace):
         self._grow_every = grow_every
         self._pooling_at = pooling_at
         self._extra_filters = extra_filters
-        self.choices = layer_choices(self._menus, layers)
+        self.choices = make_layer_choices(self._menus, layers)
 
     def active(self, number: int) -> int:
         """Count the choices of the first layers: two more layers every ``grow_every`` proposals."""
         layers = self._count
         if self._first_layers is not None:
             layers = min(layers, self._first_layers + 2 * (number // self._grow_every))
-        return choices_of(layers, len(self._menus))
+        return count_choices(layers, len(self._menus))
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
         """Make the network: from x_NCHW of any size to logits (N, outputs)."""
@@ -75,14 +75,16 @@ class NASCNNSpace(SearchSpace):
 
         return NASCNN(self._layers(architecture), task.input_shape[0], task.outputs)
 
-    def canonical(self, architecture: Architecture) -> tuple[Row, ...]:
+    def canonical(self, architecture: Architecture) -> tuple[LayerRow, ...]:
         """Sort the layers (tokens, pooling, inputs) in an order that only the graph decides."""
-        rows = enumerate(split(architecture.tokens, len(self._menus)))
-        return canonical([((*kind, self._pooled(n)), inputs) for n, (kind, inputs) in rows])
+        rows = enumerate(split_layers(architecture.tokens, len(self._menus)))
+        return canonicalize_layers(
+            [((*kind, self._pooled(n)), inputs) for n, (kind, inputs) in rows]
+        )
 
     def describe(self, architecture: Architecture) -> str:
         """Describe the layers: ``2: 36@5x7/2x1(0, 1)`` is layer 2, 36 filters at stride 2x1."""
-        return describe(self._layers(architecture))
+        return describe_layers(self._layers(architecture))
 
     def draw(self, architecture: Architecture) -> Drawing:
         """Draw the layers with their skip connections (figure 7 of the paper)."""
@@ -94,7 +96,7 @@ class NASCNNSpace(SearchSpace):
             sources = [f"layer{source}" for source in layer.inputs] or ["image"]
             arrows += [(source, f"layer{number}") for source in sources]
         boxes.append(Box("softmax", "softmax", Look.output))
-        arrows += [(f"layer{number}", "softmax") for number in unread(layers)]
+        arrows += [(f"layer{number}", "softmax") for number in find_unread(layers)]
         return Drawing(tuple(boxes), tuple(arrows))
 
     def encode(self, name: str) -> Architecture:
@@ -103,7 +105,7 @@ class NASCNNSpace(SearchSpace):
         Raises:
             NasframeError: if the name is unknown or the network is not in this space.
         """
-        layers = published_layers(name)
+        layers = get_published_layers(name)
         if len(layers) > self._count:
             raise NasframeError(
                 f"{name} has {len(layers)} layers, this space {self._count}; "
@@ -125,10 +127,10 @@ class NASCNNSpace(SearchSpace):
         return [getattr(layer, step) for step in self._menus] + links
 
     def _layers(self, architecture: Architecture) -> list[Layer]:
-        rows = enumerate(split(architecture.tokens, len(self._menus)))
+        rows = enumerate(split_layers(architecture.tokens, len(self._menus)))
         return [self._layer(number, row) for number, row in rows]
 
-    def _layer(self, number: int, row: Row) -> Layer:
+    def _layer(self, number: int, row: LayerRow) -> Layer:
         tokens, inputs = row
         menus = zip(self._menus.items(), tokens, strict=True)
         decided = {step: menu[token] for (step, menu), token in menus}

@@ -27,7 +27,7 @@ class _Term(NamedTuple):
     operands: tuple[_Term, ...] = ()
 
 
-def formula(tree: Tree) -> str:
+def write_formula(tree: Tree) -> str:
     """Write the hidden state as a formula.
 
     A leaf reads ``x`` and ``h``, its own projections of the input and of the last hidden state;

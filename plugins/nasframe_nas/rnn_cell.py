@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nasframe_nas.rnn_step import arrange, step
+from nasframe_nas.rnn_step import arrange_leaves, compute_step
 from nasframe_nas.rnn_tree import Tree
 from nasframe_nas.rnn_unroll import Unroll
 
@@ -46,7 +46,7 @@ class TreeCell(nn.Module):
         gates, hidden = tree.base * units, projection or units
         self.units = units
         self.compile_step = compile
-        self.layout = arrange(tree)
+        self.layout = arrange_leaves(tree)
         self.weight_x = nn.Parameter(torch.empty(inputs, gates))
         self.weight_h = nn.Parameter(torch.empty(hidden, gates))
         self.bias = nn.Parameter(torch.empty(gates)) if bias else None
@@ -63,7 +63,7 @@ class TreeCell(nn.Module):
         c_BU, h_BP = state
         weight_x, weight_h, bias = self._order_weights()
         h_BG = h_BP @ weight_h if bias is None else h_BP @ weight_h + bias
-        c_BU, h_BU = step(self.layout, x_BI @ weight_x, h_BG, c_BU)
+        c_BU, h_BU = compute_step(self.layout, x_BI @ weight_x, h_BG, c_BU)
         return c_BU, self.project(h_BU)
 
     def unroll(

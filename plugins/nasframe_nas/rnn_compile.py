@@ -15,7 +15,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from nasframe_nas.rnn_step import Layout, step
+from nasframe_nas.rnn_step import Layout, compute_step
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class CompiledStep:
 
     def __init__(self, layout: Layout) -> None:
         def own(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-            return step(layout, x, h, c)
+            return compute_step(layout, x, h, c)
 
         # PyTorch stops compiling a code object after 8 times: each cell gets its own. (A
         # ``partial`` would be compiled inside a code object of PyTorch, shared by all.)
@@ -46,6 +46,6 @@ class CompiledStep:
 
 
 @cache
-def compiled_step(layout: Layout) -> CompiledStep:
+def compile_step(layout: Layout) -> CompiledStep:
     """Compile the step of a cell, once for all its layers."""
     return CompiledStep(layout)

@@ -10,7 +10,7 @@ from nasframe_nas.rnn_tree import Node, Tree
 X, H, C, INJECT, NEW_H, NEW_C = "x(t)", "h(t-1)", "c(t-1)", "inject", "h(t)", "c(t)"
 
 
-def draw(tree: Tree) -> Drawing:
+def draw_tree(tree: Tree) -> Drawing:
     """Draw a cell; the new memory is a node's value before its activation."""
     return Drawing(tuple(_boxes(tree)), tuple(_arrows(tree)))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TREES = {"nas_ptb_cell": NAS_PTB}
 
 
-def published_tree(name: str) -> Tree:
+def get_published_tree(name: str) -> Tree:
     """Return a published cell.
 
     Raises:

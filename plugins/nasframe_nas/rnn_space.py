@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShape
-from nasframe_nas.rnn_canonical import formula
-from nasframe_nas.rnn_picture import draw
-from nasframe_nas.rnn_published import published_tree
+from nasframe_nas.rnn_canonical import write_formula
+from nasframe_nas.rnn_picture import draw_tree
+from nasframe_nas.rnn_published import get_published_tree
 from nasframe_nas.rnn_tree import (
     ACTIVATIONS,
     COMBINATIONS,
     EXTENDED_ACTIVATIONS,
     EXTENDED_COMBINATIONS,
-    choices,
-    decode,
-    encode,
+    decode_tree,
+    encode_tree,
+    make_tree_choices,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class NASRNNSpace(SearchSpace):
         self._model = model
         combinations = EXTENDED_COMBINATIONS if extended else COMBINATIONS
         activations = EXTENDED_ACTIVATIONS if extended else ACTIVATIONS
-        self.choices = tuple(choices(base, combinations, activations))
+        self.choices = tuple(make_tree_choices(base, combinations, activations))
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
         """Make the language model: from (x_TB, state) to (logits (T, B, outputs), state).
@@ -67,7 +67,7 @@ class NASRNNSpace(SearchSpace):
 
         model = self._model
         return LanguageModel(
-            decode(architecture.tokens),
+            decode_tree(architecture.tokens),
             task.outputs,
             self._compute_units(task.outputs),
             layers=model.layers,
@@ -81,15 +81,15 @@ class NASRNNSpace(SearchSpace):
 
     def canonical(self, architecture: Architecture) -> str:
         """Write the cell's formula, equal for cells that differ only in the order of weights."""
-        return formula(decode(architecture.tokens))
+        return write_formula(decode_tree(architecture.tokens))
 
     def describe(self, architecture: Architecture) -> str:
         """Write the cell's formula; ``c`` is the last memory, the new memory is in braces."""
-        return formula(decode(architecture.tokens))
+        return write_formula(decode_tree(architecture.tokens))
 
     def draw(self, architecture: Architecture) -> Drawing:
         """Draw the cell as a tree."""
-        return draw(decode(architecture.tokens))
+        return draw_tree(decode_tree(architecture.tokens))
 
     def encode(self, name: str) -> Architecture:
         """Encode a published cell.
@@ -97,13 +97,13 @@ class NASRNNSpace(SearchSpace):
         Raises:
             NasframeError: if the name is unknown or the cell is not in this space.
         """
-        tree = published_tree(name)
+        tree = get_published_tree(name)
         if tree.base != self._base:
             raise NasframeError(
                 f"{name} has base={tree.base}, this space base={self._base}; "
                 f"set search_space.base={tree.base}"
             )
-        return Architecture(encode(tree))
+        return Architecture(encode_tree(tree))
 
     def _compute_units(self, vocabulary: int) -> int:
         """Compute the width at which a model has about ``parameters`` parameters."""

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from nasframe_nas.rnn_tree import Node, Tree
 
-COMBINATIONS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+COMBINATION_FUNCTIONS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "add": torch.add,
     "mul": torch.mul,
     "max": torch.maximum,
 }
 """The function of each combination."""
 
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
@@ -65,7 +65,7 @@ class Layout:
         return torch.split(gates, [count * units for _, count in self.groups], -1)
 
 
-def arrange(tree: Tree) -> Layout:
+def arrange_leaves(tree: Tree) -> Layout:
     """Order the leaves into the fewest groups, with the leaves of the memory first."""
     read = _find_leaves(tree, tree.memory)
 
@@ -89,7 +89,7 @@ def _find_leaves(tree: Tree, node: int) -> set[int]:
     return _find_leaves(tree, left) | _find_leaves(tree, right)
 
 
-def step(layout: Layout, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def compute_step(layout: Layout, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the new memory and the new hidden state, each (..., U).
 
     Args:
@@ -98,10 +98,10 @@ def step(layout: Layout, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tenso
         h: projections of the last hidden state (..., base * U).
         c: the last memory (..., U).
     """
-    return step_groups(layout, layout.split(x), layout.split(h), c)
+    return compute_grouped_step(layout, layout.split(x), layout.split(h), c)
 
 
-def step_groups(layout: Layout, x: Groups, h: Groups, c: Tensor) -> tuple[Tensor, Tensor]:
+def compute_grouped_step(layout: Layout, x: Groups, h: Groups, c: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the same from the projections of each group of leaves."""
     tree = layout.tree
     outputs: list[Tensor] = [c] * len(tree.nodes)
@@ -125,5 +125,5 @@ def step_groups(layout: Layout, x: Groups, h: Groups, c: Tensor) -> tuple[Tensor
 
 def _apply(node: Node, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the pre-activation and the output of a node."""
-    pre = COMBINATIONS[node.combination](left, right)
-    return pre, ACTIVATIONS[node.activation](pre)
+    pre = COMBINATION_FUNCTIONS[node.combination](left, right)
+    return pre, ACTIVATION_FUNCTIONS[node.activation](pre)

@@ -82,7 +82,9 @@ NAS_PTB = Tree(
 """The cell found on Penn Treebank: drawn in the paper, and TensorFlow's ``NASCell`` as code."""
 
 
-def choices(base: int, combinations: Sequence[str], activations: Sequence[str]) -> Iterator[Choice]:
+def make_tree_choices(
+    base: int, combinations: Sequence[str], activations: Sequence[str]
+) -> Iterator[Choice]:
     """Make the choices in the paper's order: two per node, then cell inject and cell index."""
     nodes = tuple(range(2 * base - 1))
     for name in (*(f"node{n}" for n in nodes), "inject"):
@@ -92,14 +94,14 @@ def choices(base: int, combinations: Sequence[str], activations: Sequence[str]) 
     yield Choice("index.inject", nodes)
 
 
-def decode(tokens: Sequence[int]) -> Tree:
+def decode_tree(tokens: Sequence[int]) -> Tree:
     """Decode the tokens of a cell; the paper's options come first in the extended menus."""
     pairs = zip(tokens[:-2:2], tokens[1:-2:2], strict=True)
     *nodes, inject = (Node(EXTENDED_COMBINATIONS[c], EXTENDED_ACTIVATIONS[a]) for c, a in pairs)
     return Tree(tuple(nodes), inject, memory=tokens[-2], inject_at=tokens[-1])
 
 
-def encode(tree: Tree) -> tuple[int, ...]:
+def encode_tree(tree: Tree) -> tuple[int, ...]:
     """Encode a cell as tokens."""
     pairs = (
         (EXTENDED_COMBINATIONS.index(node.combination), EXTENDED_ACTIVATIONS.index(node.activation))

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nasframe_nas.rnn_compile import compiled_step
-from nasframe_nas.rnn_step import Layout, step, step_groups
+from nasframe_nas.rnn_compile import compile_step
+from nasframe_nas.rnn_step import Layout, compute_grouped_step, compute_step
 
 _CHUNK = 65536
 """Elements of the memory that a CPU differentiates at once, so that they fit into its cache."""
@@ -40,7 +40,7 @@ class Unroll(torch.autograd.Function):
         compile: bool,
     ) -> tuple[Tensor, Tensor]:
         """Compute all steps; keeps gates, inputs of the matrix products and memories."""
-        advance = compiled_step(layout) if compile else partial(step, layout)
+        advance = compile_step(layout) if compile else partial(compute_step, layout)
         gates_TBG = torch.empty_like(x_TBG)
         read, hidden, memories = [], [], [c_BU]
         # Detached, since the compiler warns of views of tensors in a graph.
@@ -98,7 +98,7 @@ class _Steps:
         x, gates, c = (tensor.detach().requires_grad_() for tensor in (x, gates, c))
         with torch.enable_grad():
             self._x_groups, gate_groups = layout.split(x), layout.split(gates)
-            self._new = step_groups(layout, self._x_groups, gate_groups, c)
+            self._new = compute_grouped_step(layout, self._x_groups, gate_groups, c)
             sum_c, sum_h = (new.sum() for new in self._new)
         h_gates, h_c = torch.autograd.grad(sum_h, (gates, c), retain_graph=True)
         inputs = (*gate_groups[: layout.memory_groups], c)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasframe import EvaluatorConfig, NasframeError, SearchSpaceConfig, setting
-from nasframe_nasbench.space import CELLS, FILTERS
+from nasframe_nasbench.space import STAGE_CELLS, STAGE_FILTERS
 
 if TYPE_CHECKING:
     from nasframe import Evaluator, SearchSpace, Task
@@ -46,8 +46,8 @@ class NASBench201Config(SearchSpaceConfig):
         filters: channels in the first stage; each later stage has twice as many.
     """
 
-    cells: int = setting(CELLS, least=1)
-    filters: int = setting(FILTERS, least=1)
+    cells: int = setting(STAGE_CELLS, least=1)
+    filters: int = setting(STAGE_FILTERS, least=1)
 
     def build(self) -> SearchSpace:
         """Make the search space."""

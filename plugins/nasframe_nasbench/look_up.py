@@ -19,9 +19,9 @@ from nasframe import (
     NasframeError,
     SearchSpace,
 )
-from nasframe_nasbench.space import CELLS, FILTERS, OPERATIONS, NASBench201Space
+from nasframe_nasbench.space import EDGE_OPERATIONS, STAGE_CELLS, STAGE_FILTERS, NASBench201Space
 
-FILE = Path(__file__).with_name("nasbench201.npz")
+BENCHMARK_FILE = Path(__file__).with_name("nasbench201.npz")
 
 _PREFIXES = {"cifar10": "c10", "cifar100": "c100"}
 """The prefix of the table's columns for each data set."""
@@ -43,7 +43,7 @@ class NASBench201LookUp(Evaluator):
 
     def __init__(self, space: SearchSpace, data: str, device: str) -> None:
         _check_space(space)
-        with np.load(FILE) as table:
+        with np.load(BENCHMARK_FILE) as table:
             columns = (
                 table[f"{_PREFIXES[data]}_valid_200"].astype(float) / 100,
                 table[f"{_PREFIXES[data]}_test_200"].astype(float) / 100,
@@ -55,7 +55,7 @@ class NASBench201LookUp(Evaluator):
 
     def evaluate(self, architecture: Architecture, context: Context) -> Metrics:
         """Look up the architecture's row."""
-        row = reduce(lambda index, token: index * len(OPERATIONS) + token, architecture.tokens)
+        row = reduce(lambda index, token: index * len(EDGE_OPERATIONS) + token, architecture.tokens)
         return dict(zip(self.provides, self._rows[row], strict=True))
 
 
@@ -64,8 +64,8 @@ def _check_space(space: SearchSpace) -> None:
         raise NasframeError(
             f"evaluator=nasbench201 needs search_space=nasbench201, not {type(space).__name__}"
         )
-    if (space.cells, space.filters) != (CELLS, FILTERS):
+    if (space.cells, space.filters) != (STAGE_CELLS, STAGE_FILTERS):
         raise NasframeError(
-            f"evaluator=nasbench201 needs search_space.cells={CELLS} "
-            f"and filters={FILTERS}, not cells={space.cells} and filters={space.filters}"
+            f"evaluator=nasbench201 needs search_space.cells={STAGE_CELLS} "
+            f"and filters={STAGE_FILTERS}, not cells={space.cells} and filters={space.filters}"
         )

@@ -78,7 +78,7 @@ class Reduction(nn.Module):
         return y_NCHW
 
 
-def network(
+def make_benchmark_network(
     operations: Sequence[str], cells: int, filters: int, channels: int, classes: int
 ) -> nn.Sequential:
     """Make the network: three stages of equal cells between a convolution and a classifier.

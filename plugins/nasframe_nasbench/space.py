@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """The edges of a cell: target node and source node."""
 
-CELLS, FILTERS = 5, 16
+STAGE_CELLS, STAGE_FILTERS = 5, 16
 """Cells in a stage and channels in the first stage of the benchmark's networks."""
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGE_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
-CHOICES = tuple(Choice(f"{target}<-{source}", OPERATIONS) for target, source in EDGES)
+CHOICES = tuple(Choice(f"{target}<-{source}", EDGE_OPERATIONS) for target, source in EDGES)
 
 
 class NASBench201Space(SearchSpace):
@@ -48,16 +48,18 @@ class NASBench201Space(SearchSpace):
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
         """Build the network: from x_NCHW of any size to logits (N, outputs)."""
-        from nasframe_nasbench.network import network
+        from nasframe_nasbench.network import make_benchmark_network
 
-        operations = tuple(OPERATIONS[token] for token in architecture.tokens)
-        return network(operations, self.cells, self.filters, task.input_shape[0], task.outputs)
+        operations = tuple(EDGE_OPERATIONS[token] for token in architecture.tokens)
+        return make_benchmark_network(
+            operations, self.cells, self.filters, task.input_shape[0], task.outputs
+        )
 
     def describe(self, architecture: Architecture) -> str:
         """Describe the cell in the benchmark's format: ``|none~0|+|none~0|none~1|+|...``."""
         nodes = ["", "", ""]
         for (target, source), token in zip(EDGES, architecture.tokens, strict=True):
-            nodes[target - 1] += f"|{OPERATIONS[token]}~{source}"
+            nodes[target - 1] += f"|{EDGE_OPERATIONS[token]}~{source}"
         return "+".join(f"{node}|" for node in nodes)
 
     def draw(self, architecture: Architecture) -> Drawing:
@@ -66,8 +68,8 @@ class NASBench201Space(SearchSpace):
         boxes = [Box(f"node{n}", f"node {n}", look) for n, look in enumerate(looks)]
         arrows = []
         for (target, source), token in zip(EDGES, architecture.tokens, strict=True):
-            if OPERATIONS[token] != "none":
+            if EDGE_OPERATIONS[token] != "none":
                 name = f"edge{target}{source}"
-                boxes.append(Box(name, OPERATIONS[token]))
+                boxes.append(Box(name, EDGE_OPERATIONS[token]))
                 arrows += [(f"node{source}", name), (name, f"node{target}")]
         return Drawing(tuple(boxes), tuple(arrows))

@@ -47,9 +47,9 @@ def published(name: str, **settings: Any) -> nn.Module:
     Raises:
         NasframeError: if the name is unknown or a setting is invalid.
     """
-    from nasframe_nasnet.published_cells import look_up
+    from nasframe_nasnet.published_cells import find_published
 
-    return look_up(name, nasframe_published())(**settings)
+    return find_published(name, nasframe_published())(**settings)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from nasframe import NasframeError, TaskShape
-from nasframe_nasnet.auxiliary import auxiliary_head
+from nasframe_nasnet.auxiliary import make_auxiliary_head
 from nasframe_nasnet.flavour import set_norms
 from nasframe_nasnet.genotype import Genotype
 from nasframe_nasnet.network import (
@@ -13,9 +13,9 @@ from nasframe_nasnet.network import (
     NASNet,
     cifar_stem,
     imagenet_stem,
-    stack,
+    set_drop_path,
+    stack_cells,
     stem_cells,
-    with_drop_path,
 )
 from nasframe_nasnet.stacking import DropPathSchedule, Skeleton, Stacking
 
@@ -67,7 +67,7 @@ def assemble(stacking: Stacking, normal: Genotype, reduction: Genotype, task: Ta
 def _stack_layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> list[Layer]:
     imagenet = stacking.skeleton is Skeleton.imagenet
     first = stem_cells(reduction, stacking.filters) if imagenet else []
-    stages = stack(
+    stages = stack_cells(
         normal,
         reduction,
         stacking.filters,
@@ -76,7 +76,7 @@ def _stack_layers(stacking: Stacking, normal: Genotype, reduction: Genotype) -> 
         skip_reduction=stacking.skip_reduction,
     )
     by_depth = stacking.drop_path_schedule is DropPathSchedule.time_and_depth
-    return with_drop_path([*first, *stages], 1 - stacking.drop_path_keep, by_depth=by_depth)
+    return set_drop_path([*first, *stages], 1 - stacking.drop_path_keep, by_depth=by_depth)
 
 
 def _build_auxiliary(
@@ -88,4 +88,4 @@ def _build_auxiliary(
     shrink = 2 ** sum(layer.stride == 2 for layer in layers)
     height, width = (-(-side // shrink) for side in size)
     last = layers[-1]
-    return auxiliary_head(last.filters * len(last.genotype.outputs), (height, width), outputs)
+    return make_auxiliary_head(last.filters * len(last.genotype.outputs), (height, width), outputs)

@@ -11,7 +11,7 @@ WINDOW = 5
 """Side of the averaging window, and of the smallest valid map."""
 
 
-def auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Module:
+def make_auxiliary_head(channels: int, size: tuple[int, int], outputs: int) -> nn.Module:
     """Build the classifier of a map (N, C, H, W), with logits (N, outputs).
 
     It averages 5x5 windows, and then has one convolution over all of them.

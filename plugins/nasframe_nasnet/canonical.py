@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasframe_nasnet.genotype import split
+from nasframe_nasnet.genotype import split_blocks
 
 Row = tuple[int, ...]
 
 
-def canonical(tokens: Sequence[int]) -> tuple[int, ...]:
+def canonicalize_cell(tokens: Sequence[int]) -> tuple[int, ...]:
     """Find the smallest token sequence of the same cell.
 
     Blocks are placed one by one; the smallest row of all possible next blocks is the next. Blocks
     with equal rows compute the same from the same states: each is tried, but only one of the blocks
     without readers.
     """
-    rows = split(tokens)
+    rows = split_blocks(tokens)
     read = {state for row in rows for state in row[:2]}
 
     def smallest(numbers: dict[int, int]) -> tuple[Row, ...]:
@@ -43,7 +43,7 @@ def sort_operands(tokens: Sequence[int]) -> tuple[int, ...]:
 
     For cells whose output states are set by number, so that blocks must keep their places.
     """
-    rows = split(tokens)
+    rows = split_blocks(tokens)
     numbers = {state: state for state in range(len(rows) + 2)}
     return tuple(token for row in rows for token in _renumber(row, numbers))
 

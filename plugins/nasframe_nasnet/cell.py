@@ -24,7 +24,7 @@ from nasframe_nasnet.layers import (
     pointwise_norm,
     relu_pointwise_norm,
 )
-from nasframe_nasnet.operations import COMBINERS, OPERATIONS
+from nasframe_nasnet.operations import COMBINER_FACTORIES, OPERATION_FACTORIES
 
 
 class Shape(NamedTuple):
@@ -73,7 +73,7 @@ class Cell(nn.Module):
         for block in genotype.blocks:
             self.left.append(_operation(block.left_op, states[block.left_state], created))
             self.right.append(_operation(block.right_op, states[block.right_state], created))
-            self.combine.append(COMBINERS[block.combine](filters))
+            self.combine.append(COMBINER_FACTORIES[block.combine](filters))
         self.align_outputs = nn.ModuleList(
             _align_output(states[state], created) for state in genotype.outputs
         )
@@ -111,7 +111,7 @@ def _align_previous(previous: Shape | None, current: Shape, filters: int) -> nn.
 
 def _operation(name: str, state: Shape, created: Shape) -> nn.Module:
     stride = 1 + created.halvings - state.halvings
-    return OPERATIONS[name](state.channels, created.channels, stride)
+    return OPERATION_FACTORIES[name](state.channels, created.channels, stride)
 
 
 def _align_output(state: Shape, created: Shape) -> nn.Module:

@@ -21,7 +21,7 @@ class Flavour(StrEnum):
     timm = "timm"
 
 
-def season(network: nn.Module, flavour: Flavour, skeleton: Skeleton) -> None:
+def apply_flavour(network: nn.Module, flavour: Flavour, skeleton: Skeleton) -> None:
     """Set the borders and batch norms of a network to those of one implementation.
 
     Args:

@@ -52,7 +52,7 @@ class Genotype(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def cell_choices(cell: str, blocks: int) -> tuple[Choice, ...]:
+def make_cell_choices(cell: str, blocks: int) -> tuple[Choice, ...]:
     """Make the choices of one cell: five per block; block ``b`` can read ``b + 2`` states.
 
     Args:
@@ -70,23 +70,23 @@ def _list_options(states: int) -> tuple[tuple[int | str, ...], ...]:
     return tuple(range(states)), tuple(range(states)), OPS, OPS, COMBINES
 
 
-def split(tokens: Sequence[int]) -> list[tuple[int, ...]]:
+def split_blocks(tokens: Sequence[int]) -> list[tuple[int, ...]]:
     """Split the tokens of one or more cells by block."""
     steps = len(Block._fields)
     return [tuple(tokens[start : start + steps]) for start in range(0, len(tokens), steps)]
 
 
-def decode(tokens: Sequence[int]) -> Genotype:
+def decode_cell(tokens: Sequence[int]) -> Genotype:
     """Decode the tokens of a cell; its outputs are the states that no block reads."""
     blocks = tuple(
         Block(left, right, OPS[left_op], OPS[right_op], COMBINES[combine])
-        for left, right, left_op, right_op, combine in split(tokens)
+        for left, right, left_op, right_op, combine in split_blocks(tokens)
     )
     read = {state for block in blocks for state in (block.left_state, block.right_state)}
     return Genotype(blocks, tuple(s for s in range(len(blocks) + 2) if s not in read))
 
 
-def encode(cell: Genotype) -> tuple[int, ...]:
+def encode_cell(cell: Genotype) -> tuple[int, ...]:
     """Encode a cell as tokens; its outputs are not encoded."""
     return tuple(
         token
@@ -95,7 +95,7 @@ def encode(cell: Genotype) -> tuple[int, ...]:
     )
 
 
-def describe(cell: Genotype) -> str:
+def describe_cell(cell: Genotype) -> str:
     """Describe a cell: ``op(h0)+op(h1)`` is a sum, ``[op(h0), op(h1)]`` a concatenation."""
     return "; ".join(map(_describe_block, cell.blocks))
 

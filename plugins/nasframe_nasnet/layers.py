@@ -37,7 +37,7 @@ class Pointwise(nn.Conv2d):
         return F.conv2d(x_NCHW, self.weight)
 
 
-def conv(
+def make_conv(
     channels: int,
     filters: int,
     kernel: int | Pair,

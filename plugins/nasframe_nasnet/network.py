@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.genotype import Genotype
-from nasframe_nasnet.layers import Map, conv
+from nasframe_nasnet.layers import Map, make_conv
 
 
 class Layer(NamedTuple):
@@ -112,7 +112,7 @@ def _describe_stages(cells: Iterable[Any], stem_stride: int) -> list[dict[str, A
 
 def cifar_stem(channels: int, filters: int) -> nn.Module:
     """Make a stem for small images: a 3x3 convolution of stride 1 and batch norm."""
-    return nn.Sequential(conv(channels, filters, 3), nn.BatchNorm2d(filters))
+    return nn.Sequential(make_conv(channels, filters, 3), nn.BatchNorm2d(filters))
 
 
 def imagenet_stem(channels: int, filters: int) -> nn.Module:
@@ -127,7 +127,7 @@ def stem_cells(reduction: Genotype, filters: int) -> list[Layer]:
     return [Layer(reduction, filters // 4, stride=2), Layer(reduction, filters // 2, stride=2)]
 
 
-def stack(
+def stack_cells(
     normal: Genotype,
     reduction: Genotype,
     filters: int,
@@ -153,7 +153,7 @@ def stack(
         yield from [Layer(normal, width, stride=1)] * cells
 
 
-def with_drop_path(layers: Sequence[Layer], drop: float, *, by_depth: bool) -> list[Layer]:
+def set_drop_path(layers: Sequence[Layer], drop: float, *, by_depth: bool) -> list[Layer]:
     """Set the layers' probabilities of a drop at the end of the training.
 
     Args:

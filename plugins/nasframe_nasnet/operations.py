@@ -20,7 +20,7 @@ from nasframe_nasnet.layers import (
     Pointwise,
     Pool,
     ReluFirst,
-    conv,
+    make_conv,
     pointwise_norm,
     relu_pointwise_norm,
 )
@@ -48,7 +48,7 @@ def _pool(kernel: int, *, mean: bool = False) -> MakeOp:
 def _conv3x3(dilation: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
         return ReluFirst(
-            conv(channels, filters, 3, stride, dilation=dilation),
+            make_conv(channels, filters, 3, stride, dilation=dilation),
             nn.BatchNorm2d(filters),
         )
 
@@ -59,10 +59,10 @@ def _factored(length: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
         # Each half is strided along its own axis, so that every pixel is read.
         return ReluFirst(
-            conv(channels, filters, (1, length), (1, stride)),
+            make_conv(channels, filters, (1, length), (1, stride)),
             nn.BatchNorm2d(filters),
             nn.ReLU(inplace=True),
-            conv(filters, filters, (length, 1), (stride, 1)),
+            make_conv(filters, filters, (length, 1), (stride, 1)),
             nn.BatchNorm2d(filters),
         )
 
@@ -72,11 +72,11 @@ def _factored(length: int) -> MakeOp:
 def _separable(kernel: int) -> MakeOp:
     def make(channels: int, filters: int, stride: int) -> nn.Module:
         return ReluFirst(
-            conv(channels, channels, kernel, stride, groups=channels),
+            make_conv(channels, channels, kernel, stride, groups=channels),
             Pointwise(channels, filters),
             nn.BatchNorm2d(filters),
             nn.ReLU(inplace=True),
-            conv(filters, filters, kernel, groups=filters),
+            make_conv(filters, filters, kernel, groups=filters),
             Pointwise(filters, filters),
             nn.BatchNorm2d(filters),
         )
@@ -84,7 +84,7 @@ def _separable(kernel: int) -> MakeOp:
     return make
 
 
-OPERATIONS: Mapping[str, MakeOp] = {
+OPERATION_FACTORIES: Mapping[str, MakeOp] = {
     "identity": _identity,
     "conv1x3_3x1": _factored(3),
     "conv1x7_7x1": _factored(7),
@@ -101,5 +101,8 @@ OPERATIONS: Mapping[str, MakeOp] = {
 }
 """The factory of each operation, by its name in a genotype."""
 
-COMBINERS: Mapping[str, Callable[[int], nn.Module]] = {"add": lambda _: Add(), "concat": Concat}
+COMBINER_FACTORIES: Mapping[str, Callable[[int], nn.Module]] = {
+    "add": lambda _: Add(),
+    "concat": Concat,
+}
 """The factory of each combination, by its name in a genotype; takes the operands' channels."""

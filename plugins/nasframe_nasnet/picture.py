@@ -8,7 +8,7 @@ from nasframe import Box, Drawing, Look
 from nasframe_nasnet.genotype import Genotype
 
 
-def draw(cells: dict[str, Genotype]) -> Drawing:
+def draw_cells(cells: dict[str, Genotype]) -> Drawing:
     """Draw some cells.
 
     Args:
@@ -22,16 +22,16 @@ def draw(cells: dict[str, Genotype]) -> Drawing:
     return Drawing(tuple(boxes), tuple(arrows))
 
 
-def state(title: str, number: int) -> str:
+def name_state(title: str, number: int) -> str:
     """Name the box of a state: 0 and 1 are the inputs, the others blocks."""
     return f"{title}.h{number}" if number < 2 else f"{title}.block{number - 2}"
 
 
 def _boxes(title: str, cell: Genotype) -> Iterator[Box]:
     for number, label in enumerate(("h(i)", "h(i-1)")):
-        yield Box(state(title, number), label, Look.input, title)
+        yield Box(name_state(title, number), label, Look.input, title)
     for place, block in enumerate(cell.blocks):
-        name = state(title, place + 2)
+        name = name_state(title, place + 2)
         yield Box(f"{name}.left", block.left_op, Look.operation, title)
         yield Box(f"{name}.right", block.right_op, Look.operation, title)
         yield Box(name, block.combine, Look.join, title)
@@ -40,9 +40,9 @@ def _boxes(title: str, cell: Genotype) -> Iterator[Box]:
 
 def _arrows(title: str, cell: Genotype) -> Iterator[tuple[str, str]]:
     for place, block in enumerate(cell.blocks):
-        name = state(title, place + 2)
+        name = name_state(title, place + 2)
         for side, number in (("left", block.left_state), ("right", block.right_state)):
-            yield state(title, number), f"{name}.{side}"
+            yield name_state(title, number), f"{name}.{side}"
             yield f"{name}.{side}", name
     for number in cell.outputs:
-        yield state(title, number), f"{title}.output"
+        yield name_state(title, number), f"{title}.output"

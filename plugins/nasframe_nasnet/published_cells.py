@@ -34,11 +34,11 @@ REDUCTION_A = Genotype(
     ),
     outputs=(3, 4, 5, 6),
 )
-CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTION_A)}
+PUBLISHED_CELLS: Mapping[str, tuple[Genotype, Genotype]] = {"nasnet_a": (NORMAL_A, REDUCTION_A)}
 """Normal and Reduction cell of each published network."""
 
 
-def look_up(name: str, table: Mapping[str, T]) -> T:
+def find_published(name: str, table: Mapping[str, T]) -> T:
     """Look up a published network in a table.
 
     Raises:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasframe import Architecture, Drawing, NasframeError, SearchSpace, TaskShape
-from nasframe_nasnet.canonical import canonical, sort_operands
-from nasframe_nasnet.genotype import Genotype, cell_choices, decode, describe, encode
-from nasframe_nasnet.picture import draw
-from nasframe_nasnet.published_cells import CELLS, look_up
+from nasframe_nasnet.canonical import canonicalize_cell, sort_operands
+from nasframe_nasnet.genotype import (
+    Genotype,
+    decode_cell,
+    describe_cell,
+    encode_cell,
+    make_cell_choices,
+)
+from nasframe_nasnet.picture import draw_cells
+from nasframe_nasnet.published_cells import PUBLISHED_CELLS, find_published
 from nasframe_nasnet.stacking import Stacking
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ class NASNetSpace(SearchSpace):
         self._stacking = stacking
         self._outputs = outputs
         self.choices = tuple(
-            choice for cell in ("normal", "reduction") for choice in cell_choices(cell, blocks)
+            choice for cell in ("normal", "reduction") for choice in make_cell_choices(cell, blocks)
         )
 
     def build(self, architecture: Architecture, task: TaskShape) -> nn.Module:
@@ -56,20 +62,20 @@ class NASNetSpace(SearchSpace):
     def canonical(self, architecture: Architecture) -> tuple[int, ...]:
         """Find the smallest tokens of the same network, by swapping operands and moving blocks."""
         normal, reduction = (
-            canonical(tokens) if outputs is None else sort_operands(tokens)
+            canonicalize_cell(tokens) if outputs is None else sort_operands(tokens)
             for tokens, outputs in zip(self._split_tokens(architecture), self._outputs, strict=True)
         )
         return normal + reduction
 
     def describe(self, architecture: Architecture) -> str:
         """Describe both cells; ``h0`` is the last cell's output, ``h1`` the output before that."""
-        normal, reduction = map(describe, self._cells(architecture))
+        normal, reduction = map(describe_cell, self._cells(architecture))
         return f"normal: {normal} | reduction: {reduction}"
 
     def draw(self, architecture: Architecture) -> Drawing:
         """Draw both cells as graphs."""
         normal, reduction = self._cells(architecture)
-        return draw({"Normal cell": normal, "Reduction cell": reduction})
+        return draw_cells({"Normal cell": normal, "Reduction cell": reduction})
 
     def encode(self, name: str) -> Architecture:
         """Encode a published network; the output states of its cells are settings.
@@ -80,17 +86,17 @@ class NASNetSpace(SearchSpace):
         Raises:
             NasframeError: if the name is unknown or its cells have another number of blocks.
         """
-        normal, reduction = look_up(name, CELLS)
+        normal, reduction = find_published(name, PUBLISHED_CELLS)
         blocks = len(normal.blocks)
         if blocks != self._blocks:
             raise NasframeError(f"{name} has {blocks} blocks in a cell; blocks={blocks} is needed")
-        return Architecture(encode(normal) + encode(reduction))
+        return Architecture(encode_cell(normal) + encode_cell(reduction))
 
     def _cells(self, architecture: Architecture) -> tuple[Genotype, Genotype]:
         normal, reduction = (
             cell if outputs is None else cell._replace(outputs=tuple(outputs))
             for cell, outputs in zip(
-                map(decode, self._split_tokens(architecture)), self._outputs, strict=True
+                map(decode_cell, self._split_tokens(architecture)), self._outputs, strict=True
             )
         )
         return normal, reduction

@@ -37,7 +37,7 @@ KEY = re.compile(
 )
 
 
-def rename(key: str) -> str:
+def translate_timm_key(key: str) -> str:
     """Translate timm's name of a tensor to ours; unknown names are returned unchanged."""
     match = KEY.fullmatch(key)
     if match is None or match["layer"] not in PARTS:

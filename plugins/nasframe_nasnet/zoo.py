@@ -94,8 +94,8 @@ def nasnet_a(
     """
     from nasframe_nasnet.assemble import assemble
     from nasframe_nasnet.config import NASNetConfig
-    from nasframe_nasnet.flavour import Flavour, season
-    from nasframe_nasnet.timm_weights import rename
+    from nasframe_nasnet.flavour import Flavour, apply_flavour
+    from nasframe_nasnet.timm_weights import translate_timm_key
 
     kind = _parse_word("skeleton", skeleton, Skeleton)
     setup = _choose_setup(kind is Skeleton.cifar, cells, filters)
@@ -118,7 +118,7 @@ def nasnet_a(
         )
     images = _Images((channels, side, side), classes)
     network = assemble(config.stacking(), NORMAL_A, REDUCTION_A, images)
-    season(network, implementation, kind)
+    apply_flavour(network, implementation, kind)
     network.data_config = {
         "input_size": (channels, side, side),
         "mean": (0.5,) * channels,
@@ -127,7 +127,7 @@ def nasnet_a(
         "interpolation": "bicubic",
     }
     if weights is not None:
-        load_weights(network, weights, rename, optional=("auxiliary.",))
+        load_weights(network, weights, translate_timm_key, optional=("auxiliary.",))
     return network
 
 

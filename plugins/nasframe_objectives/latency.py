@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nasframe import Metrics, Objective
-from nasframe_objectives.values import number, positive
+from nasframe_objectives.values import get_number, get_positive
 
 
 class LatencyObjective(Objective):
@@ -34,5 +34,5 @@ class LatencyObjective(Objective):
         Raises:
             ValueError: if the latency is not a positive, finite number.
         """
-        latency_ms = positive(metrics, self._latency)
-        return self._reward(number(metrics, self._metric), latency_ms / self._target_ms)
+        latency_ms = get_positive(metrics, self._latency)
+        return self._reward(get_number(metrics, self._metric), latency_ms / self._target_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nasframe import Metrics, Objective
-from nasframe_objectives.values import number
+from nasframe_objectives.values import get_number
 
 
 class Limited(Objective):
@@ -31,6 +31,6 @@ class Limited(Objective):
     def rejects(self, metrics: Metrics) -> str | None:
         """Describe the first violated limit among the metrics known so far, if any."""
         for name, limit in self._limits.items():
-            if name in metrics and (value := number(metrics, name)) > limit:
+            if name in metrics and (value := get_number(metrics, name)) > limit:
                 return f"{name} is {value:.15g}, above the limit of {limit:.15g}"
         return None

@@ -7,7 +7,7 @@ import math
 from nasframe import Metrics
 
 
-def number(metrics: Metrics, name: str) -> float:
+def get_number(metrics: Metrics, name: str) -> float:
     """Return the value of a metric.
 
     Raises:
@@ -19,13 +19,13 @@ def number(metrics: Metrics, name: str) -> float:
     return value
 
 
-def positive(metrics: Metrics, name: str) -> float:
+def get_positive(metrics: Metrics, name: str) -> float:
     """Return the value of a metric whose ratio to a target is needed.
 
     Raises:
         ValueError: if it is not a positive, finite number.
     """
-    value = number(metrics, name)
+    value = get_number(metrics, name)
     if not 0 < value < math.inf:
         raise ValueError(f"{name} is {value}: must be a positive number")
     return value

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from nasframe import Metrics, Objective
-from nasframe_objectives.values import number, positive
+from nasframe_objectives.values import get_number, get_positive
 
 
 class WeightedObjective(Objective):
@@ -32,7 +32,7 @@ class WeightedObjective(Objective):
         Raises:
             ValueError: if a metric that has a target is not a positive, finite number.
         """
-        return number(metrics, self._metric) * math.prod(
-            math.pow(positive(metrics, name) / target, self._weights[name])
+        return get_number(metrics, self._metric) * math.prod(
+            math.pow(get_positive(metrics, name) / target, self._weights[name])
             for name, target in self._targets.items()
         )

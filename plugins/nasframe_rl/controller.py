@@ -16,8 +16,8 @@ from nasframe import Controller, Proposal, Trial, TrialState, threads
 from nasframe_rl.advantages import Advantages
 from nasframe_rl.elite import Elite
 from nasframe_rl.exploration import Exploration
-from nasframe_rl.losses import policy_gradient_loss
-from nasframe_rl.policy import LSTMPolicy, uniforms
+from nasframe_rl.losses import compute_policy_loss
+from nasframe_rl.policy import LSTMPolicy, draw_uniforms
 
 
 @final
@@ -75,7 +75,7 @@ class PolicyController(Controller):
     def ask(self, numbers: Sequence[int]) -> list[Proposal]:
         """Draw an architecture from the policy for each number."""
         active = [self._active(number) for number in numbers]
-        draws_TB = uniforms(self._seed, numbers, max(active))
+        draws_TB = draw_uniforms(self._seed, numbers, max(active))
         with threads(1):
             drawn = self._policy.sample(draws_TB, active, self._exploration.share)
         return [
@@ -109,7 +109,7 @@ class PolicyController(Controller):
         best = [] if self._elite is None else self._elite.best()
         for _ in range(self._epochs):
             log_probability_B, entropy_B = self._policy.score([*drawn, *best])
-            loss = policy_gradient_loss(
+            loss = compute_policy_loss(
                 log_probability_B[: len(drawn)],
                 entropy_B[: len(drawn)],
                 advantages,

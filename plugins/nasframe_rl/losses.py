@@ -13,7 +13,7 @@ dual clip of Ye et al., "Mastering Complex Control in MOBA Games with Deep Reinf
 2020). The ratio of a very improbable architecture, drawn by exploration, could overflow."""
 
 
-def policy_gradient_loss(
+def compute_policy_loss(
     log_probability_B: Tensor,
     entropy_B: Tensor,
     advantages: Sequence[float],

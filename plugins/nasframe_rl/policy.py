@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nasframe import Choice
-from nasframe_rl.steps import plan
+from nasframe_rl.steps import plan_steps
 
 Tokens = tuple[int, ...]
 State = list[tuple[Tensor, Tensor]]
@@ -33,7 +33,7 @@ _NEVER = -1e9
 """A logit of probability 0. Not -inf: its product with a probability of 0 would be nan."""
 
 
-def uniforms(seed: int, numbers: Sequence[int], steps: int) -> Tensor:
+def draw_uniforms(seed: int, numbers: Sequence[int], steps: int) -> Tensor:
     """Draw numbers in [0, 1) that depend only on the seed, a proposal's number and the step.
 
     Returns:
@@ -68,7 +68,7 @@ class LSTMPolicy(nn.Module):
         share: bool = False,
     ) -> None:
         super().__init__()
-        self.plan = made = plan(choices, share)
+        self.plan = made = plan_steps(choices, share)
         self.sizes, self.hidden = made.sizes, hidden
         self._most = max(2, *made.sizes)
         sizes_T = torch.tensor(made.sizes)

@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     targets: list[int]
 
 
-def plan(choices: Sequence[Choice], share: bool) -> Plan:
+def plan_steps(choices: Sequence[Choice], share: bool) -> Plan:
     """Plan the steps of some choices.
 
     Args:

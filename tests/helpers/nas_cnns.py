@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nasframe_nas.cnn_layers import Row
+from nasframe_nas.cnn_layers import LayerRow
 from nasframe_nas.cnn_space import NASCNNSpace
 from nasframe_nas.config import NASCNNConfig
 
-Rows = list[Row]
+Rows = list[LayerRow]
 
 
 def space(**values: Any) -> NASCNNSpace:

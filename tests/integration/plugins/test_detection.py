@@ -36,9 +36,9 @@ from nasframe import (
 )
 from nasframe.storage.network_folder import Shape
 from nasframe.storage.weights import read_weights
-from nasframe_detection.backbone import backbone, stages
-from nasframe_detection.precision import mean_average_precision
-from nasframe_detection.task import mirrored
+from nasframe_detection.backbone import find_stages, make_backbone
+from nasframe_detection.precision import compute_average_precision
+from nasframe_detection.task import mirror_image
 
 CPU = torch.device("cpu")
 CLASSES = ("bright", "dark")
@@ -112,7 +112,7 @@ def test_a_backbone_gives_the_maps_that_its_network_names(
     make: Callable[[], Any], expanded: bool
 ) -> None:
     network = make().eval()
-    found = stages(network, expanded=expanded)
+    found = find_stages(network, expanded=expanded)
     assert {4, 8, 16, 32} <= found.keys()
     chosen = [found[stride] for stride in (8, 16, 32)]
     seen: dict[str, Tensor] = {}
@@ -127,7 +127,7 @@ def test_a_backbone_gives_the_maps_that_its_network_names(
         network(x)
         for handle in handles:
             handle.remove()
-        maps = backbone(network, chosen)(x)
+        maps = make_backbone(network, chosen)(x)
     assert list(maps) == ["8", "16", "32"]
     for stage, map_ in zip(chosen, maps.values(), strict=True):
         assert map_.shape[:2] == (2, stage.channels)
@@ -168,11 +168,11 @@ def test_a_mirrored_box_is_around_the_mirrored_pixels(
     image = torch.zeros(3, 32, 40)
     image[:, top : top + high, left : left + wide] = 1
     box = torch.tensor([[left, top, left + wide, top + high]], dtype=torch.float32)
-    flipped, boxes = mirrored(image, box)
+    flipped, boxes = mirror_image(image, box)
     rows, columns = torch.nonzero(flipped[0], as_tuple=True)
     wanted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     assert boxes[0].tolist() == [float(side) for side in wanted]
-    again = mirrored(flipped, boxes)
+    again = mirror_image(flipped, boxes)
     assert torch.equal(again[0], image)
     assert torch.equal(again[1], box)
 
@@ -307,7 +307,7 @@ def test_the_precision_is_that_of_pycocotools_itself(
         judge.accumulate()
         judge.summarize()
     wanted = dict(zip(("map", "map_50", "map_75"), judge.stats, strict=False))
-    got = mean_average_precision(pairs, backend)
+    got = compute_average_precision(pairs, backend)
     assert 0.1 < got["map"] < 1
     assert {name: got[name] for name in wanted} == pytest.approx(wanted, abs=1e-6)
 
@@ -316,8 +316,8 @@ def test_nothing_found_is_zero() -> None:
     nothing = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
     found = {**nothing, "scores": torch.zeros(0)}
     there = {"boxes": torch.tensor([[0.0, 0.0, 9.0, 9.0]]), "labels": torch.tensor([1])}
-    assert mean_average_precision([(found, there)], "pycocotools")["map_50"] == 0
-    assert mean_average_precision([(found, nothing)], "pycocotools")["map"] == 0
+    assert compute_average_precision([(found, there)], "pycocotools")["map_50"] == 0
+    assert compute_average_precision([(found, nothing)], "pycocotools")["map"] == 0
 
 
 # Training
@@ -352,7 +352,7 @@ def test_a_detector_is_trained_tested_and_loaded(
     with torch.no_grad():
         for images, targets in task.build().test_batches(3, CPU):
             pairs += list(zip(network(images), targets, strict=True))
-    again = mean_average_precision(pairs, "pycocotools")
+    again = compute_average_precision(pairs, "pycocotools")
     assert again["map"] == pytest.approx(found.metrics["test_map"])
     assert sum(len(boxes["scores"]) for boxes, _ in pairs) > 0
     shutil.copytree(tmp_path / "it", tmp_path / "runs" / "boxes")

@@ -33,7 +33,7 @@ from nasframe import (
 )
 from nasframe_nasbench.config import Data, Device, NASBench201LookUpConfig
 from nasframe_nasbench.network import Cell
-from nasframe_nasbench.space import OPERATIONS
+from nasframe_nasbench.space import EDGE_OPERATIONS
 
 SHARED = BESIDE / "data" / "nasbench201.npz"
 ANYWHERE = Context(Path(), "cpu", 0, lambda epoch, metrics: True, lambda: False)
@@ -78,7 +78,7 @@ class Colour:
 
 def is_joined(tokens: tuple[int, ...]) -> bool:
     """Whether a path leads from the first node to the last."""
-    a, b, c, d, e, f = (token != OPERATIONS.index("none") for token in tokens)
+    a, b, c, d, e, f = (token != EDGE_OPERATIONS.index("none") for token in tokens)
     return d or (a and e) or ((b or (a and c)) and f)
 
 
@@ -151,7 +151,7 @@ def test_many_networks_have_the_sizes_in_the_table(architecture: Architecture) -
 def test_a_node_is_the_sum_of_its_edges(architecture: Architecture, seed: int) -> None:
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        cell = Cell([OPERATIONS[token] for token in architecture.tokens], 4)
+        cell = Cell([EDGE_OPERATIONS[token] for token in architecture.tokens], 4)
         x_NCHW = torch.randn(2, 4, 5, 6)
         a, b, c, d, e, f = cell.edges
         one = a(x_NCHW)

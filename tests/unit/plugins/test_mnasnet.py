@@ -16,7 +16,7 @@ from shapes import Images
 from torch import Tensor, nn
 
 from nasframe import Architecture, NasframeError, SearchSpace
-from nasframe_mnasnet.blocks import MENU, Flavour, Layer, rounded
+from nasframe_mnasnet.blocks import MENU, Flavour, Layer, round_channels
 from nasframe_mnasnet.config import MnasNetConfig
 from nasframe_mnasnet.layers import Residual, make_layer
 
@@ -101,7 +101,7 @@ def test_flat_blocks_are_the_layers_of_the_reference() -> None:
 
 @given(st.floats(0.01, 3000))
 def test_rounding_keeps_90_percent_and_is_near(channels: float) -> None:
-    width = rounded(channels)
+    width = round_channels(channels)
     assert width % 8 == 0
     assert width >= 0.9 * channels
     assert width <= max(8, channels + 8)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from nasframe import Architecture, Choice, Link, NasframeError
 from nasframe_nas import published
-from nasframe_nas.cnn_canonical import canonical
-from nasframe_nas.cnn_layers import Layer, describe, split
-from nasframe_nas.cnn_network import NASCNN, concat
+from nasframe_nas.cnn_canonical import canonicalize_layers
+from nasframe_nas.cnn_layers import Layer, describe_layers, split_layers
+from nasframe_nas.cnn_network import NASCNN, concatenate_maps
 from nasframe_nas.cnn_published import FIGURE_7
 from nasframe_nas.cnn_space import NASCNNSpace
 from nasframe_objectives.config import Reduction
@@ -115,7 +115,7 @@ def test_a_prefix_ends_at_the_end_of_a_layer(
 
 @given(rows_of(6, 4, 4, 4))
 def test_split_is_the_inverse_of_writing_the_tokens(rows: Rows) -> None:
-    assert list(split(flat(rows), 3)) == rows
+    assert list(split_layers(flat(rows), 3)) == rows
 
 
 def test_describe() -> None:
@@ -183,7 +183,7 @@ def test_no_1x1_convolution_is_strided() -> None:
 
 def test_smaller_maps_are_padded_with_zeros_to_the_largest() -> None:
     large_NCHW, small_NCHW = torch.rand(2, 24, 32, 32) + 1, torch.rand(2, 36, 16, 16) + 1
-    y_NCHW = concat([large_NCHW, small_NCHW])
+    y_NCHW = concatenate_maps([large_NCHW, small_NCHW])
     assert y_NCHW.shape == (2, 60, 32, 32)
     assert torch.equal(y_NCHW[:, :24], large_NCHW)
     assert torch.equal(y_NCHW[:, 24:, :16, :16], small_NCHW)
@@ -192,14 +192,14 @@ def test_smaller_maps_are_padded_with_zeros_to_the_largest() -> None:
 
 def test_height_and_width_are_padded_apart() -> None:
     tall_NCHW, wide_NCHW = torch.ones(1, 1, 5, 2), torch.ones(1, 1, 3, 4)
-    y_NCHW = concat([tall_NCHW, wide_NCHW])
+    y_NCHW = concatenate_maps([tall_NCHW, wide_NCHW])
     assert y_NCHW.shape == (1, 2, 5, 4)
     assert y_NCHW.sum((2, 3)).tolist() == [[10, 12]]
 
 
 def test_what_needs_no_padding_is_not_copied() -> None:
     x_NCHW = torch.randn(1, 2, 3, 3)
-    assert concat([x_NCHW]) is x_NCHW
+    assert concatenate_maps([x_NCHW]) is x_NCHW
 
 
 def test_a_network_computes_its_graph() -> None:
@@ -325,15 +325,15 @@ def same_graph(rows: Rows, other: Rows) -> bool:
 
 @given(rows_of(5, 2), st.data())
 def test_other_orders_have_the_same_key(rows: Rows, data: st.DataObject) -> None:
-    key = canonical(rows)
-    assert canonical(reorder(rows, data.draw(st.sampled_from(list(orders(rows)))))) == key
-    assert canonical(key) == key
+    key = canonicalize_layers(rows)
+    assert canonicalize_layers(reorder(rows, data.draw(st.sampled_from(list(orders(rows)))))) == key
+    assert canonicalize_layers(key) == key
     assert same_graph(rows, list(key))
 
 
 @given(rows_of(4, 1), rows_of(4, 1))
 def test_keys_are_equal_exactly_for_the_same_graph(rows: Rows, other: Rows) -> None:
-    assert (canonical(rows) == canonical(other)) == same_graph(rows, other)
+    assert (canonicalize_layers(rows) == canonicalize_layers(other)) == same_graph(rows, other)
 
 
 def test_keys_tell_all_graphs_of_five_equal_layers_apart() -> None:
@@ -345,7 +345,7 @@ def test_keys_tell_all_graphs_of_five_equal_layers_apart() -> None:
     graphs = [[(kind, links) for links in inputs] for inputs in itertools.product(*subsets)]
     smallest = {min(flat(reorder(rows, order)) for order in orders(rows)) for rows in graphs}
     assert len(graphs) == 2**10
-    assert len({canonical(rows) for rows in graphs}) == len(smallest)
+    assert len({canonicalize_layers(rows) for rows in graphs}) == len(smallest)
 
 
 @given(rows_of(5, 2, 2, 2), st.data())
@@ -357,7 +357,7 @@ def test_a_changed_token_changes_the_key_unless_the_graph_is_the_same(
     place = data.draw(st.integers(0, len(tokens) - 1))
     tokens[place] = 1 - tokens[place]
     keys = [made.canonical(Architecture(each)) for each in (flat(rows), tuple(tokens))]
-    assert (keys[0] == keys[1]) == same_graph(rows, list(split(tokens, 3)))
+    assert (keys[0] == keys[1]) == same_graph(rows, list(split_layers(tokens, 3)))
 
 
 def test_layers_that_look_alike_are_told_apart_by_what_they_meet() -> None:
@@ -366,7 +366,7 @@ def test_layers_that_look_alike_are_told_apart_by_what_they_meet() -> None:
     rows: Rows = [(kind, ()), (kind, ()), (kind, ()), (kind, ()), (kind, (0, 1)), (kind, (2, 3))]
     crossed: Rows = [*rows[:4], (kind, (0, 3)), (kind, (1, 2))]
     shared: Rows = [*rows[:4], (kind, (0, 1)), (kind, (0, 2))]
-    assert canonical(rows) == canonical(crossed) != canonical(shared)
+    assert canonicalize_layers(rows) == canonicalize_layers(crossed) != canonicalize_layers(shared)
 
 
 def test_the_length_of_a_prefix_and_pooling_are_part_of_the_key() -> None:
@@ -416,7 +416,7 @@ def carry(network: NASCNN, twin: NASCNN, order: list[int]) -> None:
 def test_equal_keys_are_the_same_network(rows: Rows, data: st.DataObject) -> None:
     order = data.draw(st.sampled_from(list(orders(rows))))
     other = reorder(rows, order)
-    assert canonical(rows) == canonical(other)
+    assert canonicalize_layers(rows) == canonicalize_layers(other)
     torch.manual_seed(0)
     network, twin = network_of(rows), network_of(other)
     for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
@@ -451,7 +451,7 @@ def test_the_tokens_of_a_published_network_make_it(strides: bool) -> None:
     made = space(layers=17, strides=strides)
     architecture = made.encode("nas_cnn_v1")
     assert len(architecture.tokens) == len(space(layers=15, strides=strides).choices)
-    assert made.describe(architecture) == describe(FIGURE_7)
+    assert made.describe(architecture) == describe_layers(FIGURE_7)
     network, wanted = (
         made.build(architecture, Images((3, 8, 8))).eval(),
         published("nas_cnn_v1").eval(),

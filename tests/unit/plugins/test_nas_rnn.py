@@ -34,7 +34,7 @@ from nasframe_nas import published as published_here
 from nasframe_nas.config import NASRNNConfig
 from nasframe_nas.rnn_cell import State, TreeCell
 from nasframe_nas.rnn_network import LanguageModel
-from nasframe_nas.rnn_tree import NAS_PTB, Node, Tree, decode, encode
+from nasframe_nas.rnn_tree import NAS_PTB, Node, Tree, decode_tree, encode_tree
 
 COMBINE = {"add": torch.add, "mul": torch.mul, "max": torch.maximum}
 
@@ -118,9 +118,9 @@ def test_the_extended_space_has_max_and_sin() -> None:
 @given(architectures())
 def test_tokens_and_trees_are_the_same(drawn: tuple[int, Architecture]) -> None:
     base, architecture = drawn
-    tree = decode(architecture.tokens)
+    tree = decode_tree(architecture.tokens)
     assert tree.base == base
-    assert encode(tree) == architecture.tokens
+    assert encode_tree(tree) == architecture.tokens
     named = architecture.named(SPACES[base].choices)
     nodes = [tree.inject if n == "inject" else tree.nodes[int(n[4:])] for n in _nodes(named)]
     assert [tuple(node) for node in nodes] == [
@@ -283,7 +283,7 @@ def test_unknown_names_are_refused() -> None:
 def check_sequence(base: int, architecture: Architecture, bias: bool) -> None:
     """Values and gradients over a sequence are those of the rules and of autograd."""
     named = architecture.named(SPACES[base].choices)
-    cell = TreeCell(decode(architecture.tokens), 3, 2, bias=bias).double()
+    cell = TreeCell(decode_tree(architecture.tokens), 3, 2, bias=bias).double()
     x, mask = doubles(5, 4, 3).requires_grad_(), doubles(4, 2)
     start = tuple(doubles(4, 2).requires_grad_() for _ in range(2))
     inputs = [x, *start, *cell.parameters()]
@@ -506,12 +506,12 @@ def swapped(tree: Tree, node: int) -> dict[int, int]:
 def test_swapped_children_are_the_same_cell(drawn: tuple[int, Architecture], random: Any) -> None:
     """The key is the same, and so is the network, once the leaves' weights have gone along."""
     base, architecture = drawn
-    tree = decode(architecture.tokens)
+    tree = decode_tree(architecture.tokens)
     places = swapped(tree, random.randrange(base, 2 * base - 1))
     nodes = tuple(tree.nodes[places[n]] for n in range(2 * base - 1))
     other = Tree(nodes, tree.inject, places[tree.memory], places[tree.inject_at])
     space = SPACES[base]
-    assert space.canonical(Architecture(encode(other))) == space.canonical(architecture)
+    assert space.canonical(Architecture(encode_tree(other))) == space.canonical(architecture)
 
     cells = [TreeCell(t, 3, 2).double() for t in (tree, other)]
     with torch.no_grad():
@@ -550,7 +550,7 @@ def test_equal_keys_of_three_leaves_mean_equal_functions() -> None:
         inner = [node(*COMBINE) for _ in range(3)]
         nodes = (*(node("add") for _ in range(3)), *inner[:2])
         tree = Tree(nodes, inner[2], rng.randrange(5), rng.randrange(5))
-        architecture = Architecture(encode(tree))
+        architecture = Architecture(encode_tree(tree))
         cells[SPACES[3].canonical(architecture)].add(architecture)
     compared = 0
     for one, *others in cells.values():
@@ -595,7 +595,7 @@ def test_a_rewrite_stops_at_the_memory() -> None:
 
     def key(leaves: tuple[Node, ...], memory: int) -> Any:
         tree = Tree((*leaves, plain, plain, tanh), tanh, memory, inject_at=6)
-        return space.canonical(Architecture(encode(tree)))
+        return space.canonical(Architecture(encode_tree(tree)))
 
     assert key(leaves, 6) == key(crossed, 6)
     assert key(leaves, 4) != key(crossed, 4)

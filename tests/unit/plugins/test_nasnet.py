@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from nasframe import Architecture, NasframeError, SearchSpace
-from nasframe_nasnet.canonical import canonical
+from nasframe_nasnet.canonical import canonicalize_cell
 from nasframe_nasnet.cell import Cell, Shape
 from nasframe_nasnet.config import NASNetConfig
-from nasframe_nasnet.genotype import OPS, Block, Genotype, decode, split
-from nasframe_nasnet.layers import Concat, FactorizedReduction, Map, Pointwise, Pool, conv
-from nasframe_nasnet.network import NASNet, cifar_stem, stack
-from nasframe_nasnet.operations import OPERATIONS
-from nasframe_nasnet.published_cells import CELLS
+from nasframe_nasnet.genotype import OPS, Block, Genotype, decode_cell, split_blocks
+from nasframe_nasnet.layers import Concat, FactorizedReduction, Map, Pointwise, Pool, make_conv
+from nasframe_nasnet.network import NASNet, cifar_stem, stack_cells
+from nasframe_nasnet.operations import OPERATION_FACTORIES
+from nasframe_nasnet.published_cells import PUBLISHED_CELLS
 
 Rows = list[tuple[int, ...]]
 
@@ -76,7 +76,7 @@ def test_size(blocks: int) -> None:
 
 
 def test_decode_gives_every_unread_state() -> None:
-    cell = decode((1, 1, 10, 0, 0, 2, 1, 4, 12, 1, 1, 2, 5, 5, 0))
+    cell = decode_cell((1, 1, 10, 0, 0, 2, 1, 4, 12, 1, 1, 2, 5, 5, 0))
     assert cell.blocks == (
         Block(1, 1, "sep3x3", "identity", "add"),
         Block(2, 1, "avg3x3", "sep7x7", "concat"),
@@ -147,8 +147,8 @@ def strides(module: nn.Module) -> list[tuple[int, ...]]:
 
 
 def test_every_operation_has_its_layers() -> None:
-    assert tuple(OPERATIONS) == OPS == tuple(STRUCTURE)
-    for name, make in OPERATIONS.items():
+    assert tuple(OPERATION_FACTORIES) == OPS == tuple(STRUCTURE)
+    for name, make in OPERATION_FACTORIES.items():
         assert structure(make(8, 8, 1)) == STRUCTURE[name], name
 
 
@@ -157,23 +157,28 @@ def test_every_operation_has_its_layers() -> None:
 @pytest.mark.parametrize("channels", [8, 12])
 def test_operation_gives_the_wanted_shape(name: str, stride: int, channels: int) -> None:
     for height, width in ((7, 12), (2, 1)):
-        y_NCHW = OPERATIONS[name](channels, 8, stride)(torch.randn(2, channels, height, width))
+        y_NCHW = OPERATION_FACTORIES[name](channels, 8, stride)(
+            torch.randn(2, channels, height, width)
+        )
         assert y_NCHW.shape == (2, 8, -(-height // stride), -(-width // stride))
 
 
 def test_identity_and_pool_change_shapes_as_in_slim() -> None:
-    for identity in (OPERATIONS["identity"](8, 8, 2), OPERATIONS["identity"](12, 8, 1)):
+    for identity in (
+        OPERATION_FACTORIES["identity"](8, 8, 2),
+        OPERATION_FACTORIES["identity"](12, 8, 1),
+    ):
         assert structure(identity) == "relu conv1x1 norm"
-    assert strides(OPERATIONS["identity"](8, 8, 2)) == [(2, 2)]
-    assert structure(OPERATIONS["avg3x3"](8, 8, 2)) == "pool"
-    pool = OPERATIONS["max5x5"](12, 8, 2)
+    assert strides(OPERATION_FACTORIES["identity"](8, 8, 2)) == [(2, 2)]
+    assert structure(OPERATION_FACTORIES["avg3x3"](8, 8, 2)) == "pool"
+    pool = OPERATION_FACTORIES["max5x5"](12, 8, 2)
     assert structure(pool) == "pool conv1x1 norm"
     assert strides(pool) == [(1, 1)]
 
 
 def test_strides_of_composed_convolutions() -> None:
-    assert strides(OPERATIONS["sep5x5"](8, 8, 2)) == [(2, 2), (1, 1), (1, 1), (1, 1)]
-    assert strides(OPERATIONS["conv1x7_7x1"](8, 8, 2)) == [(1, 2), (2, 1)]
+    assert strides(OPERATION_FACTORIES["sep5x5"](8, 8, 2)) == [(2, 2), (1, 1), (1, 1), (1, 1)]
+    assert strides(OPERATION_FACTORIES["conv1x7_7x1"](8, 8, 2)) == [(1, 2), (2, 1)]
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7])
@@ -185,7 +190,7 @@ def test_borders_are_tensorflows(kernel: int, stride: int, size: int) -> None:
     largest, mean = (Pool(kernel, stride, mean=mean)(x_NCHW) for mean in (False, True))
     torch.testing.assert_close(largest, windows.nan_to_num(-9).amax(-1))
     torch.testing.assert_close(mean, windows.nanmean(-1))
-    depthwise = conv(3, 3, kernel, stride, groups=3)
+    depthwise = make_conv(3, 3, kernel, stride, groups=3)
     nn.init.ones_(depthwise.weight)
     torch.testing.assert_close(depthwise(x_NCHW), windows.nansum(-1))
 
@@ -292,19 +297,19 @@ def test_the_first_cell_reads_the_stem_as_it_is() -> None:
 
 
 def test_inputs_that_no_block_reads_leave_the_cell_in_its_shape() -> None:
-    genotype = decode((1, 1, 0, 0, 0))
+    genotype = decode_cell((1, 1, 0, 0, 0))
     cell = Cell(genotype, 4, 2, Shape(8, 0), Shape(8, 0))
     assert genotype.outputs == (0, 2)
     assert [structure(align) for align in cell.align_outputs] == ["conv1x1 conv1x1 norm", ""]
     x_NCHW = torch.randn(2, 8, 7, 7)
     assert cell(Map(x_NCHW), Map(x_NCHW)).shape == (2, 8, 4, 4)
 
-    first = Cell(decode((0, 0, 0, 0, 0)), 4, 1, Shape(8, 0), None)
+    first = Cell(decode_cell((0, 0, 0, 0, 0)), 4, 1, Shape(8, 0), None)
     assert [structure(align) for align in first.align_outputs] == ["conv1x1 norm", ""]
 
 
 def test_a_cell_computes_its_graph() -> None:
-    genotype = decode((1, 0, 4, 9, 1, 2, 2, 0, 10, 0, 3, 0, 8, 5, 0))
+    genotype = decode_cell((1, 0, 4, 9, 1, 2, 2, 0, 10, 0, 3, 0, 8, 5, 0))
     cell = Cell(genotype, 4, 1, Shape(8, 0), Shape(6, 0)).eval()
     current_NCHW, previous_NCHW = torch.randn(2, 8, 5, 5), torch.randn(2, 6, 5, 5)
     h0, h1 = cell.align_current(current_NCHW), cell.align_previous(previous_NCHW)
@@ -343,7 +348,7 @@ def test_a_shared_relu_has_the_gradient_of_many() -> None:
 
 
 def test_reductions_halve_the_map_and_double_the_filters() -> None:
-    layers = list(stack(chain("sep3x3"), chain("avg3x3"), filters=4, cells=2, stages=3))
+    layers = list(stack_cells(chain("sep3x3"), chain("avg3x3"), filters=4, cells=2, stages=3))
     assert [layer.filters for layer in layers] == [4, 4, 8, 8, 8, 16, 16, 16]
     assert [layer.stride for layer in layers] == [1, 1, 2, 1, 1, 2, 1, 1]
     network = NASNet(cifar_stem(3, 12), 12, layers, 10)
@@ -356,7 +361,7 @@ def test_reductions_halve_the_map_and_double_the_filters() -> None:
 
 
 def test_every_cell_reads_the_two_before_it() -> None:
-    layers = stack(chain("sep3x3"), chain("avg3x3"), filters=4, cells=1, stages=2)
+    layers = stack_cells(chain("sep3x3"), chain("avg3x3"), filters=4, cells=1, stages=2)
     network = NASNet(cifar_stem(3, 12), 12, layers, 10)
     maps: list[Tensor] = []
     read: list[list[Tensor]] = []
@@ -421,9 +426,9 @@ def test_nasnet_a_has_the_papers_size() -> None:
         "2 sep3x3 0 max3x3",
         (3, 4, 5, 6),
     )
-    assert (normal, reduction) == CELLS["nasnet_a"]
+    assert (normal, reduction) == PUBLISHED_CELLS["nasnet_a"]
     with torch.device("meta"):
-        layers = stack(normal, reduction, filters=32, cells=6, stages=3)
+        layers = stack_cells(normal, reduction, filters=32, cells=6, stages=3)
         network = NASNet(cifar_stem(3, 96), 96, layers, 10)
     assert network.classifier.in_features == 768
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
@@ -468,10 +473,10 @@ def test_rewrites_keep_the_key(rows: Rows, data: st.DataObject) -> None:
     other = reorder(rows, data.draw(st.sampled_from(list(orders(rows)))))
     for block in data.draw(st.sets(st.integers(0, 4))):
         other = swap(other, block)
-    key = canonical(flat(rows))
-    assert canonical(flat(other)) == key
-    assert canonical(key) == key
-    assert same_graph(rows, split(key))
+    key = canonicalize_cell(flat(rows))
+    assert canonicalize_cell(flat(other)) == key
+    assert canonicalize_cell(key) == key
+    assert same_graph(rows, split_blocks(key))
 
 
 @given(cell_rows(4, ops=2), st.data())
@@ -482,13 +487,15 @@ def test_a_changed_token_changes_the_key_unless_the_graph_is_the_same(
     place = data.draw(st.integers(0, len(tokens) - 1))
     options = place // 5 + 2 if place % 5 < 2 else 2
     tokens[place] = (tokens[place] + data.draw(st.integers(1, options - 1))) % options
-    changed = split(tokens)
-    assert (canonical(flat(rows)) == canonical(tokens)) == same_graph(rows, changed)
+    changed = split_blocks(tokens)
+    assert (canonicalize_cell(flat(rows)) == canonicalize_cell(tokens)) == same_graph(rows, changed)
 
 
 @given(cell_rows(3, ops=1), cell_rows(3, ops=1))
 def test_keys_are_equal_exactly_for_the_same_graph(rows: Rows, other: Rows) -> None:
-    assert (canonical(flat(rows)) == canonical(flat(other))) == same_graph(rows, other)
+    assert (canonicalize_cell(flat(rows)) == canonicalize_cell(flat(other))) == same_graph(
+        rows, other
+    )
 
 
 def test_a_shared_state_differs_from_two_equal_ones() -> None:
@@ -496,7 +503,11 @@ def test_a_shared_state_differs_from_two_equal_ones() -> None:
     shared = [*twins, (2, 2, 0, 0, 0)]
     apart = [*twins, (2, 3, 0, 0, 0)]
     other_shared = [*twins, (3, 3, 0, 0, 0)]
-    assert canonical(flat(shared)) == canonical(flat(other_shared)) != canonical(flat(apart))
+    assert (
+        canonicalize_cell(flat(shared))
+        == canonicalize_cell(flat(other_shared))
+        != canonicalize_cell(flat(apart))
+    )
 
 
 def test_readers_tell_equal_blocks_apart() -> None:
@@ -504,7 +515,11 @@ def test_readers_tell_equal_blocks_apart() -> None:
     readers = [*twins, (2, 0, 0, 0, 0), (3, 1, 0, 0, 0)]
     exchanged = [*twins, (3, 0, 0, 0, 0), (2, 1, 0, 0, 0)]
     one_unread = [*twins, (2, 0, 0, 0, 0), (2, 1, 0, 0, 0)]
-    assert canonical(flat(readers)) == canonical(flat(exchanged)) != canonical(flat(one_unread))
+    assert (
+        canonicalize_cell(flat(readers))
+        == canonicalize_cell(flat(exchanged))
+        != canonicalize_cell(flat(one_unread))
+    )
 
 
 def test_the_two_cells_have_their_own_part_of_the_key() -> None:
@@ -519,7 +534,7 @@ def test_the_two_cells_have_their_own_part_of_the_key() -> None:
 @given(architectures(blocks=3), st.integers(0, 2))
 def test_swapped_operands_are_the_same_network(architecture: Architecture, block: int) -> None:
     space = small(blocks=3)
-    rows = split(architecture.tokens)
+    rows = split_blocks(architecture.tokens)
     twin = Architecture(flat(swap(rows[:3], block)) + flat(swap(rows[3:], block)))
     assert space.canonical(architecture) == space.canonical(twin)
     network, other = (space.build(each, Images((3, 8, 8))).eval() for each in (architecture, twin))

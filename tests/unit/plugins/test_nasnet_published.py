@@ -16,11 +16,11 @@ import nasframe
 from nasframe import Architecture, Context, NasframeError, option
 from nasframe_nasnet import nasframe_published, published
 from nasframe_nasnet.config import NASNetConfig, Skeleton
-from nasframe_nasnet.flavour import Flavour, season
-from nasframe_nasnet.genotype import decode, encode
+from nasframe_nasnet.flavour import Flavour, apply_flavour
+from nasframe_nasnet.genotype import decode_cell, encode_cell
 from nasframe_nasnet.layers import Pool
-from nasframe_nasnet.published_cells import CELLS, NORMAL_A, REDUCTION_A
-from nasframe_nasnet.timm_weights import rename
+from nasframe_nasnet.published_cells import NORMAL_A, PUBLISHED_CELLS, REDUCTION_A
+from nasframe_nasnet.timm_weights import translate_timm_key
 
 SMALL = dict(filters=8, classes=7, size=101)
 """6 @ 192: all of the large network's cells, and odd and even sides among its maps."""
@@ -130,9 +130,9 @@ def test_a_network_is_exported_with_any_number_of_images() -> None:
 
 def test_cells_are_encoded_as_tokens() -> None:
     for cell in (NORMAL_A, REDUCTION_A):
-        assert decode(encode(cell)).blocks == cell.blocks
+        assert decode_cell(encode_cell(cell)).blocks == cell.blocks
     tokens = NASNetConfig().build().encode("nasnet_a").tokens
-    assert tokens == encode(NORMAL_A) + encode(REDUCTION_A)
+    assert tokens == encode_cell(NORMAL_A) + encode_cell(REDUCTION_A)
     assert tokens[:5] == (0, 1, 11, 10, 0)
 
 
@@ -206,7 +206,7 @@ def test_only_cells_with_as_many_blocks_are_encoded() -> None:
 
 
 def test_what_is_published_is_encoded() -> None:
-    assert set(nasframe_published()) == set(CELLS)
+    assert set(nasframe_published()) == set(PUBLISHED_CELLS)
 
 
 # timm's weights
@@ -271,7 +271,7 @@ def test_pools_of_timms_flavour_are_timms(size: int) -> None:
             "avg", 3, stride, padding="same", count_include_pad=False
         )
         ours = nn.Sequential(Pool(3, stride, mean=True))
-        season(ours, Flavour.timm, Skeleton.imagenet)
+        apply_flavour(ours, Flavour.timm, Skeleton.imagenet)
         torch.testing.assert_close(ours(x_NCHW), theirs(x_NCHW))
 
 
@@ -279,7 +279,7 @@ def test_every_tensor_of_the_large_network_has_its_place() -> None:
     with torch.device("meta"):
         theirs = timm.create_model("nasnetalarge").state_dict()
         ours = published("nasnet_a").state_dict()
-    renamed = {rename(key): tensor.shape for key, tensor in theirs.items()}
+    renamed = {translate_timm_key(key): tensor.shape for key, tensor in theirs.items()}
     assert len(renamed) == len(theirs)
     assert renamed == {key: tensor.shape for key, tensor in ours.items()}
 

@@ -27,9 +27,9 @@ from nasframe_rl.config import Advantage
 from nasframe_rl.controller import PolicyController
 from nasframe_rl.elite import Elite
 from nasframe_rl.exploration import Exploration
-from nasframe_rl.losses import policy_gradient_loss
-from nasframe_rl.policy import LSTMPolicy, uniforms
-from nasframe_rl.steps import plan
+from nasframe_rl.losses import compute_policy_loss
+from nasframe_rl.policy import LSTMPolicy, draw_uniforms
+from nasframe_rl.steps import plan_steps
 
 Tokens = tuple[int, ...]
 
@@ -144,7 +144,7 @@ def test_log_probabilities_recomputed_equal_the_stored_ones(data: st.DataObject)
     sizes = data.draw(st.lists(st.integers(1, 13), min_size=1, max_size=20))
     lengths = data.draw(st.lists(st.integers(1, len(sizes)), min_size=1, max_size=9))
     policy = LSTMPolicy(choices_of(*sizes), 16, 2, 0.8, data.draw(st.integers(0, 2**32)))
-    tokens, stored = policy.sample(uniforms(1, range(len(lengths)), len(sizes)), lengths)
+    tokens, stored = policy.sample(draw_uniforms(1, range(len(lengths)), len(sizes)), lengths)
     assert [len(item) for item in tokens] == lengths
     assert all(
         0 <= token < size for item in tokens for token, size in zip(item, sizes, strict=False)
@@ -185,7 +185,7 @@ def test_parameters_start_in_their_range_and_leave_the_global_generator_alone() 
 def test_the_loss_is_the_formula_on_one_softmax() -> None:
     """Gradient by the logits: -(1/m) sum (R - b) (onehot - p), less that of the entropy."""
     policy, drawn, advantages, entropy = policy_of(3), [(0,), (2,), (2,)], [0.5, -1.0, 0.25], 0.3
-    torch.autograd.backward(policy_gradient_loss(*policy.score(drawn), advantages, entropy=entropy))
+    torch.autograd.backward(compute_policy_loss(*policy.score(drawn), advantages, entropy=entropy))
     p_O = policy.score([(0,), (1,), (2,)])[0].exp().detach()
     onehot_MO = torch.eye(3, dtype=torch.float64)[[0, 2, 2]]
     advantage_M1 = torch.tensor(advantages, dtype=torch.float64)[:, None]
@@ -211,7 +211,7 @@ def test_the_expected_gradient_is_that_of_the_expected_reward() -> None:
     baseline = 0.4
     weighted = len(space) * probability_B * (reward_B - baseline)
     torch.autograd.backward(
-        policy_gradient_loss(*policy.score(space), weighted.tolist(), entropy=0.0)
+        compute_policy_loss(*policy.score(space), weighted.tolist(), entropy=0.0)
     )
     for parameter in policy.parameters():
         gradient = parameter.grad
@@ -437,7 +437,7 @@ def linked(layers: int, options: int = 3) -> tuple[Choice, ...]:
 
 
 def test_links_of_a_target_are_drawn_in_one_step() -> None:
-    made = plan(linked(3), share=False)
+    made = plan_steps(linked(3), share=False)
     assert [list(places) for places in made.steps] == [[0], [1], [2], [3], [4, 5]]
     # The anchor of layer 0, which has no links, is the step after its choice.
     assert list(zip(made.sources, made.targets, strict=True)) == [(1, 2), (1, 4), (2, 4)]
@@ -484,7 +484,7 @@ def test_drawn_links_have_the_probabilities_that_are_scored(
     choices = linked(layers)
     policy = LSTMPolicy(choices, 8, 1, 0.5, seed, share=share)
     lengths = [1 + (seed + i) % len(choices) for i in range(6)]
-    tokens, stored = policy.sample(uniforms(seed, range(6), len(choices)), lengths)
+    tokens, stored = policy.sample(draw_uniforms(seed, range(6), len(choices)), lengths)
     assert [len(item) for item in tokens] == lengths
     assert policy.score(tokens)[0].tolist() == pytest.approx(stored, abs=1e-5)
 
@@ -616,7 +616,7 @@ def test_ppo_at_ratio_one_has_the_gradient_of_reinforce() -> None:
         policy = policy_of(3, 2)
         scores = policy.score(drawn)
         old = scores[0].tolist()
-        loss = policy_gradient_loss(*scores, advantages, entropy=0.1, old=old, clip=clip)
+        loss = compute_policy_loss(*scores, advantages, entropy=0.1, old=old, clip=clip)
         torch.autograd.backward(loss)
         gradients.append([p.grad for p in policy.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -631,7 +631,7 @@ def test_ppo_ends_where_the_ratio_has_moved_too_far(
     policy = policy_of(3, 2)
     scores = policy.score([(0, 1)])
     old = [scores[0].item() - shift]
-    loss = policy_gradient_loss(*scores, [advantage], entropy=0.0, old=old, clip=0.2)
+    loss = compute_policy_loss(*scores, [advantage], entropy=0.0, old=old, clip=0.2)
     torch.autograd.backward(loss)
     moved = max(p.grad.abs().max().item() for p in policy.parameters() if p.grad is not None)
     assert (moved > 0) == learns
@@ -641,7 +641,7 @@ def test_ppo_ends_where_the_ratio_has_moved_too_far(
 def test_a_ratio_that_no_float_holds_spoils_nothing(old: float) -> None:
     """Exploration drew what the policy had held impossible, and it was bad."""
     policy = policy_of(3, 2).float()
-    loss = policy_gradient_loss(*policy.score([(0, 1)]), [-1.0], entropy=0.1, old=[old], clip=0.2)
+    loss = compute_policy_loss(*policy.score([(0, 1)]), [-1.0], entropy=0.1, old=[old], clip=0.2)
     torch.autograd.backward(loss)
     assert loss.item() < 4
     assert all(p.grad is None or p.grad.isfinite().all() for p in policy.parameters())
