@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -58,11 +59,21 @@ def _block_ctrl_c() -> Iterator[None]:
 
     A process interrupted while it starts would print a traceback; this process ends them all.
     """
+    interrupts: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    # The mask is this thread's and its children's; another thread may still get the signal.
+    before = (
+        signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number)) if main else 0
+    )
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if main:
+            signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _track(results: Iterable[Found], total: int, title: str) -> Iterable[Found]:
